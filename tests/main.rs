@@ -1,0 +1,1 @@
+//! One integration binary: linking is the slow part.
