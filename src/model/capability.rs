@@ -1,0 +1,90 @@
+//! What a provider's API can do, as data: all that the planner may know of a system.
+
+use super::{Change, Fields, Limits, Route};
+
+/// How a field's values look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldKind {
+    /// [`super::Value::Text`].
+    Text,
+    /// [`super::Value::Instant`].
+    Instant,
+    /// [`super::Value::Json`]; shown as a line diff.
+    Json,
+    /// [`super::Value::Secrets`] when declared, [`super::Value::Masked`] when live.
+    SecretMap,
+}
+
+/// One field of an assignment beyond its key.
+#[derive(Debug, Clone, Copy)]
+pub struct FieldSpec {
+    /// The API's own name.
+    pub name: &'static str,
+    /// How its values look.
+    pub kind: FieldKind,
+    /// The field of the same assignment that holds this map's masked keys: sending this one means sending both, whole
+    /// (apis/semaphor.md: `params` is sent whole, its secret values come back masked).
+    pub sent_with: Option<&'static str>,
+}
+
+/// One removal and one create that share `slot` are one update of the key part `replaced`.
+#[derive(Debug, Clone, Copy)]
+pub struct Pairing {
+    /// Key parts that must be equal (Canopy: identity and node).
+    pub slot: &'static [usize],
+    /// The key part that the update changes (Canopy: role).
+    pub replaced: usize,
+}
+
+/// The fields that bound an assignment in time.
+#[derive(Debug, Clone, Copy)]
+pub struct Window {
+    /// Start; not declared means unmanaged.
+    pub from: &'static str,
+    /// End; absent means never.
+    pub to: &'static str,
+}
+
+/// What taking an assignment away is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnRemove {
+    /// It is deleted.
+    Remove,
+    /// It is archived and stays as history (apis/streamline.md: Retiring).
+    Archive,
+}
+
+/// All that the planner knows of a system.
+#[derive(Debug)]
+pub struct Capabilities {
+    /// The provider's name, as in `Target.spec.provider`.
+    pub provider: &'static str,
+    /// The names of the key's parts, in order.
+    pub key_fields: &'static [&'static str],
+    /// The names of the other managed fields.
+    pub fields: &'static [FieldSpec],
+    /// Role changes, where the API can replace a key part in place.
+    pub pairing: Option<Pairing>,
+    /// Time windows, where assignments have them.
+    pub window: Option<Window>,
+    /// The key part whose grants come before its losses, such as the identity.
+    pub order_by: usize,
+    /// The key part whose distinct values are "holders" for `min_holders`; `None`: not counted here.
+    pub holder: Option<usize>,
+    /// Whether a removal archives.
+    pub on_remove: OnRemove,
+    /// The route that carries a change, given the target's limits and options. Changes of one route and group share batches.
+    pub route: fn(&Change, &Limits, &Fields) -> Route,
+}
+
+impl Capabilities {
+    /// The description of a field.
+    pub fn field(&self, name: &str) -> Option<&FieldSpec> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// The index of a key part by name.
+    pub fn key_part(&self, name: &str) -> Option<usize> {
+        self.key_fields.iter().position(|field| *field == name)
+    }
+}

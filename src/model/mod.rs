@@ -1,0 +1,24 @@
+//! What the program talks about, whatever the system: ids, keys, rows, values, scopes, changes, secrets, capabilities.
+//!
+//! Providers turn their manifests and their live answers into these types; the planner and the executor see nothing
+//! else. This module imports nothing of ours, performs no I/O and knows no provider.
+
+mod capability;
+mod change;
+mod ids;
+mod policy;
+mod row;
+mod scope;
+mod secret;
+mod target;
+mod value;
+
+pub use capability::{Capabilities, FieldKind, FieldSpec, OnRemove, Pairing, Window};
+pub use change::{Action, Batch, Change, Proof, Route, WriteOutcome};
+pub use ids::{Ids, Key, MAX_KEY_PARTS, Ranks, Sym};
+pub use policy::{Expect, Mode, Protect};
+pub use row::{Coverage, Desired, DesiredSet, Live, LiveInfo, Names, Origin, ReadRequest, Snapshot};
+pub use scope::{PartScope, Scope};
+pub use secret::{ResolveError, SecretRef, SecretResolver, SecretString};
+pub use target::{Account, Auth, Endpoint, Limits, Target};
+pub use value::{Fields, Instant, Value};

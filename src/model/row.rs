@@ -1,0 +1,145 @@
+//! Rows: what is declared and what is live, in one vocabulary.
+
+use std::collections::HashMap;
+
+use super::{Expect, Fields, Instant, Key, Mode, Protect, Scope, Sym};
+
+/// Where a declaration stands: a range of bytes in the run's source of that number. The loader turns it into file, line and column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Origin {
+    /// Number of the source.
+    pub source: u32,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+/// One declared assignment.
+#[derive(Debug, Clone)]
+pub struct Desired {
+    /// Its natural key.
+    pub key: Key,
+    /// Only the fields its author wrote; an explicit `null` is [`super::Value::Null`].
+    pub fields: Fields,
+    /// Its entry in the manifest.
+    pub origin: Origin,
+}
+
+/// One assignment set, lowered.
+#[derive(Debug, Clone)]
+pub struct DesiredSet {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.labels`, sorted by key.
+    pub labels: Vec<(String, String)>,
+    /// Index of the target in the run's list of targets.
+    pub target: usize,
+    /// How far its authority goes.
+    pub mode: Mode,
+    /// Its scope; `None`: its declared keys only (additive and observe sets).
+    pub scope: Option<Scope>,
+    /// The scope as a person would say it, such as `org_ids dealer-at, dealer-de`.
+    pub scope_text: String,
+    /// The reviewed exception to the thresholds.
+    pub expect: Option<Expect>,
+    /// Rows of the target that must not be lost.
+    pub protect: Vec<Protect>,
+    /// The declared assignments, in the order of the file.
+    pub rows: Vec<Desired>,
+    /// The document's `metadata.name` value.
+    pub origin: Origin,
+}
+
+impl DesiredSet {
+    /// Whether a key is under this set's authority.
+    pub fn covers(&self, key: &Key) -> bool {
+        match &self.scope {
+            Some(scope) => scope.contains(key),
+            None => self.rows.iter().any(|row| row.key == *key),
+        }
+    }
+}
+
+/// What a live row carries beyond its fields, where the API tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LiveInfo {
+    /// Changes with every change of the object (Streamline's `assignment_id`, an `updated_at`).
+    pub revision: Option<Box<str>>,
+    /// When it was created.
+    pub created: Option<Instant>,
+    /// When it was last changed.
+    pub updated: Option<Instant>,
+}
+
+/// One live assignment.
+#[derive(Debug, Clone)]
+pub struct Live {
+    /// Its natural key.
+    pub key: Key,
+    /// The server's id, where rows have one.
+    pub id: Option<Box<str>>,
+    /// All managed fields that are there, normalised.
+    pub fields: Fields,
+    /// More about it, where the API tells.
+    pub info: Option<Box<LiveInfo>>,
+}
+
+/// Display names beside ids, by key part. Never part of a comparison or a digest.
+#[derive(Debug, Clone, Default)]
+pub struct Names(HashMap<(u8, Sym), Box<str>>);
+
+impl Names {
+    /// Remembers a name; the first one seen stays, so that repeated rows change nothing.
+    pub fn add(&mut self, part: usize, id: Sym, name: &str) {
+        if !name.is_empty() {
+            self.0.entry((u8::try_from(part).unwrap_or(u8::MAX), id)).or_insert_with(|| name.into());
+        }
+    }
+
+    /// The name of an id.
+    pub fn get(&self, part: usize, id: Sym) -> Option<&str> {
+        self.0.get(&(u8::try_from(part).unwrap_or(u8::MAX), id)).map(AsRef::as_ref)
+    }
+}
+
+/// Whether a part of the live state was read whole. Nothing is removed where it was not.
+#[derive(Debug, Clone)]
+pub struct Coverage {
+    /// The box of keys that was listed.
+    pub scope: Scope,
+    /// Why the listing is not proven complete; `None`: it is.
+    pub gap: Option<String>,
+    /// What proves it, or was seen: "3 pages, 240 rows, item_count 240". For reviewers and saved plans.
+    pub evidence: String,
+}
+
+/// What a plan needs to know of a target.
+#[derive(Debug, Clone, Default)]
+pub struct ReadRequest {
+    /// The scopes of the sets concerned.
+    pub scopes: Vec<Scope>,
+    /// Declared keys, also those outside `scopes` (sets without a scope).
+    pub keys: Vec<Key>,
+}
+
+/// What was read.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// Live rows, in any order, each key at most once.
+    pub rows: Vec<Live>,
+    /// Names beside ids.
+    pub names: Names,
+    /// What was listed, and whether completely.
+    pub coverage: Vec<Coverage>,
+    /// Requests that the reading took, retries included.
+    pub requests: u64,
+}
+
+impl Snapshot {
+    /// Whether the absence of other rows at this key's place is proven, so that removing the undeclared is safe.
+    pub fn proves(&self, key: &Key) -> bool {
+        let mut covering = self.coverage.iter().filter(|c| c.scope.contains(key)).peekable();
+        covering.peek().is_some() && covering.all(|c| c.gap.is_none())
+    }
+}

@@ -1,0 +1,173 @@
+//! Normalised field values: compared by meaning, never by text.
+
+use std::collections::BTreeMap;
+
+use super::SecretRef;
+
+/// An instant in milliseconds since 1970-01-01T00:00:00Z: the precision at which the systems compare (apis/canopy.md: Dates).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Instant(pub i64);
+
+impl Instant {
+    /// Reads an RFC 3339 date-time with an offset; finer digits than milliseconds are cut.
+    ///
+    /// `None` for anything else: a date without a time or an offset would be a guess.
+    pub fn parse(text: &str) -> Option<Self> {
+        let timestamp: jiff::Timestamp = text.parse().ok()?;
+        Some(Self(timestamp.as_millisecond()))
+    }
+}
+
+impl std::fmt::Display for Instant {
+    /// RFC 3339 in UTC, with milliseconds only where there are some.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(timestamp) => write!(f, "{timestamp}"),
+            Err(_) => write!(f, "{} ms", self.0),
+        }
+    }
+}
+
+/// One field's value. "Absent", `null` and (where the API says so) `{}` are all [`Value::Null`]; providers normalise.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// Live: nothing there. Declared: an explicit `null`, which clears.
+    Null,
+    /// Text, compared to the letter.
+    Text(Box<str>),
+    /// An instant.
+    Instant(Instant),
+    /// Any JSON value; object keys in any order, numbers by value.
+    Json(Box<serde_json::Value>),
+    /// Live only: the keys of a map whose values the API masks. Unknown, neither equal nor different (apis/semaphor.md: List).
+    Masked(Vec<Box<str>>),
+    /// Declared only: the keys of such a map, with where each value comes from.
+    Secrets(BTreeMap<Box<str>, SecretRef>),
+}
+
+impl Value {
+    /// Whether two values mean the same. A masked map equals a secret map with the same keys: nothing more can be known.
+    pub fn same(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Null, Value::Null) => true,
+            (Value::Text(a), Value::Text(b)) => a == b,
+            (Value::Instant(a), Value::Instant(b)) => a == b,
+            (Value::Json(a), Value::Json(b)) => json_same(a, b),
+            (Value::Masked(a), Value::Masked(b)) => a == b,
+            (Value::Masked(keys), Value::Secrets(map)) | (Value::Secrets(map), Value::Masked(keys)) => {
+                keys.len() == map.len() && keys.iter().all(|key| map.contains_key(key))
+            }
+            (Value::Secrets(a), Value::Secrets(b)) => a == b,
+            (Value::Null, Value::Masked(keys)) | (Value::Masked(keys), Value::Null) => keys.is_empty(),
+            (Value::Null, Value::Secrets(map)) | (Value::Secrets(map), Value::Null) => map.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Whether there is nothing.
+    pub fn is_null(&self) -> bool {
+        self.same(&Value::Null)
+    }
+}
+
+/// JSON equality by meaning: `1`, `1.0` and `1e0` are one number.
+fn json_same(a: &serde_json::Value, b: &serde_json::Value) -> bool {
+    use serde_json::Value as J;
+    match (a, b) {
+        (J::Number(a), J::Number(b)) => number_same(a, b),
+        (J::Array(a), J::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| json_same(a, b)),
+        (J::Object(a), J::Object(b)) => {
+            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| json_same(a, b)))
+        }
+        _ => a == b,
+    }
+}
+
+fn number_same(a: &serde_json::Number, b: &serde_json::Number) -> bool {
+    let (whole_a, whole_b) = (whole(a), whole(b));
+    match (whole_a, whole_b) {
+        (Some(a), Some(b)) => a == b,
+        (None, None) => a.as_f64() == b.as_f64(),
+        _ => false,
+    }
+}
+
+/// The exact whole number that a JSON number denotes, if it denotes one. Floats past 2^53 stay floats on both sides.
+fn whole(number: &serde_json::Number) -> Option<i128> {
+    /// 2^53: up to here every whole number has a float of its own.
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if let Some(value) = number.as_i64() {
+        return Some(i128::from(value));
+    }
+    if let Some(value) = number.as_u64() {
+        return Some(i128::from(value));
+    }
+    let value = number.as_f64()?;
+    #[allow(clippy::cast_possible_truncation)] // whole and within 2^53, checked right here
+    (value.fract() == 0.0 && value.abs() <= EXACT).then_some(value as i128)
+}
+
+/// The fields of a row that are present, sorted by name. A declared row lists only what its author wrote; a live row lists all that is there.
+#[derive(Debug, Clone, Default)]
+pub struct Fields(Box<[(&'static str, Value)]>);
+
+impl Fields {
+    /// Fields from pairs in any order; a later pair of the same name wins.
+    pub fn new(mut pairs: Vec<(&'static str, Value)>) -> Self {
+        pairs.sort_by_key(|(name, _)| *name);
+        pairs.reverse();
+        pairs.dedup_by_key(|(name, _)| *name);
+        pairs.reverse();
+        Self(pairs.into_boxed_slice())
+    }
+
+    /// A field's value; `None` where it is not declared, or not there.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.0.iter().find(|(field, _)| *field == name).map(|(_, value)| value)
+    }
+
+    /// All fields in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.0.iter().map(|(name, value)| (*name, value))
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn same(a: serde_json::Value, b: serde_json::Value) -> bool {
+        Value::Json(Box::new(a)).same(&Value::Json(Box::new(b)))
+    }
+
+    #[test]
+    fn numbers_are_compared_by_value() {
+        assert!(same(json!({"a": [1, 2.50]}), json!({"a": [1.0, 2.5]})));
+        assert!(!same(json!(1), json!("1")));
+        assert!(!same(json!(9_007_199_254_740_993_u64), json!(9_007_199_254_740_992_u64)));
+        assert!(!same(json!(9_007_199_254_740_993_u64), json!(9_007_199_254_740_992.0)));
+    }
+
+    #[test]
+    fn instants_are_compared_as_instants() {
+        let parse = |text| Instant::parse(text).map(|i| i.to_string());
+        assert_eq!(parse("2026-01-01T14:00:00+02:00"), Some("2026-01-01T12:00:00Z".to_owned()));
+        assert_eq!(parse("2026-01-01T12:00:00.000Z"), parse("2026-01-01T12:00:00Z"));
+        assert_eq!(Instant::parse("2026-01-01"), None);
+        assert_eq!(Instant::parse("2026-01-01T12:00:00"), None);
+    }
+
+    #[test]
+    fn the_last_of_two_fields_of_a_name_wins() {
+        let fields =
+            Fields::new(vec![("b", Value::Null), ("a", Value::Text("1".into())), ("a", Value::Text("2".into()))]);
+        assert!(fields.get("a").is_some_and(|v| v.same(&Value::Text("2".into()))));
+        assert_eq!(fields.iter().count(), 2);
+    }
+}
