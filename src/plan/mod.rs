@@ -1,0 +1,302 @@
+//! From declared rows and live rows to a plan. Pure: no I/O, no clock, no randomness; the same input gives the same plan,
+//! byte for byte, whatever the order of files, rows or pages.
+//!
+//! The planner knows no system: keys, fields and what an API can do come as [`crate::model::Capabilities`]. It decides
+//! everything; what executes the plan has no choices left.
+
+mod batches;
+mod compare;
+mod guard;
+mod pair;
+mod planner;
+
+use std::sync::Arc;
+
+pub use batches::{PlannedBatch, batches};
+pub use compare::{FieldChange, field_changes};
+pub use guard::{Guard, Refusal, Thresholds};
+pub use planner::{Input, SetInput, plan_target};
+
+use crate::diag::Location;
+use crate::model::{Account, Action, Capabilities, Change, Ids, Instant, Key, Mode, Names, Route};
+
+/// What would be done, and what was seen on the way.
+#[derive(Debug)]
+pub struct Plan {
+    /// The table that all keys of the plan refer to.
+    pub ids: Arc<Ids>,
+    /// The moment that the plan was made for; time windows are judged by it.
+    pub now: Instant,
+    /// One a target, sorted by name.
+    pub targets: Vec<TargetPlan>,
+}
+
+impl Plan {
+    /// The totals over all targets.
+    pub fn counts(&self) -> Counts {
+        self.targets.iter().flat_map(|target| &target.sets).filter(|set| set.selected).map(|set| set.counts).sum()
+    }
+
+    /// Changes that an apply would carry out.
+    pub fn changes(&self) -> impl Iterator<Item = &PlannedChange> {
+        self.targets.iter().flat_map(TargetPlan::changes)
+    }
+
+    /// Whether any target was refused by a guard.
+    pub fn refused(&self) -> bool {
+        self.targets.iter().any(|target| !target.refusals.is_empty())
+    }
+}
+
+/// How many assignments a plan creates, updates, removes and leaves alone. Observed differences are counted in none of the first three.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct Counts {
+    /// Assignments to create.
+    pub create: u64,
+    /// Assignments to update.
+    pub update: u64,
+    /// Assignments to remove (Streamline: archive).
+    pub remove: u64,
+    /// Declared assignments that are live as declared.
+    pub unchanged: u64,
+    /// Live in scope, not declared, and not to be removed.
+    pub unmanaged: u64,
+    /// Differences in sets whose mode is `observe`.
+    pub observed: u64,
+}
+
+impl Counts {
+    /// Changes in all.
+    pub fn changes(&self) -> u64 {
+        self.create + self.update + self.remove
+    }
+}
+
+impl std::iter::Sum for Counts {
+    fn sum<I: Iterator<Item = Counts>>(iter: I) -> Counts {
+        iter.fold(Counts::default(), |a, b| Counts {
+            create: a.create + b.create,
+            update: a.update + b.update,
+            remove: a.remove + b.remove,
+            unchanged: a.unchanged + b.unchanged,
+            unmanaged: a.unmanaged + b.unmanaged,
+            observed: a.observed + b.observed,
+        })
+    }
+}
+
+/// The plan for one target.
+#[derive(Debug)]
+pub struct TargetPlan {
+    /// `metadata.name`.
+    pub name: String,
+    /// The provider's name.
+    pub provider: &'static str,
+    /// The address, as shown to people: `https://api.partium.io`, or `sandbox`.
+    pub endpoint: String,
+    /// Which account it is.
+    pub account: Vec<Account>,
+    /// What its API can do.
+    pub capabilities: &'static Capabilities,
+    /// Why it could not be read; its sets are then empty and nothing is planned for it.
+    pub unreadable: Option<Unreadable>,
+    /// One a set, sorted by name.
+    pub sets: Vec<SetPlan>,
+    /// What the guards refused: with any of these, nothing of this target is applied.
+    pub refusals: Vec<Refusal>,
+    /// Names beside ids.
+    pub names: Names,
+    /// What was listed, how it is known to be whole, or why it is not.
+    pub evidence: Vec<Evidence>,
+    /// Requests that reading took.
+    pub read_requests: u64,
+    /// Requests that applying the selected changes will take, retries aside.
+    pub write_requests: u64,
+}
+
+impl TargetPlan {
+    /// Changes that an apply would carry out: those of selected sets that do not merely observe.
+    pub fn changes(&self) -> impl Iterator<Item = &PlannedChange> {
+        self.sets.iter().filter(|set| set.applies()).flat_map(|set| &set.changes)
+    }
+}
+
+/// Why a target could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What happened and what to do.
+    pub message: String,
+    /// Nothing is wrong with the input: try again later.
+    pub temporary: bool,
+}
+
+/// What was seen of a listing.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct Evidence {
+    /// What proves that the listing is whole, or what was seen of it.
+    pub seen: String,
+    /// Why it is not proven whole; then nothing is removed in its scope.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gap: Option<String>,
+}
+
+/// The plan for one set.
+#[derive(Debug)]
+pub struct SetPlan {
+    /// `metadata.name`.
+    pub name: String,
+    /// Where the set is declared.
+    pub at: Location,
+    /// How far its authority goes.
+    pub mode: Mode,
+    /// Its scope as a person would say it.
+    pub scope: String,
+    /// Whether the command's paths and selectors chose it. Sets that were not chosen are planned for the guards' sake, and not applied.
+    pub selected: bool,
+    /// How many of what.
+    pub counts: Counts,
+    /// Live rows under its authority.
+    pub live: u64,
+    /// The changes, sorted by key. In an `observe` set these are differences to look at, and are never applied.
+    pub changes: Vec<PlannedChange>,
+    /// Live in scope, not declared, and left alone; sorted by key.
+    pub unmanaged: Vec<Unmanaged>,
+    /// What its author should know.
+    pub warnings: Vec<Warning>,
+}
+
+impl SetPlan {
+    /// Whether its changes are carried out by an apply.
+    pub fn applies(&self) -> bool {
+        self.selected && self.mode != Mode::Observe
+    }
+}
+
+/// One change with everything a reviewer asks about it.
+#[derive(Debug)]
+pub struct PlannedChange {
+    /// What is sent.
+    pub change: Change,
+    /// Why.
+    pub reason: Reason,
+    /// What it takes away.
+    pub losses: Vec<Loss>,
+    /// What it gives.
+    pub grants: Vec<Grant>,
+    /// The line that asks for it; for a removal, the set whose scope it lies in.
+    pub at: Location,
+    /// How it travels.
+    pub route: Route,
+}
+
+impl PlannedChange {
+    /// What it does.
+    pub fn action(&self) -> Action {
+        self.change.action
+    }
+}
+
+/// Why a change is planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Declared, and not live.
+    NotLive,
+    /// Declared, and live with other values.
+    Differs,
+    /// Live in an authoritative scope, and not declared.
+    NotDeclared,
+    /// One removal and one create of the same slot, done as one update that keeps the assignment's id.
+    Replaced,
+    /// Declared without an end, and live but expired.
+    Expired,
+    /// The same declaration with secrets that shall be sent again (`--rotate`).
+    Rotated,
+}
+
+impl Reason {
+    /// The reason as a person would say it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Reason::NotLive => "declared, not live",
+            Reason::Differs => "live differs from the declaration",
+            Reason::NotDeclared => "live in scope, not declared",
+            Reason::Replaced => "one removal and one create at the same place, done as one update",
+            Reason::Expired => "live but expired, and declared without an end",
+            Reason::Rotated => "secrets are sent again",
+        }
+    }
+}
+
+/// What a change takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Loss {
+    /// The assignment goes.
+    Removed,
+    /// The assignment is archived.
+    Archived,
+    /// The old value of the replaced key part (the old role) goes.
+    Replaced,
+    /// Access ends, or ends earlier than it did.
+    EndsEarlier,
+    /// Access starts later than it did.
+    StartsLater,
+}
+
+/// What a change gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Grant {
+    /// The assignment comes to be.
+    Added,
+    /// The new value of the replaced key part (the new role).
+    Replaced,
+    /// Access ends later than it did, or no longer ends.
+    EndsLater,
+    /// Access starts earlier than it did.
+    StartsEarlier,
+}
+
+/// A live row that the plan leaves alone although no manifest declares it.
+#[derive(Debug, Clone)]
+pub struct Unmanaged {
+    /// Its key.
+    pub key: Key,
+    /// Why it stays.
+    pub why: LeftAlone,
+}
+
+/// Why an undeclared live row stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LeftAlone {
+    /// The set's mode forbids removing it.
+    Mode,
+    /// The listing is not proven whole.
+    Incomplete,
+    /// It has expired: there is nothing left to take away.
+    Expired,
+}
+
+impl LeftAlone {
+    /// The reason as a person would say it.
+    pub fn text(self) -> &'static str {
+        match self {
+            LeftAlone::Mode => "the set's mode does not remove",
+            LeftAlone::Incomplete => "the listing is not proven complete",
+            LeftAlone::Expired => "expired, nothing left to take away",
+        }
+    }
+}
+
+/// Something that a set's author should know.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct Warning {
+    /// Stable kebab-case name.
+    pub code: String,
+    /// What, and what to do.
+    pub message: String,
+    /// Where.
+    pub at: Location,
+}

@@ -1,0 +1,422 @@
+//! One target: declared rows joined with live rows, each with its reason.
+
+use std::collections::HashMap;
+
+use crate::diag::{Location, SourceId, Sources, Span};
+use crate::model::{
+    Action, Capabilities, Change, Desired, DesiredSet, Fields, Ids, Instant, Key, Live, Mode, Names, Origin, PartScope,
+    Scope, Snapshot, Sym, Target, Value,
+};
+
+use super::compare::{differing_fields, instant, with_field};
+use super::guard::{self, Thresholds};
+use super::{
+    Counts, Evidence, Grant, LeftAlone, Loss, PlannedChange, Reason, SetPlan, TargetPlan, Unmanaged, Unreadable,
+    Warning, batches, pair,
+};
+
+/// One set as this run sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct SetInput<'a> {
+    /// The set.
+    pub set: &'a DesiredSet,
+    /// Whether the command's paths and selectors chose it.
+    pub selected: bool,
+    /// Its mode, or what the caller made of it.
+    pub mode: Mode,
+}
+
+/// Everything a target's plan depends on, besides the live state.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// The run's ids.
+    pub ids: &'a Ids,
+    /// The manifests, for lines and columns.
+    pub sources: &'a Sources,
+    /// The moment to judge time windows by.
+    pub now: Instant,
+    /// Send declared secrets again although nothing shows that they differ.
+    pub rotate: bool,
+    /// When a plan takes away or changes too much.
+    pub thresholds: Thresholds,
+    /// The target.
+    pub target: &'a Target,
+    /// Its address, as shown to people.
+    pub endpoint: &'a str,
+    /// What its API can do.
+    pub capabilities: &'static Capabilities,
+    /// All sets of the target, also those that were not selected.
+    pub sets: &'a [SetInput<'a>],
+}
+
+impl Input<'_> {
+    /// File, line and column of an origin.
+    pub(super) fn locate(&self, origin: Origin) -> Location {
+        self.sources.locate(Span { source: SourceId(origin.source), start: origin.start, end: origin.end })
+    }
+}
+
+/// Plans one target against what was read of it.
+pub fn plan_target(input: &Input<'_>, live: Result<Snapshot, Unreadable>) -> TargetPlan {
+    let mut target = TargetPlan {
+        name: input.target.name.clone(),
+        provider: input.capabilities.provider,
+        endpoint: input.endpoint.to_owned(),
+        account: input.target.account.clone(),
+        capabilities: input.capabilities,
+        unreadable: None,
+        sets: Vec::new(),
+        refusals: Vec::new(),
+        names: Names::default(),
+        evidence: Vec::new(),
+        read_requests: 0,
+        write_requests: 0,
+    };
+    let snapshot = match live {
+        Ok(snapshot) => snapshot,
+        Err(unreadable) => {
+            target.unreadable = Some(unreadable);
+            return target;
+        }
+    };
+    let holders = guard::Holders::count(input, &snapshot);
+    let (sets, snapshot) = Join::new(input, snapshot).run();
+    target.sets = sets;
+    target.refusals = guard::check(input, &mut target.sets, &holders);
+    target.read_requests = snapshot.requests;
+    target.evidence = evidence(&snapshot);
+    target.names = snapshot.names;
+    target.sets.sort_by(|a, b| a.name.cmp(&b.name));
+    target.write_requests = batches::requests(&target);
+    target
+}
+
+fn evidence(snapshot: &Snapshot) -> Vec<Evidence> {
+    let mut all: Vec<Evidence> =
+        snapshot.coverage.iter().map(|c| Evidence { seen: c.evidence.clone(), gap: c.gap.clone() }).collect();
+    all.sort_by(|a, b| (&a.seen, &a.gap).cmp(&(&b.seen, &b.gap)));
+    all.dedup();
+    all
+}
+
+/// Which sets' scopes a key can lie in, found without asking every set: a scope is filed under the ids of its narrowest part.
+struct ScopeIndex<'a> {
+    by_id: HashMap<(usize, Sym), Vec<usize>>,
+    open: Vec<usize>,
+    scopes: Vec<Option<&'a Scope>>,
+}
+
+impl<'a> ScopeIndex<'a> {
+    fn new(sets: &'a [SetInput<'a>]) -> Self {
+        let scopes: Vec<Option<&Scope>> = sets.iter().map(|input| input.set.scope.as_ref()).collect();
+        let mut index = Self { by_id: HashMap::new(), open: Vec::new(), scopes };
+        for (set, scope) in index.scopes.iter().enumerate() {
+            let Some(scope) = scope else { continue };
+            let limited = scope.parts.iter().enumerate().filter_map(|(part, condition)| match condition {
+                PartScope::In(ids) => Some((part, ids)),
+                PartScope::Any => None,
+            });
+            match limited.min_by_key(|(_, ids)| ids.len()) {
+                Some((part, ids)) => {
+                    for id in ids {
+                        index.by_id.entry((part, *id)).or_default().push(set);
+                    }
+                }
+                None => index.open.push(set),
+            }
+        }
+        index
+    }
+
+    fn containing(&self, key: &Key) -> impl Iterator<Item = usize> {
+        let key = *key;
+        let filed = (0..key.0.len()).filter_map(move |part| self.by_id.get(&(part, key.part(part)))).flatten();
+        let contains = move |set: &usize| self.scopes.get(*set).is_some_and(|s| s.is_some_and(|s| s.contains(&key)));
+        filed.chain(&self.open).copied().filter(contains)
+    }
+}
+
+/// A create that may still become half of a role change.
+struct Creation<'a> {
+    set: usize,
+    row: &'a Desired,
+}
+
+/// The join of one target's declared and live rows.
+struct Join<'a> {
+    input: &'a Input<'a>,
+    snapshot: Snapshot,
+    live: Vec<Option<Live>>,
+    plans: Vec<SetPlan>,
+    creations: Vec<Creation<'a>>,
+    /// (set, index of the live row)
+    removals: Vec<(usize, usize)>,
+}
+
+impl<'a> Join<'a> {
+    fn new(input: &'a Input<'a>, mut snapshot: Snapshot) -> Self {
+        let live = std::mem::take(&mut snapshot.rows).into_iter().map(Some).collect();
+        let plans = input.sets.iter().map(|set| empty_plan(input, set)).collect();
+        Self { input, snapshot, live, plans, creations: Vec::new(), removals: Vec::new() }
+    }
+
+    fn run(mut self) -> (Vec<SetPlan>, Snapshot) {
+        let declared = self.match_declared();
+        self.sort_undeclared(&declared);
+        self.pair_and_emit();
+        self.finish()
+    }
+
+    /// Joins every declared row with its live row; gives for each live row whether it is declared.
+    fn match_declared(&mut self) -> Vec<bool> {
+        let by_key: HashMap<Key, usize> =
+            self.live.iter().enumerate().filter_map(|(i, live)| live.as_ref().map(|live| (live.key, i))).collect();
+        let mut declared = vec![false; self.live.len()];
+        for (set, set_input) in self.input.sets.iter().enumerate() {
+            for row in &set_input.set.rows {
+                match by_key.get(&row.key) {
+                    Some(index) => {
+                        declared[*index] = true;
+                        self.plans[set].live += 1;
+                        self.compare(set, row, *index);
+                    }
+                    None => self.create(set, row),
+                }
+            }
+        }
+        declared
+    }
+
+    fn compare(&mut self, set: usize, row: &Desired, index: usize) {
+        let Some(live) = &self.live[index] else { return };
+        let Some((desired, differs, reason)) = self.difference(row, live) else {
+            self.plans[set].counts.unchanged += 1;
+            return;
+        };
+        let live = self.live[index].take();
+        let change = Change { action: Action::Update, key: row.key, from_key: None, live, desired, differs };
+        self.emit(set, change, reason, row.origin);
+    }
+
+    /// What must be sent to bring a live row to its declaration; `None` where nothing.
+    fn difference(&self, row: &Desired, live: &Live) -> Option<(Fields, Vec<&'static str>, Reason)> {
+        let mut desired = row.fields.clone();
+        let mut reason = Reason::Differs;
+        if let Some(window) = self.input.capabilities.window {
+            let expired = instant(&live.fields, window.to).is_some_and(|to| to <= self.input.now);
+            if expired && desired.get(window.to).is_none() {
+                desired = with_field(&desired, window.to, Value::Null);
+                reason = Reason::Expired;
+            }
+        }
+        let mut differs = differing_fields(&desired, &live.fields);
+        if differs.is_empty() && self.input.rotate {
+            let is_secret = |value: &Value| matches!(value, Value::Secrets(map) if !map.is_empty());
+            differs = desired.iter().filter(|(_, value)| is_secret(value)).map(|(name, _)| name).collect();
+            reason = Reason::Rotated;
+        }
+        (!differs.is_empty()).then_some((desired, differs, reason))
+    }
+
+    /// Notes a declared row that is not live. One that has already ended would open a door for no time at all: it is told, not created.
+    fn create(&mut self, set: usize, row: &'a Desired) {
+        if let Some(window) = self.input.capabilities.window
+            && let Some(to) = instant(&row.fields, window.to).filter(|to| *to <= self.input.now)
+        {
+            let at = self.input.locate(row.origin);
+            let message = format!(
+                "declared until {to}, which has passed: it is not created; delete the entry or move {}",
+                window.to
+            );
+            self.plans[set].warnings.push(Warning { code: "already-ended".to_owned(), message, at });
+            return;
+        }
+        self.creations.push(Creation { set, row });
+    }
+
+    /// Decides for every undeclared live row which set it belongs to, and whether it goes.
+    fn sort_undeclared(&mut self, declared: &[bool]) {
+        let index = ScopeIndex::new(self.input.sets);
+        for (at, live) in self.live.iter().enumerate() {
+            let Some(live) = live.as_ref().filter(|_| !declared[at]) else { continue };
+            let removes = |set: &usize| self.input.sets[*set].mode == Mode::Authoritative;
+            let sets: Vec<usize> = index.containing(&live.key).collect();
+            let Some(set) = sets.iter().copied().find(removes).or_else(|| sets.iter().copied().min()) else { continue };
+            self.plans[set].live += 1;
+            match self.left_alone(set, live) {
+                Some(why) => self.plans[set].unmanaged.push(Unmanaged { key: live.key, why }),
+                None => self.removals.push((set, at)),
+            }
+        }
+    }
+
+    fn left_alone(&self, set: usize, live: &Live) -> Option<LeftAlone> {
+        let ended =
+            |window: crate::model::Window| instant(&live.fields, window.to).is_some_and(|to| to <= self.input.now);
+        if self.input.capabilities.window.is_some_and(ended) {
+            Some(LeftAlone::Expired)
+        } else if self.input.sets[set].mode != Mode::Authoritative {
+            Some(LeftAlone::Mode)
+        } else if !self.snapshot.proves(&live.key) {
+            Some(LeftAlone::Incomplete)
+        } else {
+            None
+        }
+    }
+
+    fn pair_and_emit(&mut self) {
+        let (creations, removals) = (std::mem::take(&mut self.creations), std::mem::take(&mut self.removals));
+        let mut paired_create = vec![false; creations.len()];
+        let mut paired_removal = vec![false; removals.len()];
+        for (create, removal) in self.role_changes(&creations, &removals) {
+            let Some(live) = self.live[removals[removal].1].take() else { continue };
+            (paired_create[create], paired_removal[removal]) = (true, true);
+            let Creation { set, row } = creations[create];
+            let change = pair::replace(row.key, &row.fields, live, self.input.capabilities, self.input.now);
+            self.emit(set, change, Reason::Replaced, row.origin);
+        }
+        for (creation, _) in creations.iter().zip(paired_create).filter(|(_, paired)| !paired) {
+            let Creation { set, row } = creation;
+            let change = Change {
+                action: Action::Create,
+                key: row.key,
+                from_key: None,
+                live: None,
+                desired: row.fields.clone(),
+                differs: Vec::new(),
+            };
+            self.emit(*set, change, Reason::NotLive, row.origin);
+        }
+        for ((set, at), _) in removals.into_iter().zip(paired_removal).filter(|(_, paired)| !paired) {
+            let Some(live) = self.live[at].take() else { continue };
+            let change = Change {
+                action: Action::Remove,
+                key: live.key,
+                from_key: None,
+                live: Some(live),
+                desired: Fields::default(),
+                differs: Vec::new(),
+            };
+            self.emit(set, change, Reason::NotDeclared, self.input.sets[set].set.origin);
+        }
+    }
+
+    /// The pairs that are role changes. Only changes that this run may carry out are paired: half of a pair would be another effect.
+    fn role_changes(&self, creations: &[Creation<'_>], removals: &[(usize, usize)]) -> Vec<(usize, usize)> {
+        let Some(pairing) = &self.input.capabilities.pairing else { return Vec::new() };
+        let may_act = |set: usize| {
+            let input = &self.input.sets[set];
+            input.selected && input.mode != Mode::Observe
+        };
+        let (creates, create_at): (Vec<Key>, Vec<usize>) =
+            creations.iter().enumerate().filter(|(_, c)| may_act(c.set)).map(|(i, c)| (c.row.key, i)).unzip();
+        let (removes, remove_at): (Vec<Key>, Vec<usize>) = removals
+            .iter()
+            .enumerate()
+            .filter(|(_, (set, _))| may_act(*set))
+            .filter_map(|(i, (_, at))| self.live[*at].as_ref().map(|live| (live.key, i)))
+            .unzip();
+        pair::pairs(pairing, &creates, &removes).into_iter().map(|(c, r)| (create_at[c], remove_at[r])).collect()
+    }
+
+    fn emit(&mut self, set: usize, change: Change, reason: Reason, origin: Origin) {
+        let (losses, grants) = effects(&change, self.input.capabilities, self.input.now);
+        let route = (self.input.capabilities.route)(&change, &self.input.target.limits, &self.input.target.options);
+        let counts = &mut self.plans[set].counts;
+        match (self.input.sets[set].mode, change.action) {
+            (Mode::Observe, _) => counts.observed += 1,
+            (_, Action::Create) => counts.create += 1,
+            (_, Action::Update) => counts.update += 1,
+            (_, Action::Remove) => counts.remove += 1,
+        }
+        let at = self.input.locate(origin);
+        self.plans[set].changes.push(PlannedChange { change, reason, losses, grants, at, route });
+    }
+
+    fn finish(mut self) -> (Vec<SetPlan>, Snapshot) {
+        let ranks = self.input.ids.ranks();
+        for (plan, input) in self.plans.iter_mut().zip(self.input.sets) {
+            plan.changes.sort_by_cached_key(|planned| (ranks.of(&planned.change.key), planned.change.action));
+            plan.unmanaged.sort_by_cached_key(|row| ranks.of(&row.key));
+            plan.counts.unmanaged = u64::try_from(plan.unmanaged.len()).unwrap_or(u64::MAX);
+            let incomplete = plan.unmanaged.iter().filter(|row| row.why == LeftAlone::Incomplete).count();
+            if let Some(gap) = gap(&self.snapshot, input).filter(|_| input.mode == Mode::Authoritative) {
+                let message = format!("{gap}: no removal is planned here ({incomplete} undeclared rows were seen)");
+                plan.warnings.push(Warning { code: "incomplete-listing".to_owned(), message, at: plan.at.clone() });
+            }
+        }
+        (self.plans, self.snapshot)
+    }
+}
+
+/// Why the listing of a set's scope is not proven whole.
+fn gap<'a>(snapshot: &'a Snapshot, input: &SetInput<'_>) -> Option<&'a str> {
+    let scope = input.set.scope.as_ref()?;
+    let touching = snapshot.coverage.iter().filter(|coverage| coverage.scope.intersects(scope));
+    touching.filter_map(|coverage| coverage.gap.as_deref()).min()
+}
+
+fn empty_plan(input: &Input<'_>, set: &SetInput<'_>) -> SetPlan {
+    SetPlan {
+        name: set.set.name.clone(),
+        at: input.locate(set.set.origin),
+        mode: set.mode,
+        scope: set.set.scope_text.clone(),
+        selected: set.selected,
+        counts: Counts::default(),
+        live: 0,
+        changes: Vec::new(),
+        unmanaged: Vec::new(),
+        warnings: Vec::new(),
+    }
+}
+
+/// What a change takes away and what it gives.
+fn effects(change: &Change, capabilities: &Capabilities, now: Instant) -> (Vec<Loss>, Vec<Grant>) {
+    let (mut losses, mut grants) = (Vec::new(), Vec::new());
+    match change.action {
+        Action::Create => grants.push(Grant::Added),
+        Action::Remove => losses.push(match capabilities.on_remove {
+            crate::model::OnRemove::Remove => Loss::Removed,
+            crate::model::OnRemove::Archive => Loss::Archived,
+        }),
+        Action::Update => {
+            if change.from_key.is_some() {
+                losses.push(Loss::Replaced);
+                grants.push(Grant::Replaced);
+            }
+            window_effects(change, capabilities, now, &mut losses, &mut grants);
+        }
+    }
+    (losses, grants)
+}
+
+fn window_effects(
+    change: &Change,
+    capabilities: &Capabilities,
+    now: Instant,
+    losses: &mut Vec<Loss>,
+    grants: &mut Vec<Grant>,
+) {
+    let (Some(window), Some(live)) = (capabilities.window, &change.live) else { return };
+    if change.differs.contains(&window.to) {
+        // No end is later than every end.
+        let end = |fields: &Fields| instant(fields, window.to).map_or(i64::MAX, |i| i.0);
+        let (before, after) = (end(&live.fields), end(&change.desired));
+        if after < before && before > now.0 {
+            losses.push(Loss::EndsEarlier);
+        } else if after > before {
+            grants.push(Grant::EndsLater);
+        }
+    }
+    if change.differs.contains(&window.from) {
+        // A start that has passed, or none, is a start now.
+        let start = |fields: &Fields| instant(fields, window.from).map_or(now.0, |i| i.0.max(now.0));
+        let (before, after) = (start(&live.fields), start(&change.desired));
+        if after > before {
+            losses.push(Loss::StartsLater);
+        } else if after < before {
+            grants.push(Grant::StartsEarlier);
+        }
+    }
+}
