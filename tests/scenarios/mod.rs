@@ -1,0 +1,89 @@
+//! Scenarios: live state, manifests, expected plan, expected requests, state afterwards; one file each, readable by a person.
+//!
+//! Every scenario starts a server of its own with `live`, runs the program as a user would, and compares what came: the plan, the
+//! requests of the apply, the live state after it. Then it plans again, which must show nothing (unless `again` says what is left), and
+//! applies again, which must send no write.
+//!
+//! `UPDATE=1 cargo test scenarios` rewrites the expected part of every file (from its first line `plan:` on). What it writes has to be
+//! read against the contracts before it is committed: the files are the reviewed expectation, not a record of what happens.
+
+mod compare;
+mod scenario;
+mod steps;
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// Scenarios wait for processes most of the time; more of them at once than processors is fine.
+const AT_ONCE: usize = 4;
+
+/// The least that a provider's directory has to hold.
+const AT_LEAST: usize = 12;
+
+#[test]
+fn canopy() {
+    directory("canopy");
+}
+
+#[test]
+fn partium() {
+    directory("partium");
+}
+
+#[test]
+fn semaphor() {
+    directory("semaphor");
+}
+
+#[test]
+fn streamline() {
+    directory("streamline");
+}
+
+/// Runs every scenario of a directory and names those that failed.
+fn directory(provider: &str) {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(provider);
+    let files = scenario_files(&dir);
+    assert!(files.len() >= AT_LEAST, "{provider} has {} scenarios; at least {AT_LEAST} are due", files.len());
+    let chosen = std::env::var("SCENARIO").unwrap_or_default();
+    let mut queue: Vec<PathBuf> = files.into_iter().filter(|file| file.to_string_lossy().contains(&chosen)).collect();
+    queue.reverse();
+    let (queue, failures) = (Mutex::new(queue), Mutex::new(Vec::new()));
+    let next = || queue.lock().expect("no thread panics with the queue").pop();
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                while let Some(file) = next() {
+                    if let Err(why) = run(&file, provider) {
+                        failures.lock().expect("no thread panics with the list").push((file, why));
+                    }
+                }
+            });
+        }
+    });
+    let mut failures = failures.into_inner().expect("no thread panics with the list");
+    failures.sort();
+    let text: Vec<String> = failures.iter().map(|(file, why)| format!("==== {}\n{why}\n", file.display())).collect();
+    assert!(failures.is_empty(), "{} scenarios failed\n\n{}", failures.len(), text.join("\n"));
+}
+
+fn scenario_files(dir: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
+    let paths = entries.map(|entry| entry.expect("a directory can be listed").path());
+    let mut files: Vec<PathBuf> = paths.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
+    files.sort();
+    files
+}
+
+fn run(file: &Path, provider: &str) -> Result<(), String> {
+    let text = std::fs::read_to_string(file).map_err(|error| error.to_string())?;
+    let scenario = scenario::Scenario::parse(&text)?;
+    let seen = std::panic::catch_unwind(|| steps::carry_out(&scenario, provider)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        text.unwrap_or("the scenario panicked").to_owned()
+    })??;
+    if std::env::var_os("UPDATE").is_some_and(|value| value == "1") {
+        return compare::rewrite(file, &text, &seen);
+    }
+    compare::check(&scenario.expected(), &seen)
+}
