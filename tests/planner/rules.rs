@@ -168,7 +168,10 @@ fn masked_values_change_nothing_until_they_are_rotated() {
     world.declare("anna de lead", vec![("secret_params", secret())]);
     world.live_with(
         "anna de lead",
-        vec![("params", Value::Json(Box::new(json!({"region": "us"})))), ("secret_params", Value::Masked(vec!["key".into()]))],
+        vec![
+            ("params", Value::Json(Box::new(json!({"region": "us"})))),
+            ("secret_params", Value::Masked(vec!["key".into()])),
+        ],
     );
     assert!(world.plan().sets[0].changes.is_empty());
     world.rotate = true;
@@ -181,7 +184,8 @@ fn masked_values_change_nothing_until_they_are_rotated() {
 fn the_forecast_counts_batches_and_losses_come_last() {
     let world = authoritative(&["a de r", "b de r", "c de r", "d de r"], &["x de q", "y de q", "z de r", "q de r"]);
     let plan = world.plan();
-    let sizes: Vec<(bool, usize)> = batches(&plan).iter().map(|batch| (batch.takes_away, batch.changes.len())).collect();
+    let sizes: Vec<(bool, usize)> =
+        batches(&plan).iter().map(|batch| (batch.takes_away, batch.changes.len())).collect();
     assert_eq!(sizes, [(false, 3), (false, 1), (true, 3), (true, 1)]);
     assert_eq!(plan.write_requests, 4);
 }

@@ -158,9 +158,11 @@ impl World {
     }
 
     fn line(&self, change: &Change) -> String {
-        let key = |key: &Key| key.0.iter().take(3).map(|part| self.ids.text(*part).to_string()).collect::<Vec<_>>().join(" ");
+        let key =
+            |key: &Key| key.0.iter().take(3).map(|part| self.ids.text(*part).to_string()).collect::<Vec<_>>().join(" ");
         let from = change.from_key.as_ref().map(|from| format!("{} -> ", key(from))).unwrap_or_default();
-        let differs = if change.differs.is_empty() { String::new() } else { format!(" [{}]", change.differs.join(", ")) };
+        let differs =
+            if change.differs.is_empty() { String::new() } else { format!(" [{}]", change.differs.join(", ")) };
         format!("{:?} {from}{}{differs}", change.action, key(&change.key)).to_lowercase()
     }
 
@@ -176,7 +178,8 @@ impl World {
                 continue;
             }
             let before = change.live.as_ref().map(|live| live.fields.clone()).unwrap_or_default();
-            let merged = before.iter().chain(change.desired.iter()).map(|(name, value)| (name, value.clone())).collect();
+            let merged =
+                before.iter().chain(change.desired.iter()).map(|(name, value)| (name, value.clone())).collect();
             self.live.push(Live { key: change.key, id: None, fields: Fields::new(merged), info: None });
         }
     }
