@@ -37,3 +37,11 @@ pub trait Writer: Send + Sync {
     /// connections that never opened) inside the target's budget; never resends what may have been carried out.
     async fn write(&self, batch: &Batch<'_>) -> Vec<WriteOutcome>;
 }
+
+/// The two sides of one target. They are separate objects, so that what was given a reader cannot write.
+pub struct Connection {
+    /// Reads the live assignments.
+    pub reader: Box<dyn Reader>,
+    /// Carries changes out.
+    pub writer: Box<dyn Writer>,
+}
