@@ -5,5 +5,6 @@
 //! `apply` carries plans out; `render` shows; `cli` knows all; `sandbox` is the other side of the wire.
 
 pub mod diag;
+pub mod http;
 pub mod model;
 pub mod provider;
