@@ -3,6 +3,9 @@
 //! A provider turns manifest nodes and live answers into `model` rows and carries out changes that the planner decided.
 //! Reading and writing are separate traits, so that a reader cannot write. Providers do not know each other.
 
+mod refusal;
+pub mod semaphor;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
