@@ -3,8 +3,11 @@
 //! A provider turns manifest nodes and live answers into `model` rows and carries out changes that the planner decided.
 //! Reading and writing are separate traits, so that a reader cannot write. Providers do not know each other.
 
+mod options;
+pub mod partium;
 mod refusal;
 pub mod semaphor;
+pub mod streamline;
 
 use std::sync::Arc;
 
