@@ -3,6 +3,12 @@
 //! A provider turns manifest nodes and live answers into `model` rows and carries out changes that the planner decided.
 //! Reading and writing are separate traits, so that a reader cannot write. Providers do not know each other.
 
+mod options;
+pub mod partium;
+mod refusal;
+pub mod semaphor;
+pub mod streamline;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -36,4 +42,12 @@ pub trait Writer: Send + Sync {
     /// Carries out one batch and gives one outcome a change, in the order of the batch. Retries what may be retried (429, 503,
     /// connections that never opened) inside the target's budget; never resends what may have been carried out.
     async fn write(&self, batch: &Batch<'_>) -> Vec<WriteOutcome>;
+}
+
+/// The two sides of one target. They are separate objects, so that what was given a reader cannot write.
+pub struct Connection {
+    /// Reads the live assignments.
+    pub reader: Box<dyn Reader>,
+    /// Carries changes out.
+    pub writer: Box<dyn Writer>,
 }
