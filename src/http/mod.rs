@@ -10,9 +10,14 @@ mod client;
 mod config;
 mod error;
 mod hosts;
+mod pace;
 mod redact;
 mod request;
 mod token;
+mod wire;
+
+#[cfg(test)]
+mod tests;
 
 pub use answer::Answer;
 pub use client::Client;

@@ -48,8 +48,11 @@ impl Redactor {
         let mut text = self.replace(&String::from_utf8_lossy(window));
         if window.len() < body.len() {
             // A secret that the window cuts in two was not recognised: it lies in the last bytes, which are dropped.
-            let keep = text.len().saturating_sub(self.longest());
-            text.truncate(text.floor_char_boundary(keep));
+            let mut keep = text.len().saturating_sub(self.longest());
+            while !text.is_char_boundary(keep) {
+                keep -= 1;
+            }
+            text.truncate(keep);
         }
         visible(text.trim(), EXCERPT_CHARS)
     }

@@ -40,8 +40,10 @@ impl Path {
     /// Adds literal text, one or more segments.
     #[must_use]
     pub fn lit(mut self, literal: &'static str) -> Self {
-        self.text.push('/');
-        self.text.push_str(literal.trim_matches('/'));
+        for segment in literal.split('/').filter(|segment| !segment.is_empty()) {
+            self.text.push('/');
+            self.text.push_str(segment);
+        }
         self
     }
 
