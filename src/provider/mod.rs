@@ -4,6 +4,8 @@
 //! Reading and writing are separate traits, so that a reader cannot write. Providers do not know each other.
 
 pub mod canopy;
+#[cfg(test)]
+mod fake;
 mod refusal;
 pub mod semaphor;
 
