@@ -58,6 +58,11 @@ impl Answer {
         self.redactor.excerpt(&self.body)
     }
 
+    /// A text out of the body, made fit for a message like [`Self::excerpt`], but whole.
+    pub fn clean(&self, text: &str) -> String {
+        self.redactor.clean(text)
+    }
+
     fn is_json(&self) -> bool {
         let Some(content_type) = &self.content_type else { return false };
         let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

@@ -6,8 +6,11 @@
 pub mod canopy;
 #[cfg(test)]
 mod fake;
+mod options;
+pub mod partium;
 mod refusal;
 pub mod semaphor;
+pub mod streamline;
 
 use std::sync::Arc;
 

@@ -14,9 +14,9 @@ const MAX_SAID: usize = 600;
 
 /// An answer that is not the success that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
-    /// Method and path with placeholders, such as `GET …/assignments`.
-    pub request: &'static str,
+pub(super) struct Refusal<R = &'static str> {
+    /// Method and path, with placeholders such as `GET …/assignments` where the change names the object, with ids where nothing else does.
+    pub request: R,
     /// HTTP status.
     pub status: u16,
     /// The API's own code, cleaned.
@@ -27,7 +27,7 @@ pub(super) struct Refusal {
     pub hint: &'static str,
 }
 
-impl Display for Refusal {
+impl<R: Display> Display for Refusal<R> {
     fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
         write!(f, "{} was answered with {}", self.request, self.status)?;
         if let Some(code) = &self.code {
@@ -42,7 +42,7 @@ impl Display for Refusal {
     }
 }
 
-impl Refusal {
+impl<R: Display> Refusal<R> {
     /// The outcome of a write that was answered like this: a 5xx may hide a write that was carried out, a 408 or 425 was not
     /// looked at, everything else is a no.
     pub(super) fn outcome(&self) -> WriteOutcome {
@@ -58,8 +58,8 @@ impl Refusal {
     }
 }
 
-impl From<Refusal> for ReadError {
-    fn from(refusal: Refusal) -> Self {
+impl<R: Display> From<Refusal<R>> for ReadError {
+    fn from(refusal: Refusal<R>) -> Self {
         match refusal.status {
             408 | 425 | 429 | 503 => ReadError::Temporary(refusal.to_string()),
             _ => ReadError::Api(refusal.to_string()),

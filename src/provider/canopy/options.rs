@@ -1,6 +1,7 @@
 //! What a target says about its Canopy account, and what is assumed about the API, read once.
 
-use crate::model::{Fields, Limits, Value};
+use crate::model::{Fields, Limits};
+use crate::provider::options;
 
 /// The most rows a page holds (apis/canopy.md: List).
 const MAX_TAKE: usize = 100;
@@ -44,10 +45,7 @@ pub(super) struct Options {
 impl Options {
     /// Options from the fields that the loader has checked; what is missing has its default.
     pub(super) fn new(fields: &Fields, limits: &Limits) -> Self {
-        let text = |name| match fields.get(name) {
-            Some(Value::Text(text)) => &**text,
-            _ => "",
-        };
+        let text = |name| options::text(fields, name).unwrap_or_default();
         let surface = match text("surface") {
             "api" => Surface::Api,
             _ => Surface::Portal {
