@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::http::{Answer, Client, Path};
-use crate::model::{Fields, Ids, Value};
+use crate::model::{Fields, Ids};
+use crate::provider::options;
 use crate::provider::refusal::{Refusal, clean, words};
 
 use super::params::Params;
@@ -21,8 +22,8 @@ pub(super) struct Api {
 
 impl Api {
     /// The project that a target's options name.
-    pub(super) fn new(client: Client, ids: Arc<Ids>, options: &Fields) -> Self {
-        Self { client, ids, project_id: project_id(options) }
+    pub(super) fn new(client: Client, ids: Arc<Ids>, fields: &Fields) -> Self {
+        Self { client, ids, project_id: project_id(fields) }
     }
 
     /// `/api/management/v1/projects/{projectId}/unified-security/assignments`.
@@ -37,11 +38,8 @@ impl Api {
 }
 
 /// The project's id. The loader makes sure that there is one; an empty one is refused by the client as a path segment.
-pub(super) fn project_id(options: &Fields) -> Arc<str> {
-    match options.get("project_id") {
-        Some(Value::Text(id)) => Arc::from(&**id),
-        _ => Arc::from(""),
-    }
+pub(super) fn project_id(fields: &Fields) -> Arc<str> {
+    Arc::from(options::text(fields, "project_id").unwrap_or_default())
 }
 
 /// What an envelope says, apart from what it holds.

@@ -4,6 +4,8 @@ mod actor;
 mod api;
 mod params;
 mod read;
+#[cfg(test)]
+mod tests;
 mod token;
 mod wire;
 mod write;
