@@ -16,7 +16,7 @@ use serde_json::json;
 use super::{
     seed::{CatalogStatus, PartiumAssignment, PartiumSeed},
     store::Op,
-    wire::{Answer, Failure, Reply, Request},
+    wire::{Answer, Failure, Object, Reply, Request},
 };
 
 /// The documented payload limit, 5.5 MiB (apis/partium.md: Maintenance).
@@ -83,8 +83,8 @@ struct PairBody {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct ListBody {
-    query: Query,
-    paging: Paging,
+    query: Object<Query>,
+    paging: Object<Paging>,
 }
 
 #[derive(Default, Deserialize)]
@@ -157,10 +157,10 @@ impl Partium {
 
     fn create(&mut self, request: &Request, ops: &mut Vec<Op>) -> Answer {
         self.accepts_writes()?;
-        let pairs: Vec<PairBody> = request.json()?;
+        let pairs = request.json_array::<PairBody>()?;
         let mut created = Vec::new();
         let mut errors = BTreeMap::new();
-        for (index, pair) in pairs.iter().enumerate() {
+        for (index, Object(pair)) in pairs.iter().enumerate() {
             match self.check(&pair.ass_id, &pair.org_id) {
                 Err(reason) => drop(errors.insert(index.to_string(), reason)),
                 Ok(()) if self.insert(&pair.ass_id, &pair.org_id, ops) => created.push(index),
@@ -173,9 +173,9 @@ impl Partium {
 
     fn delete(&mut self, request: &Request, ops: &mut Vec<Op>) -> Answer {
         self.accepts_writes()?;
-        let pairs: Vec<PairBody> = request.json()?;
+        let pairs = request.json_array::<PairBody>()?;
         let before = self.rows.len();
-        for pair in &pairs {
+        for Object(pair) in &pairs {
             self.remove(&pair.ass_id, &pair.org_id, ops);
         }
         self.changed(self.rows.len() != before, ops);
@@ -183,9 +183,9 @@ impl Partium {
     }
 
     fn list(&self, request: &Request) -> Answer {
-        let body: ListBody = request.json()?;
+        let ListBody { query: Object(query), paging: Object(paging) } = request.json()?;
         let largest = self.catalogue.max_limit.unwrap_or(DEFAULT_LIMIT);
-        let limit = match body.paging.limit {
+        let limit = match paging.limit {
             None => DEFAULT_LIMIT.min(largest),
             Some(limit) => match usize::try_from(limit) {
                 Ok(limit) if (1..=largest).contains(&limit) => limit,
@@ -194,14 +194,14 @@ impl Partium {
                 }
             },
         };
-        let after = match &body.paging.last_object_id {
+        let after = match &paging.last_object_id {
             None => 0,
             Some(cursor) => parse_cursor(cursor)?,
         };
-        let mut page = self.ids_after(after, limit + 1, &body.query)?;
+        let mut page = self.ids_after(after, limit + 1, &query)?;
         let more_data = page.len() > limit;
         page.truncate(limit);
-        let last_object_id = page.last().map(|id| cursor(*id)).or(body.paging.last_object_id);
+        let last_object_id = page.last().map(|id| cursor(*id)).or(paging.last_object_id);
         let result = page.iter().map(|id| self.row(*id)).collect();
         Ok(Reply::json(200, &Page { result, last_object_id, more_data }))
     }

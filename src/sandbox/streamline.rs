@@ -14,7 +14,7 @@ use super::{
         StreamlineService, StreamlineStatus, StreamlineUnlisted,
     },
     store::Op,
-    wire::{Answer, Failure, Reply, Request},
+    wire::{Answer, Failure, Object, Reply, Request},
 };
 
 /// Client, domain and service, or the domain itself.
@@ -91,7 +91,7 @@ struct PostBody {
     #[serde(default)]
     metadata: JsonMap,
     #[serde(default)]
-    service_updates: Vec<ServiceUpdate>,
+    service_updates: Vec<Object<ServiceUpdate>>,
 }
 
 #[derive(Deserialize)]
@@ -210,13 +210,15 @@ impl Streamline {
     /// back (apis/streamline.md: Domain scope), so they are checked and not kept.
     fn check_services(&self, scope: &Scope, body: &PostBody) -> Result<(), Failure> {
         let listed = self.domain(scope).and_then(|domain| domain.services.as_deref());
-        for update in &body.service_updates {
+        for Object(update) in &body.service_updates {
             if listed.is_some_and(|services| services.iter().all(|service| service.service_id != update.service_id)) {
                 return Err(not_found(&format!("service {}", update.service_id)));
             }
         }
         let patched = |id: &str| {
-            body.service_updates.iter().any(|update| update.service_id == id && !update.static_features.is_empty())
+            body.service_updates
+                .iter()
+                .any(|Object(update)| update.service_id == id && !update.static_features.is_empty())
         };
         let blocks = |service: &&StreamlineService| {
             service.incompatible_models.contains(&body.model_id) && !patched(&service.service_id)

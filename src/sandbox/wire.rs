@@ -2,10 +2,15 @@
 //!
 //! Knows HTTP, and which path belongs to which API, so that an error has that API's form; knows nothing of their rows.
 
+use std::{fmt, marker::PhantomData};
+
 use axum::http::{HeaderMap, Method, header};
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use serde_json::{Value, json};
 
 /// What an API's handler gives back.
@@ -47,8 +52,17 @@ impl Request {
         url::form_urlencoded::parse(self.raw_query.as_deref().unwrap_or_default().as_bytes()).into_owned().collect()
     }
 
-    /// The body as JSON. Another content type is 415; unknown fields and wrong types are 400.
+    /// The body as a JSON object. Another content type is 415; unknown fields and wrong types are 400.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        Ok(self.parse::<Object<T>>()?.0)
+    }
+
+    /// The body as a bare array of JSON objects.
+    pub(super) fn json_array<T: DeserializeOwned>(&self) -> Result<Vec<Object<T>>, Failure> {
+        self.parse()
+    }
+
+    fn parse<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         if !self.has_content_type("application/json") {
             return Err(Failure::new(415, "unsupported_media_type", "the body has to be sent as application/json"));
         }
@@ -63,6 +77,30 @@ impl Request {
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// A JSON object. A derived `Deserialize` alone would also take an array of the fields' values, which no API does.
+#[derive(Default)]
+pub(super) struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(fields)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData))
     }
 }
 

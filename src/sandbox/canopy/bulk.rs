@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{
     super::{
         seed::BulkMode,
-        wire::{Answer, Failure, Reply, Request},
+        wire::{Answer, Failure, Object, Reply, Request},
     },
     Context,
     environment::{CreateBody, Environment, Row},
@@ -18,7 +18,7 @@ use super::{
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BulkCreateBody {
-    assignments: Vec<CreateBody>,
+    assignments: Vec<Object<CreateBody>>,
 }
 
 #[derive(Deserialize)]
@@ -39,7 +39,7 @@ impl Environment {
         let body: BulkCreateBody = request.json()?;
         self.check_size(body.assignments.len())?;
         let written = context.ops.len();
-        let outcomes: Vec<_> = body.assignments.iter().map(|entry| self.insert(entry, context)).collect();
+        let outcomes: Vec<_> = body.assignments.iter().map(|Object(entry)| self.insert(entry, context)).collect();
         let failures: Vec<(usize, &Failure)> =
             outcomes.iter().enumerate().filter_map(|(index, outcome)| Some((index, outcome.as_ref().err()?))).collect();
         let Some((_, first)) = failures.first() else {
