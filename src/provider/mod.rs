@@ -12,11 +12,10 @@ mod refusal;
 pub mod semaphor;
 pub mod streamline;
 
-use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::model::{Batch, Capabilities, Ids, ReadRequest, SecretResolver, Snapshot, Target, WriteOutcome};
+use crate::model::{Batch, ReadRequest, Snapshot, WriteOutcome};
 
 /// Why a target could not be read.
 #[derive(Debug, thiserror::Error)]
