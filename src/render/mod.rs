@@ -6,6 +6,8 @@
 pub mod clean;
 pub mod human;
 pub mod json;
+pub mod progress;
+pub mod report;
 mod style;
 mod words;
 

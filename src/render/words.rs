@@ -96,6 +96,17 @@ impl<'a> Speaker<'a> {
         Some((part, from.part(part), planned.change.key.part(part)))
     }
 
+    /// The key of a change; where it replaces a part, both the old and the new one: `idn_anna / node_emea / role_a → role_b`.
+    pub(super) fn change_key(&self, planned: &PlannedChange) -> String {
+        match self.replaced(planned) {
+            None => self.key(&planned.change.key, None),
+            Some((part, before, after)) => {
+                let (before, after) = (self.part(part, before), self.part(part, after));
+                format!("{} / {before} → {after}", self.key(&planned.change.key, Some(part)))
+            }
+        }
+    }
+
     /// The word for an action, as this provider means it.
     pub(super) fn action(&self, action: Action) -> &'static str {
         match (action, self.capabilities.on_remove) {

@@ -5,14 +5,18 @@
 //! `format_version` counts up its minor part when fields are added, its major part when a reader would have to change.
 
 mod plan;
+mod report;
 mod value;
 
 pub use plan::plan;
+pub use report::report;
 
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
+
+use crate::apply::Exit;
 
 use value::{Entries, FieldView, KeyView};
 
@@ -22,6 +26,11 @@ pub const FORMAT_VERSION: &str = "1.0";
 /// The JSON Schema of [`plan()`].
 pub fn plan_schema() -> serde_json::Value {
     schemars::schema_for!(plan::PlanView<'static>).to_value()
+}
+
+/// The JSON Schema of [`report()`].
+pub fn report_schema() -> serde_json::Value {
+    schemars::schema_for!(report::ReportView<'static>).to_value()
 }
 
 /// The program that wrote a document.
@@ -46,20 +55,19 @@ struct ExitView {
     meaning: &'static str,
 }
 
-impl From<u8> for ExitView {
-    /// The table of exit codes (DESIGN section 6).
-    fn from(code: u8) -> Self {
-        let meaning = match code {
-            0 => "done, or nothing to do",
-            2 => "changes pending",
-            3 => "a guard refused",
-            4 => "the approved plan is stale",
-            5 => "applied in part",
-            6 => "temporarily unavailable, nothing is wrong with the input",
-            130 => "interrupted",
-            _ => "error",
+impl From<Exit> for ExitView {
+    fn from(exit: Exit) -> Self {
+        let meaning = match exit {
+            Exit::Success => "done, or nothing to do",
+            Exit::Error => "error",
+            Exit::Pending => "changes pending",
+            Exit::Refused => "a guard refused",
+            Exit::Stale => "the approved plan is stale",
+            Exit::Partial => "applied in part",
+            Exit::Temporary => "temporarily unavailable, nothing is wrong with the input",
+            Exit::Interrupted => "interrupted",
         };
-        Self { code, meaning }
+        Self { code: exit.code(), meaning }
     }
 }
 

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::apply::Exit;
 use crate::diag::Location;
 use crate::model::{Account, Action, Ids, Mode};
 use crate::plan::{
@@ -15,7 +16,7 @@ use super::{Each, Entries, ExitView, FORMAT_VERSION, FieldView, KeyView, Tool, v
 
 /// A plan as a document, and the exit code of the command that made it. The document is written while it is serialized: use
 /// `serde_json::to_writer`.
-pub fn plan(plan: &Plan, exit: u8) -> impl Serialize + '_ {
+pub fn plan(plan: &Plan, exit: Exit) -> impl Serialize + '_ {
     PlanView {
         format_version: FORMAT_VERSION,
         tool: Tool::THIS,
