@@ -4,6 +4,11 @@
 //! the rest; `manifest` reads text; `http` speaks the wire; `provider` joins the two for each system; `plan` is pure;
 //! `apply` carries plans out; `render` shows; `cli` knows all; `sandbox` is the other side of the wire.
 
+pub mod apply;
 pub mod diag;
+pub mod http;
 pub mod model;
 pub mod plan;
+pub mod provider;
+pub mod render;
+pub mod sandbox;

@@ -1,1 +1,5 @@
 //! One integration binary: linking is the slow part.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod layers;
+mod planner;

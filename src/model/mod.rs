@@ -21,4 +21,4 @@ pub use row::{Coverage, Desired, DesiredSet, Live, LiveInfo, Names, Origin, Read
 pub use scope::{PartScope, Scope};
 pub use secret::{ResolveError, SecretRef, SecretResolver, SecretString};
 pub use target::{Account, Auth, Endpoint, Limits, Target};
-pub use value::{Fields, Instant, Value};
+pub use value::{Fields, Instant, Value, number_text};

@@ -64,6 +64,20 @@ impl Value {
         }
     }
 
+    /// The value as JSON for people and files. Secrets are shown as where they come from, masked values as `(masked)`: no value of a
+    /// secret is ever held here.
+    pub fn shown(&self) -> serde_json::Value {
+        use serde_json::Value as J;
+        match self {
+            Value::Null => J::Null,
+            Value::Text(text) => J::String(text.to_string()),
+            Value::Instant(instant) => J::String(instant.to_string()),
+            Value::Json(json) => (**json).clone(),
+            Value::Masked(keys) => keys.iter().map(|key| (key.to_string(), J::from("(masked)"))).collect(),
+            Value::Secrets(map) => map.iter().map(|(key, at)| (key.to_string(), J::from(at.to_string()))).collect(),
+        }
+    }
+
     /// Whether there is nothing.
     pub fn is_null(&self) -> bool {
         self.same(&Value::Null)
@@ -90,6 +104,11 @@ fn number_same(a: &serde_json::Number, b: &serde_json::Number) -> bool {
         (None, None) => a.as_f64() == b.as_f64(),
         _ => false,
     }
+}
+
+/// A number's text by value: `1`, `1.0` and `1e0` give the same. For digests; comparing uses the same rule.
+pub fn number_text(number: &serde_json::Number) -> String {
+    whole(number).map_or_else(|| number.to_string(), |whole| whole.to_string())
 }
 
 /// The exact whole number that a JSON number denotes, if it denotes one. Floats past 2^53 stay floats on both sides.

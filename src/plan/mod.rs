@@ -6,9 +6,11 @@
 
 mod batches;
 mod compare;
+pub mod digest;
 mod guard;
 mod pair;
 mod planner;
+pub mod saved;
 
 use std::sync::Arc;
 
@@ -110,6 +112,8 @@ pub struct TargetPlan {
     pub evidence: Vec<Evidence>,
     /// Requests that reading took.
     pub read_requests: u64,
+    /// Changes that a saved plan holds back; empty without one.
+    pub held: Vec<saved::Held>,
     /// Requests that applying the selected changes will take, retries aside.
     pub write_requests: u64,
 }

@@ -70,6 +70,7 @@ pub fn plan_target(input: &Input<'_>, live: Result<Snapshot, Unreadable>) -> Tar
         names: Names::default(),
         evidence: Vec::new(),
         read_requests: 0,
+        held: Vec::new(),
         write_requests: 0,
     };
     let snapshot = match live {

@@ -3,11 +3,19 @@
 //! A provider turns manifest nodes and live answers into `model` rows and carries out changes that the planner decided.
 //! Reading and writing are separate traits, so that a reader cannot write. Providers do not know each other.
 
-use std::sync::Arc;
+pub mod canopy;
+#[cfg(test)]
+mod fake;
+mod options;
+pub mod partium;
+mod refusal;
+pub mod semaphor;
+pub mod streamline;
+
 
 use async_trait::async_trait;
 
-use crate::model::{Batch, Capabilities, Ids, ReadRequest, SecretResolver, Snapshot, Target, WriteOutcome};
+use crate::model::{Batch, ReadRequest, Snapshot, WriteOutcome};
 
 /// Why a target could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -36,4 +44,12 @@ pub trait Writer: Send + Sync {
     /// Carries out one batch and gives one outcome a change, in the order of the batch. Retries what may be retried (429, 503,
     /// connections that never opened) inside the target's budget; never resends what may have been carried out.
     async fn write(&self, batch: &Batch<'_>) -> Vec<WriteOutcome>;
+}
+
+/// The two sides of one target. They are separate objects, so that what was given a reader cannot write.
+pub struct Connection {
+    /// Reads the live assignments.
+    pub reader: Box<dyn Reader>,
+    /// Carries changes out.
+    pub writer: Box<dyn Writer>,
 }

@@ -1,0 +1,127 @@
+//! What happens during an apply, as one stream for many sinks: progress, plain lines, journal. Events carry no time: sinks that
+//! need one have a clock.
+
+use crate::model::{Change, Route, WriteOutcome};
+use crate::plan::{PlannedChange, SetPlan, TargetPlan};
+
+use super::{Outcome, Totals, Verification};
+
+/// Something that happened. Events of different targets interleave; those of one target keep the order
+/// `TargetStarted`, (`BatchStarted`, `BatchEnded`, `Finished`)…, (`Verifying`, batches sent again)…, `Settled`…, `Verified`,
+/// `TargetEnded`.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// The apply begins.
+    Started {
+        /// Targets concerned.
+        targets: usize,
+        /// Changes in all of them.
+        changes: u64,
+    },
+    /// A target begins, also one that will not be run (its changes then all end as skipped).
+    TargetStarted {
+        /// The target's plan.
+        target: &'a TargetPlan,
+        /// Its changes.
+        changes: u64,
+    },
+    /// A batch is about to be sent.
+    BatchStarted {
+        /// The target's plan.
+        target: &'a TargetPlan,
+        /// How it travels.
+        route: Route,
+        /// What it carries.
+        changes: &'a [&'a Change],
+        /// It comes after the re-read: an answer was lost and the change is certainly not there, or its block is gone.
+        again: bool,
+    },
+    /// A batch was answered, or will never be.
+    BatchEnded {
+        /// The target's plan.
+        target: &'a TargetPlan,
+        /// How it travelled.
+        route: Route,
+        /// What it carried.
+        changes: &'a [&'a Change],
+        /// One answer a change, in the same order.
+        answers: &'a [WriteOutcome],
+        /// As in `BatchStarted`.
+        again: bool,
+    },
+    /// A change is through the sending. Exactly once for each change of the plan: progress counts these.
+    Finished {
+        /// The target's plan.
+        target: &'a TargetPlan,
+        /// The set's plan.
+        set: &'a SetPlan,
+        /// The change.
+        change: &'a PlannedChange,
+        /// As far as it is known now.
+        outcome: &'a Outcome,
+        /// Only the re-read can tell; a `Settled` for this change follows.
+        provisional: bool,
+    },
+    /// The target is read again.
+    Verifying {
+        /// The target's plan.
+        target: &'a TargetPlan,
+        /// 1 for the first reading; further ones wait for what is not visible yet.
+        attempt: u32,
+    },
+    /// The re-read settled a provisional outcome, or altered one. At most once a change, always after its `Finished`.
+    Settled {
+        /// The target's plan.
+        target: &'a TargetPlan,
+        /// The set's plan.
+        set: &'a SetPlan,
+        /// The change.
+        change: &'a PlannedChange,
+        /// The final outcome.
+        outcome: &'a Outcome,
+    },
+    /// What the re-read says about the target as a whole.
+    Verified {
+        /// The target's plan.
+        target: &'a TargetPlan,
+        /// The result.
+        verification: &'a Verification,
+    },
+    /// A target is through.
+    TargetEnded {
+        /// The target's plan.
+        target: &'a TargetPlan,
+        /// Its final outcomes, counted.
+        totals: Totals,
+    },
+    /// A stop was asked for: nothing more is sent, what is in flight is waited for.
+    Interrupted,
+    /// The apply is over.
+    Ended {
+        /// All final outcomes, counted.
+        totals: Totals,
+    },
+}
+
+/// Where events go. Called from the executor between two sends: be quick, and do not block.
+pub trait Sink: Send + Sync {
+    /// Takes one event.
+    fn event(&self, event: &Event<'_>);
+}
+
+/// Takes events and does nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Sink for Silent {
+    fn event(&self, _: &Event<'_>) {}
+}
+
+/// Gives every event to each of several sinks in turn.
+pub struct Sinks<'a>(pub &'a [&'a dyn Sink]);
+
+impl Sink for Sinks<'_> {
+    fn event(&self, event: &Event<'_>) {
+        self.0.iter().for_each(|sink| sink.event(event));
+    }
+}

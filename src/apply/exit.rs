@@ -1,0 +1,67 @@
+//! Exit codes as a type, and which of several wins. Every command maps what it saw through this one place (DESIGN section 6).
+
+/// What a run ends with. The order of the variants is the priority: the last one wins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Exit {
+    /// Done, or nothing to do.
+    #[default]
+    Success,
+    /// Changes are pending, or drift was found.
+    Pending,
+    /// The retry budget is spent; nothing is wrong with the input.
+    Temporary,
+    /// The approved plan is stale.
+    Stale,
+    /// A guard refused.
+    Refused,
+    /// Usage, manifests, sign-in, API, internal.
+    Error,
+    /// Applied in part: something failed, is blocked or unknown.
+    Partial,
+    /// Interrupted.
+    Interrupted,
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Exit::Success => 0,
+            Exit::Error => 1,
+            Exit::Pending => 2,
+            Exit::Refused => 3,
+            Exit::Stale => 4,
+            Exit::Partial => 5,
+            Exit::Temporary => 6,
+            Exit::Interrupted => 130,
+        }
+    }
+
+    /// The one of two that a run over several targets ends with.
+    #[must_use]
+    pub fn worse(self, other: Exit) -> Exit {
+        self.max(other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exit_is_the_first_that_occurs_of_the_documented_order() {
+        let documented = [130, 5, 1, 3, 4, 6, 2, 0];
+        let mut all = [
+            Exit::Success,
+            Exit::Error,
+            Exit::Pending,
+            Exit::Refused,
+            Exit::Stale,
+            Exit::Partial,
+            Exit::Temporary,
+            Exit::Interrupted,
+        ];
+        all.sort_by(|a, b| if a.worse(*b) == *a { std::cmp::Ordering::Less } else { std::cmp::Ordering::Greater });
+        assert_eq!(all.map(Exit::code), documented);
+    }
+}

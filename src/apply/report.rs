@@ -1,0 +1,160 @@
+//! What an apply did: one outcome a change, what the re-read says, and the exit that follows from both.
+
+use crate::diag::Location;
+use crate::model::{Action, Key};
+
+use super::{ChangeId, Exit, Outcome, Totals};
+
+/// What an apply did.
+#[derive(Debug)]
+pub struct Report {
+    /// One a run, in the order of the runs.
+    pub targets: Vec<TargetReport>,
+    /// A stop was asked for before all was through.
+    pub interrupted: bool,
+}
+
+/// What an apply did to one target.
+#[derive(Debug)]
+pub struct TargetReport {
+    /// `metadata.name`.
+    pub name: String,
+    /// One a change that the plan would carry out, in the order of the plan.
+    pub changes: Vec<ChangeReport>,
+    /// Why the target was not run at all.
+    pub not_run: Option<NotRun>,
+    /// What the re-read says.
+    pub verification: Verification,
+}
+
+/// How one change ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeReport {
+    /// Which change.
+    pub id: ChangeId,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// Why a target was not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotRun {
+    /// A guard refused its plan.
+    Refused,
+    /// It could not be read, so there is no plan.
+    Unreadable {
+        /// Nothing is wrong with the input: try again later.
+        temporary: bool,
+    },
+}
+
+/// What reading a target again says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verification {
+    /// Nothing was sent, so there is nothing to verify.
+    Untouched,
+    /// The live state equals the manifests, as far as the run was asked to look.
+    Clean,
+    /// The live state still differs here; in the order of the new plan.
+    Remaining(Vec<Remaining>),
+    /// Not looked at.
+    NotVerified {
+        /// Why not.
+        why: String,
+    },
+    /// The target could not be read again.
+    Unreadable {
+        /// What happened and what to do.
+        message: String,
+        /// Nothing is wrong with the input: try again later.
+        temporary: bool,
+    },
+}
+
+/// A difference that the re-read shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remaining {
+    /// The set's name.
+    pub set: String,
+    /// What it would take.
+    pub action: Action,
+    /// The key after the change.
+    pub key: Key,
+    /// The live row's key where a key part would be replaced.
+    pub from_key: Option<Key>,
+    /// The line that asks for it.
+    pub at: Location,
+    /// Why it is still there.
+    pub why: Leftover,
+}
+
+/// Why a difference is still there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Leftover {
+    /// Part of the plan, and not carried out: skipped, blocked, failed or unknown.
+    NotApplied,
+    /// Part of the plan and confirmed by the API, but the listing does not show it yet.
+    NotVisibleYet,
+    /// Not part of the plan, or changed by someone else since.
+    New,
+}
+
+impl TargetReport {
+    /// How a change ended; `None` for one that the plan does not carry out.
+    pub fn outcome(&self, id: ChangeId) -> Option<&Outcome> {
+        let at = self.changes.binary_search_by_key(&id, |change| change.id).ok()?;
+        self.changes.get(at).map(|change| &change.outcome)
+    }
+
+    /// The outcomes, counted.
+    pub fn totals(&self) -> Totals {
+        self.changes.iter().map(|change| &change.outcome).collect()
+    }
+
+    /// The exit of this target alone.
+    pub fn exit(&self) -> Exit {
+        let not_run = match self.not_run {
+            None => Exit::Success,
+            Some(NotRun::Refused) => Exit::Refused,
+            Some(NotRun::Unreadable { temporary }) => error(temporary),
+        };
+        let verification = match self.verification {
+            Verification::Unreadable { temporary, .. } => error(temporary),
+            // What others changed meanwhile is told, and is not this run's failure.
+            _ => Exit::Success,
+        };
+        not_run.worse(verification).worse(self.exit_of_outcomes())
+    }
+
+    /// Temporary failures and what they blocked are no fault of the input; anything else that did not converge is.
+    fn exit_of_outcomes(&self) -> Exit {
+        let any = |wanted: fn(&Outcome) -> bool| self.changes.iter().any(|change| wanted(&change.outcome));
+        if any(|o| matches!(o, Outcome::Unknown { .. } | Outcome::Failed { temporary: false, .. })) {
+            Exit::Partial
+        } else if any(|o| matches!(o, Outcome::Failed { .. })) {
+            Exit::Temporary
+        } else if any(|o| matches!(o, Outcome::Blocked { .. })) {
+            Exit::Partial
+        } else {
+            Exit::Success
+        }
+    }
+}
+
+fn error(temporary: bool) -> Exit {
+    if temporary { Exit::Temporary } else { Exit::Error }
+}
+
+impl Report {
+    /// All outcomes, counted.
+    pub fn totals(&self) -> Totals {
+        self.targets.iter().map(TargetReport::totals).sum()
+    }
+
+    /// The exit of the apply.
+    pub fn exit(&self) -> Exit {
+        let interrupted = if self.interrupted { Exit::Interrupted } else { Exit::Success };
+        self.targets.iter().map(TargetReport::exit).fold(interrupted, Exit::worse)
+    }
+}

@@ -1,0 +1,87 @@
+//! A final answer, whatever its status: the provider judges it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+
+use super::{HttpError, redact::Redactor};
+
+/// What the API said. Every status arrives here but those that were resent (429, 503, …) and redirects.
+#[derive(Clone)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, decompressed and whole.
+    pub body: Bytes,
+    pub(super) content_type: Option<String>,
+    pub(super) place: Box<str>,
+    pub(super) write: bool,
+    pub(super) redactor: Arc<Redactor>,
+}
+
+impl Answer {
+    /// Whether the status is 2xx.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// [`HttpError::BadAnswer`] for an empty body, a content type that is not JSON, half JSON, and JSON of another shape; the text shows
+    /// the start of the body.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, HttpError> {
+        if self.body.is_empty() {
+            return Err(self.bad("an empty body where JSON is due".to_owned()));
+        }
+        if !self.is_json() {
+            let kind = self.redactor.clean(self.content_type.as_deref().unwrap_or("no content type"));
+            return Err(self.bad(format!(
+                "{kind} where JSON is due; check that the address is the API's and no proxy or sign-in page answers; it starts: {}",
+                self.excerpt()
+            )));
+        }
+        serde_json::from_slice(&self.body).map_err(|error| {
+            let what = match error.classify() {
+                serde_json::error::Category::Eof => "JSON that ends in the middle",
+                serde_json::error::Category::Data => "JSON of an unexpected shape",
+                _ => "text that is not JSON",
+            };
+            let why = self.redactor.clean(&error.to_string());
+            self.bad(format!("{what} ({why}); it starts: {}", self.excerpt()))
+        })
+    }
+
+    /// The start of the body for a message: secrets redacted, control characters made visible, at most 200 characters.
+    pub fn excerpt(&self) -> String {
+        self.redactor.excerpt(&self.body)
+    }
+
+    /// A text out of the body, made fit for a message like [`Self::excerpt`], but whole.
+    pub fn clean(&self, text: &str) -> String {
+        self.redactor.clean(text)
+    }
+
+    fn is_json(&self) -> bool {
+        let Some(content_type) = &self.content_type else { return false };
+        let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    }
+
+    fn bad(&self, what: String) -> HttpError {
+        let problem = format!("answered {} with {what}", self.status).into();
+        HttpError::BadAnswer { place: self.place.clone(), problem, maybe_done: self.write }
+    }
+}
+
+impl std::fmt::Debug for Answer {
+    /// A body may hold anything, so only its length is shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer")
+            .field("place", &self.place)
+            .field("status", &self.status)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,580 @@
+//! The client: one request from admission to final answer, with sign-in and retries on the way.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::hosts::{HostPolicy, host_and_port};
+use super::pace::{Backoff, Pace, Spent, asked_wait};
+use super::redact::Redactor;
+use super::token::{Held, Recording, TokenExchange, TokenUrl, Tokens};
+use super::wire::{self, AuthHeader, MAX_BODY, Outcome, Parcel, Received, Unreachable, Wires};
+use super::{Answer, Config, HttpError, Path, Request, Safety, SignIn};
+use crate::model::{SecretRef, SecretResolver};
+
+/// How often a request that may be resent after a lost answer or a 5xx is resent, and how often an unknown host name is looked up again.
+/// Unlike a refusal, these are often there to stay, and must not eat the budget that all requests share.
+const FAULT_RETRIES: u32 = 4;
+
+/// A target's client; clones share everything.
+#[derive(Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+/// What tests make smaller.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tuning {
+    pub(super) backoff: Backoff,
+    pub(super) max_body: usize,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { backoff: Backoff::default(), max_body: MAX_BODY }
+    }
+}
+
+struct Inner {
+    base: Url,
+    policy: HostPolicy,
+    secrets: Arc<dyn SecretResolver>,
+    credential: Credential,
+    redactor: Arc<Redactor>,
+    pace: Pace,
+    wires: Wires,
+    backoff: Backoff,
+    sent: AtomicU64,
+}
+
+/// Where the header comes from.
+enum Credential {
+    None,
+    /// The same for every request; the words say which secret it is.
+    Constant(AuthHeader, String),
+    Tokens(Tokens),
+}
+
+/// What one attempt signs in with.
+enum Badge<'a> {
+    None,
+    Constant(&'a AuthHeader),
+    Token(Held),
+}
+
+impl Badge<'_> {
+    fn header(&self) -> Option<&AuthHeader> {
+        match self {
+            Badge::None => None,
+            Badge::Constant(header) => Some(header),
+            Badge::Token(held) => Some(&held.header),
+        }
+    }
+}
+
+/// A checked request, and how it is told.
+struct Call {
+    parcel: Parcel,
+    place: Box<str>,
+    safety: Safety,
+    refused_by_503: bool,
+}
+
+impl Call {
+    fn writes(&self) -> bool {
+        self.safety != Safety::Read
+    }
+}
+
+/// What one request has been through.
+struct Course<W> {
+    waits: W,
+    tries: u32,
+    faults: u32,
+    /// An earlier attempt of this write may have been carried out.
+    maybe_done: bool,
+}
+
+impl<W: Iterator<Item = Duration>> Course<W> {
+    fn backoff(&mut self) -> Duration {
+        self.waits.next().unwrap_or_default()
+    }
+
+    /// Counts a fault; false when the request has had its share.
+    fn may_fault_again(&mut self) -> bool {
+        self.faults += 1;
+        self.faults <= FAULT_RETRIES
+    }
+}
+
+impl Client {
+    /// Checks the address, resolves what must be resolved, and sends nothing.
+    ///
+    /// # Errors
+    /// [`HttpError::NotSent`] for a refused address or an unusable limit or certificate, [`HttpError::SignIn`] for a missing secret.
+    pub fn new(config: Config<'_>) -> Result<Client, HttpError> {
+        Self::tuned(config, Tuning::default())
+    }
+
+    pub(super) fn tuned(config: Config<'_>, tuning: Tuning) -> Result<Client, HttpError> {
+        let place = format!("the connection to {}", host_and_port(&config.base_url));
+        let not_sent = |problem: String| not_sent(&place, problem);
+        config.allowed.check(&config.base_url).map_err(|refusal| not_sent(refusal.to_string()))?;
+        if config.base_url.query().is_some() || config.base_url.fragment().is_some() {
+            return Err(not_sent(
+                "the address has a query or a fragment; give scheme, host, port and path only".to_owned(),
+            ));
+        }
+        let redactor = Arc::new(Redactor::default());
+        let credential =
+            credential(config.auth, config.secrets.as_ref(), &redactor).map_err(|problem| sign_in(&place, problem))?;
+        let limits = config.limits;
+        let pace = Pace::new(limits).map_err(|error| not_sent(error.to_string()))?;
+        let wires = Wires::new(&config.extra_roots, limits.timeout, tuning.max_body, limits.concurrency)
+            .and_then(|wires| wires.client(&config.base_url).map(|_| wires))
+            .map_err(|problem| not_sent(format!("TLS cannot be set up: {problem}")))?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                base: config.base_url,
+                policy: config.allowed,
+                secrets: config.secrets,
+                credential,
+                redactor,
+                pace,
+                wires,
+                backoff: tuning.backoff,
+                sent: AtomicU64::new(0),
+            }),
+        })
+    }
+
+    /// Sends a request until it has a final answer, within the target's limits and retry budget.
+    ///
+    /// Resent inside: 429; 503; requests that found no connection; a 401 whose token could be renewed; and, where the request's
+    /// [`Safety`] allows it, other 5xx and lost answers, a few times. A 429 or 503 slows all requests of the client. Every other status
+    /// is an answer, for the provider to judge. A 503 to a [`Safety::Once`] request that is not [`Request::refused_by_503`] is an answer
+    /// too; the client waits all the same, so that a read sent after it waits until the API takes requests again.
+    ///
+    /// # Errors
+    /// See [`HttpError`].
+    pub async fn send(&self, request: Request) -> Result<Answer, HttpError> {
+        let inner = &self.inner;
+        let call = inner.call(request)?;
+        let mut course = inner.course();
+        let mut renewed = false;
+        loop {
+            // Before the token is looked at, which may not outlive the pause.
+            inner.pace.pause_over().await;
+            let badge = inner.badge().await.map_err(|error| error.after(course.maybe_done))?;
+            let outcome = inner.attempt(&call, badge.header(), &mut course.tries).await;
+            if let Outcome::Answer(answer) = &outcome {
+                if answer.status == 401 {
+                    if renewed || !inner.renew(&badge).await {
+                        return Err(inner.refused(&call, &badge, answer).after(course.maybe_done));
+                    }
+                    renewed = true;
+                    continue;
+                }
+                if let Badge::Token(held) = &badge {
+                    held.accepted();
+                }
+            }
+            if let Some(end) = inner.judge(&call, outcome, &mut course).await {
+                return end;
+            }
+        }
+    }
+
+    /// Attempts so far: retries and token requests count.
+    pub fn requests(&self) -> u64 {
+        self.inner.sent.load(Ordering::Relaxed)
+    }
+
+    /// Keeps a value that a provider sends in a body, such as a secret parameter, out of every excerpt and error.
+    pub fn hide(&self, secret: &SecretString) {
+        self.inner.redactor.hide(secret);
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("host", &host_and_port(&self.inner.base)).finish_non_exhaustive()
+    }
+}
+
+impl Inner {
+    /// Checks a request and gives it its address.
+    fn call(&self, request: Request) -> Result<Call, HttpError> {
+        let url = self.address(&request.method, &request.path)?;
+        let place = place(&request.method, &url);
+        self.policy.check(&url).map_err(|refusal| not_sent(&place, refusal.to_string()))?;
+        let body = request.body.transpose().map_err(|problem| {
+            not_sent(&place, format!("the body cannot be written as JSON: {}", self.redactor.clean(&problem)))
+        })?;
+        let mut parcel = Parcel { method: request.method, url, body: body.map(|bytes| ("application/json", bytes)) };
+        if !request.query.is_empty() {
+            parcel.url.query_pairs_mut().extend_pairs(&request.query);
+        }
+        Ok(Call { parcel, place, safety: request.safety, refused_by_503: request.refused_by_503 })
+    }
+
+    /// The base address with a path behind it; refused unless it says exactly what was built.
+    fn address(&self, method: &Method, path: &Path) -> Result<Url, HttpError> {
+        let mut url = self.base.clone();
+        let full = format!("{}{}", self.base.path().trim_end_matches('/'), path.text());
+        url.set_path(&full);
+        let problem = match path.problem() {
+            Some(problem) => problem,
+            None if url.path() != full => "the path would be read as another one",
+            None => return Ok(url),
+        };
+        let place = format!("{method} {full} at {}", host_and_port(&self.base));
+        Err(not_sent(&place, format!("{problem}; correct the id in the manifest")))
+    }
+
+    fn course(&self) -> Course<impl Iterator<Item = Duration> + Send + use<>> {
+        Course { waits: self.backoff.waits(), tries: 0, faults: 0, maybe_done: false }
+    }
+
+    /// One attempt, when the pace allows it.
+    async fn attempt(&self, call: &Call, auth: Option<&AuthHeader>, tries: &mut u32) -> Outcome {
+        let permit = self.pace.admit().await;
+        *tries += 1;
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let started = Instant::now();
+        let outcome = self.wires.attempt(&call.parcel, auth).await;
+        drop(permit);
+        let (method, path) = (&call.parcel.method, call.parcel.url.path());
+        let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match &outcome {
+            Outcome::Answer(answer) => {
+                tracing::debug!(%method, path, status = answer.status, ms, attempt = *tries, "answered");
+                tracing::trace!(%method, path, body_bytes = answer.body.len(), "body read");
+            }
+            Outcome::Unreachable(_, why) | Outcome::Lost(why) | Outcome::Bad(why, _) => {
+                tracing::debug!(%method, path, ms, attempt = *tries, why = self.redactor.clean(why), "no usable answer");
+            }
+        }
+        outcome
+    }
+
+    /// What an attempt means: `Some` is final; after `None` the wait is over, and the request is sent again.
+    async fn judge<W: Iterator<Item = Duration>>(
+        &self,
+        call: &Call,
+        outcome: Outcome,
+        course: &mut Course<W>,
+    ) -> Option<Result<Answer, HttpError>> {
+        match outcome {
+            Outcome::Answer(answer) => self.judge_answer(call, answer, course).await,
+            Outcome::Unreachable(kind, why) => self.judge_unreachable(call, kind, &why, course).await,
+            Outcome::Lost(why) => {
+                course.maybe_done |= call.writes();
+                if self.may_resend(call, course) && self.pace.rest(course.backoff()).await.is_ok() {
+                    return None;
+                }
+                let problem = self.told(&why, course.tries);
+                Some(Err(HttpError::Lost { place: call.place.clone(), problem, maybe_done: call.writes() }))
+            }
+            Outcome::Bad(problem, start) => {
+                let start = self.redactor.excerpt(&start);
+                let problem = if start.is_empty() { problem } else { format!("{problem}; it starts: {start}") };
+                let problem = self.redactor.clean(&problem).into();
+                Some(Err(HttpError::BadAnswer { place: call.place.clone(), problem, maybe_done: call.writes() }))
+            }
+        }
+    }
+
+    async fn judge_answer<W: Iterator<Item = Duration>>(
+        &self,
+        call: &Call,
+        answer: Received,
+        course: &mut Course<W>,
+    ) -> Option<Result<Answer, HttpError>> {
+        let status = answer.status;
+        let wait = || asked_wait(status, &answer.headers);
+        match status {
+            429 | 503 => {
+                let wait = wait().unwrap_or_else(|| course.backoff());
+                // What a 503 means for a write that must not be repeated is the API's to say, not ours to guess.
+                let unsure = status == 503 && call.safety == Safety::Once && !call.refused_by_503;
+                course.maybe_done |= unsure;
+                if let Err(spent) = self.slow_down(call, wait, status) {
+                    let start = self.redactor.excerpt(&answer.body);
+                    let why = if start.is_empty() { status.to_string() } else { format!("{status} ({start})") };
+                    return Some(Err(budget_spent(call, &why, wait, spent, course.maybe_done)));
+                }
+                if unsure { Some(Ok(self.answer(call, answer))) } else { None }
+            }
+            500.. => {
+                course.maybe_done |= call.writes();
+                if self.may_resend(call, course) {
+                    let wait = wait().unwrap_or_else(|| course.backoff());
+                    if self.pace.rest(wait).await.is_ok() {
+                        return None;
+                    }
+                }
+                Some(Ok(self.answer(call, answer)))
+            }
+            _ => Some(Ok(self.answer(call, answer))),
+        }
+    }
+
+    /// Nothing was sent, so every request may be sent again; what is worth waiting for depends on the reason.
+    async fn judge_unreachable<W: Iterator<Item = Duration>>(
+        &self,
+        call: &Call,
+        kind: Unreachable,
+        why: &str,
+        course: &mut Course<W>,
+    ) -> Option<Result<Answer, HttpError>> {
+        let host = host_and_port(&call.parcel.url);
+        let problem = match kind {
+            Unreachable::Connection => {
+                let wait = course.backoff();
+                let Err(spent) = self.pace.pause(wait) else { return None };
+                let why = format!("no connection to {host} ({})", self.redactor.clean(why));
+                return Some(Err(budget_spent(call, &why, wait, spent, course.maybe_done)));
+            }
+            Unreachable::Name => {
+                if course.may_fault_again() && self.pace.rest(course.backoff()).await.is_ok() {
+                    return None;
+                }
+                format!("{host} has no address ({why}); check the host name and this machine's name service")
+            }
+            Unreachable::Tls => format!(
+                "no trusted TLS connection to {host} ({why}); check the address, or give the certificate authority that signed it"
+            ),
+        };
+        Some(Err(not_sent(&call.place, self.redactor.clean(&problem)).after(course.maybe_done)))
+    }
+
+    fn may_resend<W: Iterator<Item = Duration>>(&self, call: &Call, course: &mut Course<W>) -> bool {
+        call.safety != Safety::Once && course.may_fault_again()
+    }
+
+    /// All requests of the client wait, for the API is busy for all of them.
+    fn slow_down(&self, call: &Call, wait: Duration, status: u16) -> Result<(), Spent> {
+        self.pace.pause(wait)?;
+        let host = host_and_port(&call.parcel.url);
+        let seconds = wait.as_secs_f64();
+        tracing::warn!(host, status, seconds, "the API takes no requests right now; waiting");
+        Ok(())
+    }
+
+    fn told(&self, why: &str, tries: u32) -> Box<str> {
+        let why = self.redactor.clean(why);
+        if tries > 1 { format!("{why} (attempt {tries})").into() } else { why.into() }
+    }
+
+    fn answer(&self, call: &Call, received: Received) -> Answer {
+        let content_type =
+            received.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        Answer {
+            status: received.status,
+            body: received.body,
+            content_type,
+            place: call.place.clone(),
+            write: call.writes(),
+            redactor: Arc::clone(&self.redactor),
+        }
+    }
+
+    /// What the next attempt signs in with; fetches a token where one is due.
+    async fn badge(&self) -> Result<Badge<'_>, HttpError> {
+        let tokens = match &self.credential {
+            Credential::None => return Ok(Badge::None),
+            Credential::Constant(header, _) => return Ok(Badge::Constant(header)),
+            Credential::Tokens(tokens) => tokens,
+        };
+        // Held while fetching: everybody else waits for this one token.
+        let mut shelf = tokens.shelf.lock().await;
+        if let Some(known) = shelf.look() {
+            return known.map(Badge::Token);
+        }
+        let asked_at = tokio::time::Instant::now();
+        match self.fetch_token(tokens.exchange.as_ref()).await {
+            Ok((header, expires_in)) => Ok(Badge::Token(shelf.keep(header, expires_in, asked_at))),
+            Err(error) => {
+                shelf.fail(&error);
+                Err(error)
+            }
+        }
+    }
+
+    async fn renew(&self, badge: &Badge<'_>) -> bool {
+        match (&self.credential, badge) {
+            (Credential::Tokens(tokens), Badge::Token(held)) => tokens.refused(held).await,
+            _ => false,
+        }
+    }
+
+    async fn fetch_token(&self, exchange: &dyn TokenExchange) -> Result<(AuthHeader, Option<Duration>), HttpError> {
+        let secrets = Recording::new(self.secrets.as_ref(), &self.redactor);
+        let request = exchange
+            .request(&secrets)
+            .map_err(|error| sign_in(&format!("the connection to {}", host_and_port(&self.base)), error.to_string()))?;
+        let url = self.token_address(&request.url)?;
+        let place = place(&Method::POST, &url);
+        let basic = match &request.basic {
+            Some((user, password)) => Some(self.basic(&url, &place, user, password)?),
+            None => None,
+        };
+        let parcel = Parcel { method: Method::POST, url, body: Some(request.body.encode()) };
+        // Asking twice only makes a second token.
+        let call = Call { parcel, place, safety: Safety::Read, refused_by_503: true };
+        let mut course = self.course();
+        loop {
+            let outcome = self.attempt(&call, basic.as_ref(), &mut course.tries).await;
+            if let Some(end) = self.judge(&call, outcome, &mut course).await {
+                return self.read_token(exchange, &call, &end?, &secrets.used());
+            }
+        }
+    }
+
+    fn read_token(
+        &self,
+        exchange: &dyn TokenExchange,
+        call: &Call,
+        answer: &Answer,
+        references: &str,
+    ) -> Result<(AuthHeader, Option<Duration>), HttpError> {
+        if !answer.is_success() {
+            let problem = format!(
+                "the token endpoint answered {} ({}); check the secrets {references}, and that they belong to this account",
+                answer.status,
+                answer.excerpt()
+            );
+            return Err(sign_in(&call.place, problem));
+        }
+        // No excerpt here: the body may well hold a token under a name that is not known.
+        let token = exchange.parse(&answer.body).ok_or_else(|| {
+            let problem = format!(
+                "the token endpoint answered {} with {} bytes that hold no token; check the address",
+                answer.status,
+                answer.body.len()
+            );
+            sign_in(&call.place, problem)
+        })?;
+        self.redactor.hide(&token.value);
+        let header = bearer(&token.value)
+            .ok_or_else(|| sign_in(&call.place, "the token holds characters that no header can carry".to_owned()))?;
+        Ok((header, token.expires_in))
+    }
+
+    fn token_address(&self, url: &TokenUrl) -> Result<Url, HttpError> {
+        let place = "POST to the token endpoint";
+        let url = match url {
+            TokenUrl::Path(path) => {
+                let url = self.address(&Method::POST, path)?;
+                return self.policy.check(&url).map(|()| url).map_err(|refusal| not_sent(place, refusal.to_string()));
+            }
+            TokenUrl::Absolute(url) => url.clone(),
+            TokenUrl::Text(text) => Url::parse(text).map_err(|error| {
+                not_sent(place, format!("token_url is no address ({error}); write it as https://HOST/PATH"))
+            })?,
+        };
+        self.policy.check_token_url(&url).map(|()| url).map_err(|refusal| not_sent(place, refusal.to_string()))
+    }
+
+    fn basic(
+        &self,
+        url: &Url,
+        place: &str,
+        user: &SecretString,
+        password: &SecretString,
+    ) -> Result<AuthHeader, HttpError> {
+        let client =
+            self.wires.client(url).map_err(|problem| not_sent(place, format!("TLS cannot be set up: {problem}")))?;
+        let header = wire::basic(&client, user, password)
+            .ok_or_else(|| sign_in(place, "client id or secret cannot be sent with HTTP Basic".to_owned()))?;
+        // The pair in its encoded form is as good as the secret.
+        if let Some(encoded) = header.1.to_str().ok().and_then(|text| text.strip_prefix("Basic ")) {
+            self.redactor.hide(&SecretString::from(encoded));
+        }
+        Ok(header)
+    }
+
+    /// A 401 that no renewal mended.
+    fn refused(&self, call: &Call, badge: &Badge<'_>, answer: &Received) -> HttpError {
+        let start = self.redactor.excerpt(&answer.body);
+        let who = match (&self.credential, badge) {
+            (Credential::Constant(_, who), _) => {
+                format!("401: {who} was refused; check that it is current and belongs to this account")
+            }
+            (_, Badge::Token(_)) => {
+                "401: a token that was just fetched was refused; check that the credentials belong to this account"
+                    .to_owned()
+            }
+            _ => "401: the API asks for sign-in, and the target has none; add `auth` to it".to_owned(),
+        };
+        let problem = if start.is_empty() { who } else { format!("{who}; the answer starts: {start}") };
+        sign_in(&call.place, problem)
+    }
+}
+
+/// Resolves what is constant. Tokens are fetched when the first request needs one.
+fn credential(auth: SignIn, secrets: &dyn SecretResolver, redactor: &Redactor) -> Result<Credential, String> {
+    let value = |reference: &SecretRef| {
+        let value = secrets.resolve(reference).map_err(|error| error.to_string())?;
+        redactor.hide(&value);
+        Ok::<_, String>(value)
+    };
+    let unsendable =
+        |reference: &SecretRef| format!("{reference} holds characters that no header can carry; store the bare value");
+    match auth {
+        SignIn::None => Ok(Credential::None),
+        SignIn::Bearer(reference) => {
+            let header = bearer(&value(&reference)?).ok_or_else(|| unsendable(&reference))?;
+            Ok(Credential::Constant(header, format!("the token {reference}")))
+        }
+        SignIn::ApiKey(reference) => {
+            let header = header(HeaderName::from_static("x-api-key"), value(&reference)?.expose_secret());
+            Ok(Credential::Constant(header.ok_or_else(|| unsendable(&reference))?, format!("the API key {reference}")))
+        }
+        SignIn::Fixed(token) => {
+            redactor.hide(&token);
+            let header = bearer(&token).ok_or("the token holds characters that no header can carry")?;
+            Ok(Credential::Constant(header, "the built-in token".to_owned()))
+        }
+        SignIn::Exchange(exchange) => Ok(Credential::Tokens(Tokens::new(exchange))),
+    }
+}
+
+fn bearer(token: &SecretString) -> Option<AuthHeader> {
+    header(AUTHORIZATION, &format!("Bearer {}", token.expose_secret()))
+}
+
+/// A header that neither logs nor HTTP/2's compression tables keep.
+fn header(name: HeaderName, text: &str) -> Option<AuthHeader> {
+    let mut value = HeaderValue::from_str(text).ok()?;
+    value.set_sensitive(true);
+    Some((name, value))
+}
+
+fn place(method: &Method, url: &Url) -> Box<str> {
+    format!("{method} {} at {}", url.path(), host_and_port(url)).into()
+}
+
+fn not_sent(place: &str, problem: String) -> HttpError {
+    HttpError::NotSent { place: place.into(), problem: problem.into(), maybe_done: false }
+}
+
+fn sign_in(place: &str, problem: String) -> HttpError {
+    HttpError::SignIn { place: place.into(), problem: problem.into(), maybe_done: false }
+}
+
+fn budget_spent(call: &Call, why: &str, wait: Duration, spent: Spent, maybe_done: bool) -> HttpError {
+    let problem = format!(
+        "{why}; the next try was due in {:.1} s, and {:.1} s of the retry budget of {:.1} s are used",
+        wait.as_secs_f64(),
+        spent.waited.as_secs_f64(),
+        spent.budget.as_secs_f64()
+    );
+    HttpError::BudgetSpent { place: call.place.clone(), problem: problem.into(), maybe_done }
+}

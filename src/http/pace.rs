@@ -1,0 +1,298 @@
+//! When to send: requests in flight, requests a second, the pauses that the API asks for, and the budget that all waiting comes from.
+
+use std::num::NonZeroU32;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use governor::{DefaultDirectRateLimiter, Jitter, Quota, RateLimiter};
+use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+
+use crate::model::Limits;
+
+/// The longest single wait that an API is granted. One that asks for more is tried again after this, and the event says so: a run that
+/// sleeps for hours over one header looks dead.
+const MAX_ASKED_WAIT: Duration = Duration::from_secs(600);
+
+/// How many seconds' worth of `requests_per_second` may go out at once: timers are no finer than a few milliseconds, so without a small
+/// burst a high rate would never be reached.
+const BURST_SECONDS: f64 = 0.05;
+
+/// Exponential backoff with full jitter: each wait is drawn between nothing and a ceiling that doubles.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Backoff {
+    /// The first ceiling.
+    pub(super) first: Duration,
+    /// No ceiling is higher.
+    pub(super) longest: Duration,
+}
+
+/// Half a second forgives a hiccup; past half a minute a shorter wait costs an API nothing.
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { first: Duration::from_millis(500), longest: Duration::from_secs(30) }
+    }
+}
+
+impl Backoff {
+    /// The waits of one request, without end.
+    pub(super) fn waits(self) -> impl Iterator<Item = Duration> + Send {
+        ExponentialBuilder::new()
+            .with_min_delay(self.first)
+            .with_max_delay(self.longest)
+            .without_max_times()
+            .build()
+            .map(|ceiling| Jitter::up_to(ceiling) + Duration::ZERO)
+    }
+}
+
+/// The budget does not cover a wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Spent {
+    /// What was waited so far.
+    pub(super) waited: Duration,
+    /// What may be waited in total.
+    pub(super) budget: Duration,
+}
+
+/// A limit that cannot be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("limits.requests_per_second is not a number above 0; correct it in the Target")]
+pub(super) struct BadRate;
+
+/// The pace of one target, shared by its requests.
+pub(super) struct Pace {
+    in_flight: Semaphore,
+    rate: Option<DefaultDirectRateLimiter>,
+    budget: Duration,
+    waiting: Mutex<Waiting>,
+}
+
+/// Waits overlap; time is charged once, however many requests wait through it.
+#[derive(Debug, Default)]
+struct Waiting {
+    spent: Duration,
+    charged_until: Option<Instant>,
+    closed_until: Option<Instant>,
+}
+
+impl Pace {
+    pub(super) fn new(limits: &Limits) -> Result<Self, BadRate> {
+        Ok(Self {
+            in_flight: Semaphore::new(limits.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
+            rate: limits.requests_per_second.map(rate_limiter).transpose()?.flatten(),
+            budget: limits.retry_budget,
+            waiting: Mutex::default(),
+        })
+    }
+
+    /// Waits for a place in flight, a slot of the rate, and the end of any pause. The place is held as long as the guard lives.
+    pub(super) async fn admit(&self) -> Option<SemaphorePermit<'_>> {
+        loop {
+            self.pause_over().await;
+            // The semaphore is never closed, so there is always a permit.
+            let permit = self.in_flight.acquire().await.ok();
+            if let Some(rate) = &self.rate {
+                rate.until_ready().await;
+            }
+            // A pause may have begun meanwhile: it holds for everybody, and nobody keeps a place while waiting.
+            if self.closed_until().is_none() {
+                return permit;
+            }
+        }
+    }
+
+    /// Closes the whole client for a while.
+    pub(super) fn pause(&self, wait: Duration) -> Result<(), Spent> {
+        let until = Instant::now() + wait;
+        let mut waiting = self.lock();
+        self.charge(&mut waiting, until)?;
+        waiting.closed_until = waiting.closed_until.max(Some(until));
+        Ok(())
+    }
+
+    /// Waits on behalf of one request; the others go on.
+    pub(super) async fn rest(&self, wait: Duration) -> Result<(), Spent> {
+        let until = Instant::now() + wait;
+        self.charge(&mut self.lock(), until)?;
+        tokio::time::sleep_until(until).await;
+        Ok(())
+    }
+
+    fn charge(&self, waiting: &mut Waiting, until: Instant) -> Result<(), Spent> {
+        let from = waiting.charged_until.map_or_else(Instant::now, |charged| charged.max(Instant::now()));
+        let spent = waiting.spent.saturating_add(until.saturating_duration_since(from));
+        if spent > self.budget {
+            return Err(Spent { waited: waiting.spent, budget: self.budget });
+        }
+        waiting.spent = spent;
+        waiting.charged_until = waiting.charged_until.max(Some(until));
+        Ok(())
+    }
+
+    /// Waits for the end of any pause.
+    pub(super) async fn pause_over(&self) {
+        while let Some(until) = self.closed_until() {
+            tokio::time::sleep_until(until).await;
+        }
+    }
+
+    fn closed_until(&self) -> Option<Instant> {
+        self.lock().closed_until.filter(|until| *until > Instant::now())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// `None` for a rate so high that it limits nothing.
+fn rate_limiter(per_second: f64) -> Result<Option<DefaultDirectRateLimiter>, BadRate> {
+    let period = Duration::try_from_secs_f64(1.0 / per_second).map_err(|_| BadRate)?;
+    // `as` saturates, which is what a burst needs.
+    let burst = NonZeroU32::new((per_second * BURST_SECONDS) as u32).unwrap_or(NonZeroU32::MIN);
+    Ok(Quota::with_period(period).map(|quota| RateLimiter::direct(quota.allow_burst(burst))))
+}
+
+/// How long the API asks to wait: `Retry-After` as seconds or as a date; for a 429 else `X-RateLimit-Reset` as Unix seconds
+/// (apis/semaphor.md: Limits). `None` where it asks for nothing, or for a moment that has passed.
+pub(super) fn asked_wait(status: u16, headers: &HeaderMap) -> Option<Duration> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    let until = |moment: SystemTime| moment.duration_since(server_now(headers)).ok();
+    let retry_after = text(RETRY_AFTER.as_str()).and_then(|value| match seconds(value) {
+        Some(wait) => Some(wait),
+        None => httpdate::parse_http_date(value).ok().and_then(until),
+    });
+    let reset = || {
+        let unix = text("x-ratelimit-reset").and_then(seconds)?;
+        SystemTime::UNIX_EPOCH.checked_add(unix).and_then(until)
+    };
+    retry_after.or_else(|| if status == 429 { reset() } else { None }).filter(|wait| !wait.is_zero()).map(|wait| {
+        if wait > MAX_ASKED_WAIT {
+            tracing::warn!(asked_seconds = wait.as_secs(), "the API asks for a longer wait than it is granted");
+        }
+        wait.min(MAX_ASKED_WAIT)
+    })
+}
+
+fn seconds(text: &str) -> Option<Duration> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| Duration::from_secs(text.parse().unwrap_or(u64::MAX)))
+}
+
+/// The server's own clock where it tells it, so that a wrong clock on this side changes no wait.
+fn server_now(headers: &HeaderMap) -> SystemTime {
+    let date = headers.get(DATE).and_then(|value| value.to_str().ok());
+    date.and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(SystemTime::now)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+    }
+
+    fn limits(concurrency: usize, rate: Option<f64>, budget_ms: u64) -> Limits {
+        Limits {
+            concurrency,
+            requests_per_second: rate,
+            batch_size: 1,
+            page_size: 1,
+            timeout: Duration::from_secs(5),
+            retry_budget: Duration::from_millis(budget_ms),
+        }
+    }
+
+    #[test]
+    fn retry_after_is_read_as_seconds_and_as_a_date_by_the_servers_clock() {
+        assert_eq!(asked_wait(503, &headers(&[("retry-after", " 7 ")])), Some(Duration::from_secs(7)));
+        let dated = [("date", "Sun, 06 Nov 1994 08:49:37 GMT"), ("retry-after", "Sun, 06 Nov 1994 08:49:57 GMT")];
+        assert_eq!(asked_wait(503, &headers(&dated)), Some(Duration::from_secs(20)));
+    }
+
+    #[test]
+    fn what_asks_for_nothing_is_left_to_the_backoff() {
+        for value in ["0", "-1", "soon", "1.5", "", "Sun, 06 Nov 1994 08:49:37 GMT"] {
+            assert_eq!(asked_wait(429, &headers(&[("retry-after", value)])), None, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_rate_limit_reset_counts_for_429_only_and_after_retry_after() {
+        let date = ("date", "Thu, 01 Jan 1970 00:16:40 GMT"); // 1000
+        let reset = ("x-ratelimit-reset", "1012");
+        assert_eq!(asked_wait(429, &headers(&[date, reset])), Some(Duration::from_secs(12)));
+        assert_eq!(asked_wait(503, &headers(&[date, reset])), None);
+        assert_eq!(asked_wait(429, &headers(&[date, reset, ("retry-after", "3")])), Some(Duration::from_secs(3)));
+        assert_eq!(asked_wait(429, &headers(&[date, ("x-ratelimit-reset", "999")])), None);
+    }
+
+    #[test]
+    fn no_wait_is_longer_than_granted_whatever_is_asked() {
+        for value in ["86400", "99999999999999999999999999"] {
+            assert_eq!(asked_wait(429, &headers(&[("retry-after", value)])), Some(MAX_ASKED_WAIT), "{value}");
+        }
+        assert_eq!(asked_wait(429, &headers(&[("x-ratelimit-reset", "99999999999")])), Some(MAX_ASKED_WAIT));
+    }
+
+    #[test]
+    fn backoff_draws_below_a_ceiling_that_doubles_up_to_the_longest() {
+        let backoff = Backoff { first: Duration::from_millis(10), longest: Duration::from_millis(40) };
+        let mut highest = [Duration::ZERO; 5];
+        for _ in 0..200 {
+            for (seen, wait) in highest.iter_mut().zip(backoff.waits()) {
+                *seen = wait.max(*seen);
+            }
+        }
+        for (seen, ceiling) in highest.iter().zip([10, 20, 40, 40, 40]) {
+            assert!(*seen <= Duration::from_millis(ceiling), "{seen:?} of {ceiling} ms");
+            // 200 draws that all stay below half of the ceiling would be a wrong distribution, not bad luck.
+            assert!(*seen > Duration::from_millis(ceiling / 2), "{seen:?} of {ceiling} ms");
+        }
+    }
+
+    #[tokio::test]
+    async fn waits_that_overlap_are_charged_once() {
+        let pace = Pace::new(&limits(1, None, 1000)).unwrap();
+        for _ in 0..50 {
+            pace.pause(Duration::from_millis(500)).unwrap();
+        }
+        let spent = pace.pause(Duration::from_millis(1500)).unwrap_err();
+        assert_eq!(spent.budget, Duration::from_millis(1000));
+        assert!(spent.waited >= Duration::from_millis(500) && spent.waited < Duration::from_millis(900), "{spent:?}");
+    }
+
+    #[tokio::test]
+    async fn a_pause_keeps_everybody_out_until_it_is_over() {
+        let pace = Pace::new(&limits(4, None, 10_000)).unwrap();
+        pace.pause(Duration::from_millis(120)).unwrap();
+        let started = Instant::now();
+        let permit = pace.admit().await;
+        assert!(permit.is_some() && started.elapsed() >= Duration::from_millis(120));
+    }
+
+    #[tokio::test]
+    async fn the_rate_is_kept() {
+        let pace = Pace::new(&limits(8, Some(50.0), 0)).unwrap();
+        let started = Instant::now();
+        for _ in 0..11 {
+            drop(pace.admit().await);
+        }
+        // 2 may go at once (50 a second for 0.05 s), the other 9 every 20 ms.
+        assert!(started.elapsed() >= Duration::from_millis(175), "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn a_rate_that_is_no_rate_is_refused_and_an_endless_one_limits_nothing() {
+        for rate in [0.0, -1.0, f64::NAN] {
+            assert_eq!(Pace::new(&limits(1, Some(rate), 0)).err(), Some(BadRate), "{rate}");
+        }
+        assert!(Pace::new(&limits(0, Some(1e30), 0)).unwrap().rate.is_none());
+    }
+}

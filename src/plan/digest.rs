@@ -1,0 +1,191 @@
+//! Digests that bind a saved plan to what was reviewed: of the live object that a change was planned against (its precondition), of
+//! what a change leaves behind, and of what a set declares. They hold no secret: masked values go in as their keys, declared
+//! secrets as their references. Display names never go in.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::model::{Change, DesiredSet, Fields, Ids, Key, Live, Value};
+
+/// A digest as text: `sha256:` and 64 hexadecimal digits.
+pub type Digest = String;
+
+/// The precondition of a change: the server's id, the revision, the normalised fields of the live object; or that there is none.
+pub fn precondition(ids: &Ids, live: Option<&Live>) -> Digest {
+    let mut text = Text::new("live");
+    if let Some(live) = live {
+        text.key(ids, &live.key);
+        text.part(live.id.as_deref().unwrap_or(""));
+        text.part(live.info.as_ref().and_then(|info| info.revision.as_deref()).unwrap_or(""));
+        text.fields(&live.fields);
+    }
+    text.finish()
+}
+
+/// What a change declares: its action, its keys and the fields that it sends or compares.
+pub fn after(ids: &Ids, change: &Change) -> Digest {
+    let mut text = Text::new("after");
+    text.key(ids, &change.key);
+    if let Some(from) = &change.from_key {
+        text.key(ids, from);
+    }
+    text.fields(&change.desired);
+    text.finish()
+}
+
+/// What a set declares: mode, scope and every assignment, whatever their order in the file. What only a guard reads (`expect`, `protect`)
+/// is judged anew at every apply, and stays out.
+pub fn desired(ids: &Ids, set: &DesiredSet) -> Digest {
+    let mut rows: Vec<[u8; 32]> = set
+        .rows
+        .iter()
+        .map(|row| {
+            let mut text = Text::new("row");
+            text.key(ids, &row.key);
+            text.fields(&row.fields);
+            text.hash.finalize().into()
+        })
+        .collect();
+    rows.sort_unstable();
+    let mut text = Text::new("set");
+    text.part(set.mode.as_str());
+    text.part(&set.scope_text);
+    for row in rows {
+        text.hash.update(row);
+    }
+    text.finish()
+}
+
+/// An unambiguous byte stream: every part carries its length, so that no two inputs share one.
+struct Text {
+    hash: Sha256,
+}
+
+impl Text {
+    fn new(kind: &str) -> Self {
+        let mut text = Self { hash: Sha256::new() };
+        text.part(kind);
+        text
+    }
+
+    fn part(&mut self, part: &str) {
+        self.hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        self.hash.update(part.as_bytes());
+    }
+
+    fn key(&mut self, ids: &Ids, key: &Key) {
+        for part in key.0 {
+            self.part(&ids.text(part));
+        }
+    }
+
+    fn fields(&mut self, fields: &Fields) {
+        // A field that is null and a field that is absent mean different things in a declaration, and the same in a live row;
+        // providers leave nulls out of live rows or put them in always, so both are stable.
+        for (name, value) in fields.iter() {
+            self.part(name);
+            self.value(value);
+        }
+        self.part("");
+    }
+
+    fn value(&mut self, value: &Value) {
+        match value {
+            Value::Null => self.part("null"),
+            Value::Text(text) => {
+                self.part("text");
+                self.part(text);
+            }
+            Value::Instant(instant) => {
+                self.part("instant");
+                self.part(&instant.0.to_string());
+            }
+            Value::Json(json) => {
+                self.part("json");
+                self.json(json);
+            }
+            Value::Masked(keys) => {
+                self.part("masked");
+                keys.iter().for_each(|key| self.part(key));
+                self.part("");
+            }
+            Value::Secrets(map) => {
+                self.part("secrets");
+                for (key, reference) in map {
+                    self.part(key);
+                    self.part(&reference.to_string());
+                }
+                self.part("");
+            }
+        }
+    }
+
+    /// JSON by meaning: objects by sorted key, whole numbers however they are written.
+    fn json(&mut self, json: &serde_json::Value) {
+        use serde_json::Value as J;
+        match json {
+            J::Array(items) => {
+                self.part(&format!("array {}", items.len()));
+                items.iter().for_each(|item| self.json(item));
+            }
+            J::Object(map) => {
+                self.part(&format!("object {}", map.len()));
+                let mut entries: Vec<_> = map.iter().collect();
+                entries.sort_unstable_by_key(|(key, _)| *key);
+                for (key, value) in entries {
+                    self.part(key);
+                    self.json(value);
+                }
+            }
+            J::Number(number) => self.part(&crate::model::number_text(number)),
+            J::String(text) => {
+                self.part("string");
+                self.part(text);
+            }
+            J::Bool(_) | J::Null => self.part(&json.to_string()),
+        }
+    }
+
+    fn finish(self) -> Digest {
+        hex(self.hash.finalize().into())
+    }
+}
+
+/// The text of a digest.
+pub(super) fn hex(bytes: [u8; 32]) -> Digest {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(71);
+    text.push_str("sha256:");
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn live(fields: Vec<(&'static str, Value)>) -> Live {
+        Live { key: Key::default(), id: Some("a".into()), fields: Fields::new(fields), info: None }
+    }
+
+    fn of(json: serde_json::Value) -> Digest {
+        precondition(&Ids::default(), Some(&live(vec![("settings", Value::Json(Box::new(json)))])))
+    }
+
+    #[test]
+    fn meaning_decides_not_text() {
+        assert_eq!(of(json!({"a": 1, "b": [2.0]})), of(json!({"b": [2], "a": 1.0})));
+        assert_ne!(of(json!({"a": 1})), of(json!({"a": "1"})));
+        assert_ne!(of(json!(["a", "b"])), of(json!(["ab"])));
+    }
+
+    #[test]
+    fn no_object_is_not_an_empty_object() {
+        let ids = Ids::default();
+        assert_ne!(precondition(&ids, None), precondition(&ids, Some(&live(Vec::new()))));
+        assert_eq!(precondition(&ids, None).len(), 71);
+    }
+}

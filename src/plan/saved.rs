@@ -1,0 +1,483 @@
+//! Saved plans: what was reviewed, bound to what it was reviewed against.
+//!
+//! A saved plan is never carried out. An apply plans again, and carries out those of its own changes that the saved plan
+//! approves: same target and account, same declared state of the set, same action, key and result, on a live object that is
+//! still as it was. So a plan file that was edited can take changes away, and smuggle nothing in (DESIGN section 5).
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::Digest as _;
+
+use super::{Counts, Evidence, Plan, PlannedChange, Reason, SetPlan, TargetPlan, batches, digest};
+use crate::diag::Location;
+use crate::model::{Account, Action, Capabilities, Fields, Ids, Instant, Key, Mode};
+
+/// The format that this version writes. The major number must be known to the reader.
+pub const FORMAT_VERSION: &str = "1.0";
+
+/// A plan that was saved for review.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SavedPlan {
+    /// Version of this format, `MAJOR.MINOR`.
+    pub format_version: String,
+    /// Version of the program that wrote it.
+    pub tool_version: String,
+    /// When it was made, RFC 3339 in UTC.
+    pub created: String,
+    /// When it ends, RFC 3339 in UTC. Afterwards it is refused.
+    pub expires: String,
+    /// The commit of the manifests, where they lie in a git work tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git_commit: Option<String>,
+    /// Digest of the policy that was in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<digest::Digest>,
+    /// Digest of all sets' digests: the manifests as a whole, in the canonical form.
+    pub manifests: digest::Digest,
+    /// The targets concerned, sorted by name.
+    pub targets: Vec<SavedTarget>,
+    /// Digest of everything above, to notice damage. It is no signature: nothing relies on it for safety.
+    pub seal: digest::Digest,
+}
+
+/// One target of a saved plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SavedTarget {
+    /// `metadata.name`.
+    pub name: String,
+    /// The provider's name.
+    pub provider: String,
+    /// The address, as shown to people.
+    pub endpoint: String,
+    /// Which account it is.
+    pub account: Vec<Account>,
+    /// What was listed, and how it was known to be whole.
+    pub evidence: Vec<Evidence>,
+    /// The approved sets, sorted by name.
+    pub sets: Vec<SavedSet>,
+}
+
+/// One set of a saved plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SavedSet {
+    /// `metadata.name`.
+    pub name: String,
+    /// The mode that it was planned in.
+    pub mode: Mode,
+    /// Digest of what the set declares.
+    pub desired: digest::Digest,
+    /// The approved changes, in the order of the plan.
+    pub changes: Vec<SavedChange>,
+}
+
+/// One approved change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SavedChange {
+    /// What it does.
+    pub action: Action,
+    /// The key after the change, by the API's field names.
+    pub key: BTreeMap<String, String>,
+    /// The live row's key where a key part is replaced.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_key: Option<BTreeMap<String, String>>,
+    /// The live values of the fields concerned, for people. Secrets never: masked values and references only.
+    pub before: BTreeMap<String, serde_json::Value>,
+    /// The declared values of the fields concerned, for people.
+    pub after: BTreeMap<String, serde_json::Value>,
+    /// Digest of the declared values.
+    pub after_digest: digest::Digest,
+    /// Digest of the live object that it was planned against.
+    pub precondition: digest::Digest,
+    /// Why it was planned.
+    pub reason: Reason,
+    /// The line that asks for it.
+    pub at: Location,
+}
+
+/// What a saved plan says about itself beside the plan.
+#[derive(Debug, Clone)]
+pub struct Envelope<'a> {
+    /// Version of the program.
+    pub tool_version: &'a str,
+    /// When it is made.
+    pub created: Instant,
+    /// When it ends.
+    pub expires: Instant,
+    /// The commit of the manifests.
+    pub git_commit: Option<String>,
+    /// Digest of the policy in force.
+    pub policy: Option<digest::Digest>,
+}
+
+/// The digest of what each set declares, by (target, set).
+pub type DesiredDigests = HashMap<(String, String), digest::Digest>;
+
+/// Why a saved plan is not used at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SavedError {
+    /// It is no saved plan, or a part of one.
+    #[error("it is not a whole plan file: {0}; make a new one with `assignctl plan --out FILE`")]
+    Damaged(String),
+    /// It was written by a newer program.
+    #[error("its format {0} is not known to this version (which reads 1.x); use the version that wrote it")]
+    Format(String),
+    /// It is too old.
+    #[error("it expired at {0}; plan and review again, or give plans a longer life with `plan --expires`")]
+    Expired(String),
+    /// The policy is not the one it was reviewed under.
+    #[error("it was made under {was}, and {is} is in force; plan and review again")]
+    Policy {
+        /// The policy it was made under.
+        was: String,
+        /// The policy in force.
+        is: String,
+    },
+    /// A target is not the same account.
+    #[error("target {target} is not the account that was reviewed: {was} then, {is} now; plan and review again")]
+    Account {
+        /// The target.
+        target: String,
+        /// Provider, address and account as reviewed.
+        was: String,
+        /// The same now.
+        is: String,
+    },
+    /// A set is gone, or declares something else.
+    #[error("set {set} of target {target} {what} since the review; plan and review again")]
+    Desired {
+        /// The target.
+        target: String,
+        /// The set.
+        set: String,
+        /// What happened to it.
+        what: &'static str,
+    },
+}
+
+impl SavedError {
+    /// Whether the plan was fine once and is stale now (exit 4), rather than unusable (exit 1).
+    pub fn is_stale(&self) -> bool {
+        matches!(self, SavedError::Expired(_) | SavedError::Policy { .. } | SavedError::Desired { .. })
+    }
+}
+
+/// A change that is not carried out because of the saved plan, with what to say about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The set.
+    pub set: String,
+    /// The action that was approved, or that is new.
+    pub action: Action,
+    /// The key after the change.
+    pub key: Key,
+    /// The live row's key where a key part would be replaced.
+    pub from_key: Option<Key>,
+    /// Why it is held.
+    pub why: HeldWhy,
+}
+
+/// Why a change is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeldWhy {
+    /// Approved, and so meanwhile without us.
+    Already,
+    /// Approved, but the live object is not the one that was reviewed. Holds what changed, as a sentence.
+    Moved(String),
+    /// Needed now, and never reviewed.
+    New,
+}
+
+impl HeldWhy {
+    /// Whether it makes the plan stale.
+    pub fn is_stale(&self) -> bool {
+        !matches!(self, HeldWhy::Already)
+    }
+
+    /// What to say.
+    pub fn text(&self) -> &str {
+        match self {
+            HeldWhy::Already => "so already, without this run",
+            HeldWhy::Moved(what) => what,
+            HeldWhy::New => "not in the approved plan",
+        }
+    }
+}
+
+impl SavedPlan {
+    /// The saved form of a plan: its selected sets that may be applied.
+    pub fn new(plan: &Plan, envelope: &Envelope<'_>, desired: &DesiredDigests) -> Self {
+        let mut targets: Vec<SavedTarget> =
+            plan.targets.iter().map(|target| saved_target(&plan.ids, target, desired)).collect();
+        targets.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut saved = Self {
+            format_version: FORMAT_VERSION.to_owned(),
+            tool_version: envelope.tool_version.to_owned(),
+            created: envelope.created.to_string(),
+            expires: envelope.expires.to_string(),
+            git_commit: envelope.git_commit.clone(),
+            policy: envelope.policy.clone(),
+            manifests: all(desired),
+            targets,
+            seal: String::new(),
+        };
+        saved.seal = saved.sealed();
+        saved
+    }
+
+    /// Reads a saved plan.
+    ///
+    /// # Errors
+    /// [`SavedError::Format`] for another major version, [`SavedError::Damaged`] for everything that is not a whole saved plan.
+    pub fn parse(text: &[u8]) -> Result<Self, SavedError> {
+        #[derive(Deserialize)]
+        struct Version {
+            format_version: String,
+        }
+        let damaged = |error: serde_json::Error| SavedError::Damaged(error.to_string());
+        let version: Version = serde_json::from_slice(text).map_err(damaged)?;
+        if version.format_version.split('.').next() != Some("1") {
+            return Err(SavedError::Format(version.format_version));
+        }
+        let saved: Self = serde_json::from_slice(text).map_err(damaged)?;
+        if saved.seal != saved.sealed() {
+            return Err(SavedError::Damaged("its content does not match its seal".to_owned()));
+        }
+        Ok(saved)
+    }
+
+    /// The text of the file.
+    ///
+    /// # Errors
+    /// None in practice: every part is plain data.
+    pub fn to_text(&self) -> Result<String, serde_json::Error> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        Ok(text)
+    }
+
+    fn sealed(&self) -> digest::Digest {
+        let open = Self { seal: String::new(), ..self.clone() };
+        // Plain data always serialises; were it not so, the seal would match nothing, and the plan would be refused.
+        let bytes = serde_json::to_vec(&open).unwrap_or_default();
+        digest::hex(sha2::Sha256::digest(&bytes).into())
+    }
+
+    /// Whether the plan may still be used at a moment and under a policy.
+    ///
+    /// # Errors
+    /// [`SavedError::Expired`] or [`SavedError::Policy`].
+    pub fn check(&self, now: Instant, policy: Option<&digest::Digest>) -> Result<(), SavedError> {
+        if Instant::parse(&self.expires).is_none_or(|expires| expires <= now) {
+            return Err(SavedError::Expired(self.expires.clone()));
+        }
+        if self.policy.as_ref() != policy {
+            let name =
+                |policy: Option<&digest::Digest>| policy.map_or("no policy".to_owned(), |p| format!("policy {p}"));
+            return Err(SavedError::Policy { was: name(self.policy.as_ref()), is: name(policy) });
+        }
+        Ok(())
+    }
+
+    /// The sets that it approves changes of, as (target, set).
+    pub fn sets(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.targets.iter().flat_map(|target| target.sets.iter().map(|set| (target.name.as_str(), set.name.as_str())))
+    }
+
+    /// Narrows a new plan to what this one approves, and tells what is held. Nothing that the new plan does not hold is added.
+    ///
+    /// # Errors
+    /// [`SavedError::Account`] and [`SavedError::Desired`]: the plan was reviewed for something else.
+    pub fn narrow(&self, plan: &mut Plan, desired: &DesiredDigests) -> Result<(), SavedError> {
+        for saved in &self.targets {
+            let found = plan.targets.iter().find(|target| target.name == saved.name);
+            if let Some(target) = found {
+                check_account(saved, target)?;
+            }
+            for set in &saved.sets {
+                let key = (saved.name.clone(), set.name.clone());
+                let what = match desired.get(&key) {
+                    None => "is gone",
+                    Some(now) if *now != set.desired => "declares something else",
+                    Some(_) => continue,
+                };
+                return Err(SavedError::Desired { target: key.0, set: key.1, what });
+            }
+        }
+        let ids = std::sync::Arc::clone(&plan.ids);
+        for target in &mut plan.targets {
+            let saved = self.targets.iter().find(|saved| saved.name == target.name);
+            narrow_target(&ids, target, saved);
+        }
+        Ok(())
+    }
+}
+
+fn all(desired: &DesiredDigests) -> digest::Digest {
+    let mut sorted: Vec<_> = desired.iter().collect();
+    sorted.sort_unstable();
+    let mut hash = sha2::Sha256::new();
+    for ((target, set), digest) in sorted {
+        for part in [target, set, digest] {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+    }
+    digest::hex(hash.finalize().into())
+}
+
+fn saved_target(ids: &Ids, target: &TargetPlan, desired: &DesiredDigests) -> SavedTarget {
+    let sets = target.sets.iter().filter(|set| set.applies()).map(|set| SavedSet {
+        name: set.name.clone(),
+        mode: set.mode,
+        desired: desired.get(&(target.name.clone(), set.name.clone())).cloned().unwrap_or_default(),
+        changes: set.changes.iter().map(|planned| saved_change(ids, target.capabilities, planned)).collect(),
+    });
+    SavedTarget {
+        name: target.name.clone(),
+        provider: target.provider.to_owned(),
+        endpoint: target.endpoint.clone(),
+        account: target.account.clone(),
+        evidence: target.evidence.clone(),
+        sets: sets.collect(),
+    }
+}
+
+fn saved_change(ids: &Ids, capabilities: &Capabilities, planned: &PlannedChange) -> SavedChange {
+    let change = &planned.change;
+    let live = change.live.as_ref();
+    let concerned: HashSet<&str> = match change.action {
+        Action::Update => change.differs.iter().copied().collect(),
+        Action::Create | Action::Remove => capabilities.fields.iter().map(|field| field.name).collect(),
+    };
+    let shown = |fields: &Fields| -> BTreeMap<String, serde_json::Value> {
+        let concerned = fields.iter().filter(|(name, _)| concerned.contains(name));
+        concerned.map(|(name, value)| (name.to_owned(), value.shown())).collect()
+    };
+    SavedChange {
+        action: change.action,
+        key: named(ids, capabilities, &change.key),
+        from_key: change.from_key.as_ref().map(|key| named(ids, capabilities, key)),
+        before: live.map(|live| shown(&live.fields)).unwrap_or_default(),
+        after: shown(&change.desired),
+        after_digest: digest::after(ids, change),
+        precondition: digest::precondition(ids, live),
+        reason: planned.reason,
+        at: planned.at.clone(),
+    }
+}
+
+fn named(ids: &Ids, capabilities: &Capabilities, key: &Key) -> BTreeMap<String, String> {
+    let parts = capabilities.key_fields.iter().zip(key.0);
+    parts.map(|(field, part)| ((*field).to_owned(), ids.text(part).to_string())).collect()
+}
+
+fn key_of(ids: &Ids, capabilities: &Capabilities, named: &BTreeMap<String, String>) -> Key {
+    let parts: Vec<_> =
+        capabilities.key_fields.iter().map(|field| ids.sym(named.get(*field).map_or("", String::as_str))).collect();
+    Key::new(&parts)
+}
+
+fn check_account(saved: &SavedTarget, target: &TargetPlan) -> Result<(), SavedError> {
+    let text = |provider: &str, endpoint: &str, account: &[Account]| {
+        let account: Vec<String> = account.iter().map(|part| format!("{}: {}", part.field, part.value)).collect();
+        format!("{provider} at {endpoint} ({})", account.join(", "))
+    };
+    let was = text(&saved.provider, &saved.endpoint, &saved.account);
+    let is = text(target.provider, &target.endpoint, &target.account);
+    if was == is { Ok(()) } else { Err(SavedError::Account { target: saved.name.clone(), was, is }) }
+}
+
+fn narrow_target(ids: &Ids, target: &mut TargetPlan, saved: Option<&SavedTarget>) {
+    let mut held = Vec::new();
+    for set in &mut target.sets {
+        match saved.and_then(|saved| saved.sets.iter().find(|saved| saved.name == set.name)) {
+            Some(saved) => held.extend(narrow_set(ids, target.capabilities, set, saved)),
+            None => set.selected = false,
+        }
+    }
+    target.held = held;
+    target.write_requests = batches::requests(target);
+}
+
+/// Keeps the approved changes of a set; gives the others.
+fn narrow_set(ids: &Ids, capabilities: &Capabilities, set: &mut SetPlan, saved: &SavedSet) -> Vec<Held> {
+    let mut approved: HashMap<(Action, Key, Option<Key>), &SavedChange> = HashMap::new();
+    for change in &saved.changes {
+        let from = change.from_key.as_ref().map(|key| key_of(ids, capabilities, key));
+        approved.insert((change.action, key_of(ids, capabilities, &change.key), from), change);
+    }
+    let mut held = Vec::new();
+    let mut kept = Vec::new();
+    let mut seen: HashSet<Key> = set.unmanaged.iter().map(|row| row.key).collect();
+    for planned in std::mem::take(&mut set.changes) {
+        let change = &planned.change;
+        let id = (change.action, change.key, change.from_key);
+        seen.extend([Some(change.key), change.from_key].into_iter().flatten());
+        let why = match approved.remove(&id) {
+            None => Some(HeldWhy::New),
+            Some(saved) => moved(ids, &planned, saved),
+        };
+        match why {
+            None => kept.push(planned),
+            Some(why) => held.push(Held { set: set.name.clone(), action: id.0, key: id.1, from_key: id.2, why }),
+        }
+    }
+    // Approved, and not planned any more: satisfied, unless the new plan still has something to say about the same rows.
+    let mut gone: Vec<Held> = approved
+        .into_keys()
+        .map(|(action, key, from_key)| {
+            let contested = seen.contains(&key) || from_key.is_some_and(|from| seen.contains(&from));
+            let why = if contested {
+                HeldWhy::Moved("the live state moved: this change is no longer the one that is needed".to_owned())
+            } else {
+                HeldWhy::Already
+            };
+            Held { set: set.name.clone(), action, key, from_key, why }
+        })
+        .collect();
+    let ranks = ids.ranks();
+    gone.sort_by_cached_key(|held| (ranks.of(&held.key), held.action));
+    held.extend(gone);
+    set.changes = kept;
+    set.counts = recount(set);
+    held
+}
+
+fn moved(ids: &Ids, planned: &PlannedChange, saved: &SavedChange) -> Option<HeldWhy> {
+    if digest::after(ids, &planned.change) != saved.after_digest {
+        return Some(HeldWhy::Moved("it would now leave other values than those that were reviewed".to_owned()));
+    }
+    if digest::precondition(ids, planned.change.live.as_ref()) != saved.precondition {
+        let live = planned.change.live.as_ref();
+        let now: BTreeMap<&str, serde_json::Value> = live
+            .map(|live| live.fields.iter().map(|(name, value)| (name, value.shown())).collect())
+            .unwrap_or_default();
+        let changed: Vec<String> = saved
+            .before
+            .iter()
+            .filter(|(name, was)| now.get(name.as_str()) != Some(was))
+            .map(|(name, was)| {
+                format!("{name} was {was}, is {}", now.get(name.as_str()).unwrap_or(&serde_json::Value::Null))
+            })
+            .collect();
+        let what = if changed.is_empty() { "it was changed or made anew".to_owned() } else { changed.join("; ") };
+        return Some(HeldWhy::Moved(format!("the live object is not the one that was reviewed: {what}")));
+    }
+    None
+}
+
+fn recount(set: &SetPlan) -> Counts {
+    let of = |action| u64::try_from(set.changes.iter().filter(|c| c.action() == action).count()).unwrap_or(u64::MAX);
+    match set.mode {
+        Mode::Observe => set.counts,
+        _ => {
+            Counts { create: of(Action::Create), update: of(Action::Update), remove: of(Action::Remove), ..set.counts }
+        }
+    }
+}

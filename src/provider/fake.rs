@@ -1,0 +1,158 @@
+//! For tests only: a server on loopback that answers what a test says, for answers that no honest API gives.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::response::Response;
+use serde_json::Value as Json;
+
+use crate::http::{Client, Config, HostPolicy, SignIn};
+use crate::model::{
+    Account, Action, Auth, Change, Endpoint, Fields, Ids, Key, Limits, Live, Origin, ResolveError, Route, SecretRef,
+    SecretResolver, SecretString, Sym, Target, Value,
+};
+
+/// One request as it arrived.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    /// Method and path, such as `GET /api/v1/assignments/app-wide`.
+    pub line: String,
+    pub query: BTreeMap<String, String>,
+    pub body: Json,
+    pub authorization: Option<String>,
+    pub api_key: Option<String>,
+}
+
+/// What is answered: a status and a JSON body; no body for `Json::Null`.
+pub(crate) type Reply = (u16, Json);
+
+/// The server.
+pub(crate) struct Fake {
+    pub url: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Fake {
+    /// Starts a server whose answers come from `answer`.
+    pub(crate) async fn start(answer: impl Fn(&Seen) -> Reply + Clone + Send + Sync + 'static) -> Self {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        let router = Router::new().fallback(move |request: Request| {
+            let (log, answer) = (Arc::clone(&log), answer.clone());
+            async move {
+                let request = arrived(request).await;
+                log.lock().unwrap().push(request.clone());
+                let (status, body) = answer(&request);
+                let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
+                let response = Response::builder().status(status).header("content-type", "application/json");
+                response.body(body).unwrap()
+            }
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { url, seen, task }
+    }
+
+    /// All requests so far, oldest first.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    /// Method and path of all requests so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.seen().into_iter().map(|seen| seen.line).collect()
+    }
+}
+
+async fn arrived(request: Request) -> Seen {
+    let (parts, body) = request.into_parts();
+    let header = |name| parts.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    let query = url::form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes()).into_owned().collect();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    Seen {
+        line: format!("{} {}", parts.method, parts.uri.path()),
+        query,
+        body: if body.is_empty() { Json::Null } else { serde_json::from_slice(&body).unwrap() },
+        authorization: header("authorization"),
+        api_key: header("x-api-key"),
+    }
+}
+
+/// Gives every reference its own name as its value.
+pub(crate) struct Names;
+
+impl SecretResolver for Names {
+    fn resolve(&self, reference: &SecretRef) -> Result<SecretString, ResolveError> {
+        match reference {
+            SecretRef::Env(name) | SecretRef::File(name) => Ok(SecretString::from(name.to_string())),
+        }
+    }
+}
+
+/// A target with these options of its provider.
+pub(crate) fn target(provider: &'static str, auth: Auth, options: &[(&'static str, &str)]) -> Target {
+    let text = |(name, value): &(&'static str, &str)| (*name, Value::Text((*value).into()));
+    Target {
+        name: "t".to_owned(),
+        labels: Vec::new(),
+        provider,
+        endpoint: Endpoint::Vendor,
+        auth: Some(auth),
+        limits: Limits {
+            concurrency: 4,
+            requests_per_second: None,
+            batch_size: 100,
+            page_size: 1000,
+            timeout: Duration::from_secs(10),
+            retry_budget: Duration::ZERO,
+        },
+        account: Vec::<Account>::new(),
+        options: Fields::new(options.iter().map(text).collect()),
+        origin: Origin::default(),
+    }
+}
+
+/// A client for a server at `url`.
+pub(crate) fn client(target: &Target, url: &str, auth: SignIn) -> Client {
+    let config = Config {
+        base_url: url.parse().unwrap(),
+        auth,
+        limits: &target.limits,
+        secrets: Arc::new(Names),
+        allowed: HostPolicy::new("vendor.example", Vec::<String>::new()),
+        extra_roots: Vec::new(),
+    };
+    Client::new(config).unwrap()
+}
+
+/// A change of the assignment with these key parts.
+pub(crate) fn change(ids: &Ids, action: Action, key: &[&str], desired: Vec<(&'static str, Value)>) -> Change {
+    let key = Key::new(&key.iter().map(|part| ids.sym(part)).collect::<Vec<_>>());
+    let differs = desired.iter().map(|(name, _)| *name).collect();
+    Change { action, key, from_key: None, live: None, desired: Fields::new(desired), differs }
+}
+
+/// The same change of a live row.
+pub(crate) fn of_live(change: Change, id: &str, fields: Vec<(&'static str, Value)>) -> Change {
+    let live = Live { key: change.key, id: Some(id.into()), fields: Fields::new(fields), info: None };
+    Change { live: Some(live), ..change }
+}
+
+/// A route that carries up to `batch` changes.
+pub(crate) fn route(batch: usize) -> Route {
+    Route { name: "as planned", group: Sym::NONE, batch, requests: 1 }
+}

@@ -1,0 +1,86 @@
+//! Partium catalog: assemblies made visible to sub-organizations (apis/partium.md).
+//!
+//! An assignment is a pair and nothing else. Lists come as chains of cursors; writes come in batches whose answers are judged index
+//! by index, and a delete's answer tells nothing at all.
+
+mod read;
+mod wire;
+mod write;
+
+use std::sync::Arc;
+
+use crate::http::{Answer, Client, Path, SignIn};
+use crate::model::{Auth, Ids, SecretResolver, Target};
+
+use super::refusal::{Refusal, clean};
+use super::{Connection, options};
+
+/// Key parts, in the order of the provider's `key_fields`.
+const ASS: usize = 0;
+const ORG: usize = 1;
+
+/// Create and delete (apis/partium.md: Create, Delete).
+const ASSIGNMENTS: &str = "/1/catalog/assignments/organizations";
+
+/// List (apis/partium.md: List).
+const LIST: &str = "/1/catalog/assignments/organizations/list";
+
+/// Ids that one filter of a list carries: the contract's \[assumed\] 500, settable as `max_filter_ids`.
+const MAX_FILTER_IDS: usize = 500;
+
+/// The two sides of a target.
+pub fn connect(target: &Target, client: Client, ids: Arc<Ids>, _secrets: Arc<dyn SecretResolver>) -> Connection {
+    let api = Arc::new(Api {
+        client,
+        ids,
+        page_size: target.limits.page_size.max(1),
+        concurrency: target.limits.concurrency.max(1),
+        max_filter_ids: options::size(&target.options, "max_filter_ids").unwrap_or(MAX_FILTER_IDS),
+    });
+    Connection { reader: Box::new(read::PartiumReader(Arc::clone(&api))), writer: Box::new(write::PartiumWriter(api)) }
+}
+
+/// How a target signs in: an access token or API key, both sent as a bearer token (apis/partium.md). Other forms of
+/// `auth` are refused by the loader; here they are no sign-in.
+pub fn sign_in(target: &Target) -> SignIn {
+    match &target.auth {
+        Some(Auth::Bearer(secret)) => SignIn::Bearer(secret.clone()),
+        Some(Auth::ApiKey(_) | Auth::ClientCredentials { .. } | Auth::ProjectSecret { .. }) | None => SignIn::None,
+    }
+}
+
+/// What both sides share.
+struct Api {
+    client: Client,
+    ids: Arc<Ids>,
+    /// Rows a page holds.
+    page_size: usize,
+    /// Chains side by side.
+    concurrency: usize,
+    /// Ids a filter holds.
+    max_filter_ids: usize,
+}
+
+fn path(literal: &'static str) -> Path {
+    Path::new(literal)
+}
+
+/// An answer that is no success: maintenance tells in `detail` (apis/partium.md: Maintenance), the rest as it comes.
+fn refusal(request: &'static str, answer: &Answer) -> Refusal {
+    let said = wire::detail(&answer.body).map_or_else(|| answer.excerpt(), |detail| clean(&answer.clean(&detail)));
+    Refusal { request, status: answer.status, code: None, said, hint: next_step(answer.status) }
+}
+
+/// What helps against a refusal, by status.
+fn next_step(status: u16) -> &'static str {
+    match status {
+        400 | 422 => "the API does not take this request: check the ids, and the target's limits and max_filter_ids",
+        401 => "check the secret that the target's `auth` refers to",
+        403 => "the token lacks the permission, or belongs to another organization: an API key is valid for one",
+        404 | 405 => "check the target's endpoint",
+        413 => "one request is larger than the API takes: lower limits.batch_size or max_filter_ids",
+        429 | 503 => "nothing is wrong with the input: try again later",
+        500.. => "the system failed by itself: try again later",
+        _ => "the contract does not know this answer: check the target's endpoint",
+    }
+}

@@ -1,0 +1,146 @@
+//! Writing Partium: batch create and batch delete. Both ignore what is already so, hence both may be sent twice.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures::future::BoxFuture;
+
+use crate::http::{Answer, Client, HttpError, Request, Safety};
+use crate::model::{Action, Batch, Change, Proof, WriteOutcome};
+
+use super::super::Writer;
+use super::super::refusal::{clean, failed, unwritten};
+use super::wire::{self, Entry, Pair};
+use super::{ASS, ASSIGNMENTS, Api, ORG, path, refusal};
+
+const CREATE: &str = "POST /1/catalog/assignments/organizations";
+const DELETE: &str = "DELETE /1/catalog/assignments/organizations";
+
+/// Answers to a whole batch that may be the fault of its size or of single entries: it is sent again in halves, so that one bad entry
+/// never stops the others. 413 is a payload that is too large (apis/partium.md: Maintenance).
+const DIVIDED: [u16; 3] = [400, 413, 422];
+
+/// The writing side of a target.
+pub(super) struct PartiumWriter(pub(super) Arc<Api>);
+
+/// The two things that can be done to pairs.
+#[derive(Clone, Copy)]
+enum Verb {
+    Create,
+    Delete,
+}
+
+#[async_trait]
+impl Writer for PartiumWriter {
+    async fn write(&self, batch: &Batch<'_>) -> Vec<WriteOutcome> {
+        let mut outcomes: Vec<WriteOutcome> = batch
+            .changes
+            .iter()
+            .map(|_| failed("a pair has nothing that could be updated".to_owned(), false))
+            .collect();
+        for (action, verb) in [(Action::Create, Verb::Create), (Action::Remove, Verb::Delete)] {
+            let (places, pairs): (Vec<usize>, Vec<Pair<Box<str>>>) = batch
+                .changes
+                .iter()
+                .enumerate()
+                .filter(|(_, change)| change.action == action)
+                .map(|(place, change)| (place, self.pair(change)))
+                .unzip();
+            for (place, outcome) in places.into_iter().zip(verb.carry_out(&self.0.client, &pairs).await) {
+                outcomes[place] = outcome;
+            }
+        }
+        outcomes
+    }
+}
+
+impl PartiumWriter {
+    fn pair(&self, change: &Change) -> Pair<Box<str>> {
+        let text = |part| Box::from(&*self.0.ids.text(change.key.part(part)));
+        Pair { ass_id: text(ASS), org_id: text(ORG) }
+    }
+}
+
+impl Verb {
+    /// One outcome a pair. A refused batch of several is divided.
+    fn carry_out<'a>(self, client: &'a Client, pairs: &'a [Pair<Box<str>>]) -> BoxFuture<'a, Vec<WriteOutcome>> {
+        Box::pin(async move {
+            if pairs.is_empty() {
+                return Vec::new();
+            }
+            let answer = match self.send(client, pairs).await {
+                Ok(answer) => answer,
+                Err(error) => return vec![unwritten(&error); pairs.len()],
+            };
+            if DIVIDED.contains(&answer.status) && pairs.len() > 1 {
+                let (left, right) = pairs.split_at(pairs.len() / 2);
+                let mut outcomes = self.carry_out(client, left).await;
+                outcomes.extend(self.carry_out(client, right).await);
+                return outcomes;
+            }
+            self.outcomes(&answer, pairs.len())
+        })
+    }
+
+    /// Existing pairs are ignored by create, missing ones by delete: sending twice has the effect of sending once.
+    async fn send(self, client: &Client, pairs: &[Pair<Box<str>>]) -> Result<Answer, HttpError> {
+        let request = match self {
+            Verb::Create => Request::post(path(ASSIGNMENTS)),
+            Verb::Delete => Request::delete(path(ASSIGNMENTS)),
+        };
+        client.send(request.json(pairs).safety(Safety::Idempotent).refused_by_503()).await
+    }
+
+    fn outcomes(self, answer: &Answer, count: usize) -> Vec<WriteOutcome> {
+        if !answer.is_success() {
+            return vec![self.refused(answer); count];
+        }
+        match self {
+            // 200 `{}` tells nothing about what was deleted (apis/partium.md: Delete).
+            Verb::Delete => vec![WriteOutcome::Done(Proof::Listing); count],
+            Verb::Create => match answer.json::<serde::de::IgnoredAny>() {
+                Ok(_) => wire::entries(&answer.body, count).into_iter().map(|entry| outcome(entry, answer)).collect(),
+                Err(error) => vec![unwritten(&error); count],
+            },
+        }
+    }
+
+    /// 503 is maintenance, in which nothing is written: nothing is wrong with the input.
+    fn refused(self, answer: &Answer) -> WriteOutcome {
+        let refusal = refusal(self.name(), answer);
+        if answer.status == 503 {
+            return WriteOutcome::Failed {
+                message: refusal.to_string(),
+                code: None,
+                status: Some(answer.status),
+                temporary: true,
+            };
+        }
+        refusal.outcome()
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Verb::Create => CREATE,
+            Verb::Delete => DELETE,
+        }
+    }
+}
+
+fn outcome(entry: Entry, answer: &Answer) -> WriteOutcome {
+    let refused =
+        |message: String| WriteOutcome::Failed { message, code: None, status: Some(answer.status), temporary: false };
+    match entry {
+        Entry::Created => WriteOutcome::Done(Proof::Answer),
+        Entry::Existed => WriteOutcome::Already("the pair existed before".to_owned()),
+        Entry::Refused(told) => refused(format!(
+            "{CREATE} could not create the pair: {}; only root assemblies can be assigned, and only to sub-organizations",
+            clean(&answer.clean(&told))
+        )),
+        Entry::BatchRefused(told) => refused(format!(
+            "{CREATE} answered with an error that names no entry, so it counts for the whole batch: {}; check the ids of the batch",
+            clean(&answer.clean(&told))
+        )),
+        Entry::Unclear(why) => WriteOutcome::Unknown { why: format!("{CREATE} answered {}: {why}", answer.status) },
+    }
+}

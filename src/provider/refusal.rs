@@ -1,0 +1,160 @@
+//! How a provider tells that an API refused, or did not answer: one form of words for all of them.
+//!
+//! It knows no API: each provider reads its own error envelope and gives code, message and hint. Every text that came from
+//! an API is cleaned here, before it becomes part of a message.
+
+use std::fmt::{Display, Formatter, Result as FmtResult};
+
+use super::ReadError;
+use crate::http::HttpError;
+use crate::model::WriteOutcome;
+
+/// The most characters of an API's own words in a message: enough for a sentence and its list of ids, too short to flood a log.
+const MAX_SAID: usize = 600;
+
+/// An answer that is not the success that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refusal<R = &'static str> {
+    /// Method and path, with placeholders such as `GET …/assignments` where the change names the object, with ids where nothing else does.
+    pub request: R,
+    /// HTTP status.
+    pub status: u16,
+    /// The API's own code, cleaned.
+    pub code: Option<String>,
+    /// The API's own words, or else the start of the body, cleaned.
+    pub said: String,
+    /// What to do next.
+    pub hint: &'static str,
+}
+
+impl<R: Display> Display for Refusal<R> {
+    fn fmt(&self, f: &mut Formatter<'_>) -> FmtResult {
+        write!(f, "{} was answered with {}", self.request, self.status)?;
+        if let Some(code) = &self.code {
+            write!(f, " {code}")?;
+        }
+        if self.said.is_empty() {
+            f.write_str(" and no explanation")?;
+        } else {
+            write!(f, ": {}", self.said)?;
+        }
+        write!(f, "; {}", self.hint)
+    }
+}
+
+impl<R: Display> Refusal<R> {
+    /// The outcome of a write that was answered like this: a 5xx may hide a write that was carried out, a 408 or 425 was not
+    /// looked at, everything else is a no.
+    pub(super) fn outcome(&self) -> WriteOutcome {
+        match self.status {
+            500.. => WriteOutcome::Unknown { why: self.to_string() },
+            _ => WriteOutcome::Failed {
+                message: self.to_string(),
+                code: self.code.clone(),
+                status: Some(self.status),
+                temporary: matches!(self.status, 408 | 425 | 429),
+            },
+        }
+    }
+}
+
+impl<R: Display> From<Refusal<R>> for ReadError {
+    fn from(refusal: Refusal<R>) -> Self {
+        match refusal.status {
+            408 | 425 | 429 | 503 => ReadError::Temporary(refusal.to_string()),
+            _ => ReadError::Api(refusal.to_string()),
+        }
+    }
+}
+
+/// A reading that got no usable answer.
+pub(super) fn unread(error: &HttpError) -> ReadError {
+    if error.temporary() { ReadError::Temporary(error.to_string()) } else { ReadError::Api(error.to_string()) }
+}
+
+/// A write that got no usable answer.
+pub(super) fn unwritten(error: &HttpError) -> WriteOutcome {
+    if error.may_have_happened() {
+        return WriteOutcome::Unknown { why: error.to_string() };
+    }
+    failed(error.to_string(), error.temporary())
+}
+
+/// A write that was not even tried, or that the API was not asked about.
+pub(super) fn failed(message: String, temporary: bool) -> WriteOutcome {
+    WriteOutcome::Failed { message, code: None, status: None, temporary }
+}
+
+/// An API's words made safe to show: control characters, and those that reorder text, become visible; the rest is cut.
+pub(super) fn clean(text: &str) -> String {
+    let mut out = String::with_capacity(text.len().min(MAX_SAID));
+    for (count, c) in text.trim().chars().enumerate() {
+        if count == MAX_SAID {
+            out.push('…');
+            break;
+        }
+        if c.is_control() || is_reordering(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
+    }
+    out
+}
+
+/// The characters of Unicode's bidirectional algorithm that can make a text read as another.
+fn is_reordering(c: char) -> bool {
+    matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// A field of an error body as text, whatever its JSON type: APIs give codes as text and as numbers. `None` for nothing.
+/// It is not cleaned yet.
+pub(super) fn words(value: &serde_json::Value) -> Option<String> {
+    let text = match value {
+        serde_json::Value::Null => return None,
+        serde_json::Value::String(text) => text.trim().to_owned(),
+        other => other.to_string(),
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn refusal(status: u16) -> Refusal {
+        Refusal {
+            request: "PATCH …/assignments/{id}",
+            status,
+            code: Some("rbac.role_system".to_owned()),
+            said: "system roles cannot be assigned".to_owned(),
+            hint: "choose another role",
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_request_status_code_words_and_next_step() {
+        assert_eq!(
+            refusal(400).to_string(),
+            "PATCH …/assignments/{id} was answered with 400 rbac.role_system: system roles cannot be assigned; choose another role"
+        );
+        let silent = Refusal { code: None, said: String::new(), ..refusal(404) };
+        assert_eq!(
+            silent.to_string(),
+            "PATCH …/assignments/{id} was answered with 404 and no explanation; choose another role"
+        );
+    }
+
+    #[test]
+    fn a_server_error_leaves_a_write_unknown_and_a_refusal_does_not() {
+        assert!(matches!(refusal(500).outcome(), WriteOutcome::Unknown { .. }));
+        assert!(matches!(refusal(400).outcome(), WriteOutcome::Failed { temporary: false, status: Some(400), .. }));
+        assert!(matches!(refusal(408).outcome(), WriteOutcome::Failed { temporary: true, .. }));
+    }
+
+    #[test]
+    fn hostile_words_are_made_visible_and_cut() {
+        assert_eq!(clean(" a\u{1b}[31mb\nc\u{202e}d "), "a\\u{1b}[31mb\\u{a}c\\u{202e}d");
+        assert_eq!(clean(&"x".repeat(MAX_SAID + 1)).chars().count(), MAX_SAID + 1);
+        assert_eq!(words(&json!(4091)), Some("4091".to_owned()));
+        assert_eq!(words(&json!("")), None);
+        assert_eq!(words(&json!(null)), None);
+    }
+}

@@ -1,0 +1,106 @@
+//! What reading and writing share: the project's routes, and how its refusals are told.
+
+use std::sync::Arc;
+
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use crate::http::{Answer, Client, Path};
+use crate::model::{Fields, Ids};
+use crate::provider::options;
+use crate::provider::refusal::{Refusal, clean, words};
+
+use super::params::Params;
+use super::wire::{Envelope, Failure};
+
+/// One project behind one client.
+#[derive(Clone)]
+pub(super) struct Api {
+    pub client: Client,
+    pub ids: Arc<Ids>,
+    project_id: Arc<str>,
+}
+
+impl Api {
+    /// The project that a target's options name.
+    pub(super) fn new(client: Client, ids: Arc<Ids>, fields: &Fields) -> Self {
+        Self { client, ids, project_id: project_id(fields) }
+    }
+
+    /// `/api/management/v1/projects/{projectId}/unified-security/assignments`.
+    pub(super) fn collection(&self) -> Path {
+        Path::new("/api/management/v1/projects").seg(&self.project_id).lit("unified-security").lit("assignments")
+    }
+
+    /// One assignment of the collection.
+    pub(super) fn assignment(&self, id: &str) -> Path {
+        self.collection().seg(id)
+    }
+}
+
+/// The project's id. The loader makes sure that there is one; an empty one is refused by the client as a path segment.
+pub(super) fn project_id(fields: &Fields) -> Arc<str> {
+    Arc::from(options::text(fields, "project_id").unwrap_or_default())
+}
+
+/// What an envelope says, apart from what it holds.
+pub(super) enum Verdict<T> {
+    /// It worked, and this is what was asked for.
+    Yes(T),
+    /// It did not.
+    No(Refusal),
+    /// The answer is a success by its status, and its body does not say what happened.
+    Unclear(String),
+}
+
+/// Reads an answer by status and envelope. `success` are the statuses that the route documents; `sent` are the parameters that
+/// the answer must not repeat into a message.
+pub(super) fn verdict<T: DeserializeOwned>(
+    request: &'static str,
+    answer: &Answer,
+    success: &[u16],
+    sent: &Params<'_>,
+) -> Verdict<T> {
+    if !success.contains(&answer.status) {
+        return Verdict::No(refusal(request, answer, sent));
+    }
+    // The verdict is read apart from `data`, so that a refusal's `data` of another shape never hides the refusal.
+    let verdict = answer.json::<Envelope<IgnoredAny>>().map(|envelope| envelope.verdict());
+    let unclear = |why: &str| Verdict::Unclear(format!("{request} was answered with {} {why}", answer.status));
+    match verdict {
+        Err(error) => Verdict::Unclear(error.to_string()),
+        Ok(Some(false)) => Verdict::No(refusal(request, answer, sent)),
+        Ok(None) => unclear(&format!("and neither `ok` nor `success`: {}", clean(&answer.excerpt()))),
+        Ok(Some(true)) => match answer.json::<Envelope<T>>() {
+            Ok(Envelope { data: Some(data), .. }) => Verdict::Yes(data),
+            Ok(_) => unclear("and no `data`"),
+            Err(error) => Verdict::Unclear(error.to_string()),
+        },
+    }
+}
+
+/// A refusal with the API's code, message and details (apis/semaphor.md: Create).
+fn refusal(request: &'static str, answer: &Answer, sent: &Params<'_>) -> Refusal {
+    // Redacted before it is cut: half a secret is not recognised any more.
+    let told = |value| words(value).map(|text| clean(&sent.redact(&text)));
+    let (code, said) = match serde_json::from_slice::<Failure>(&answer.body) {
+        Ok(Failure { error }) => {
+            let said = [told(&error.message), told(&error.details)].into_iter().flatten().collect::<Vec<_>>();
+            (told(&error.code), said.join(" "))
+        }
+        Err(_) => (None, clean(&answer.excerpt())),
+    };
+    Refusal { request, status: answer.status, code, said, hint: hint(answer.status) }
+}
+
+fn hint(status: u16) -> &'static str {
+    match status {
+        401 => "check the secret reference in the target's `auth`",
+        403 => "the token must be an ADMIN's of this project",
+        404 => "check the target's `project_id` and the ids, and plan again if the assignment is gone",
+        409 => "the definition may be assigned to this actor already: plan again",
+        429 => "too many requests: lower the target's `requests_per_second`, or try again later",
+        400..=499 => "correct the manifest as the message says, and plan again",
+        500.. => "the server failed: try again later",
+        _ => "the status is none that Semaphor documents: check the target's `endpoint`",
+    }
+}

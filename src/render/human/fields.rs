@@ -1,0 +1,177 @@
+//! The fields of a change: old and new values on one line, JSON as a line diff, secrets as references only.
+
+use std::collections::BTreeSet;
+use std::io;
+
+use similar::{ChangeTag, TextDiff};
+
+use crate::model::{Action, FieldKind, Value};
+use crate::plan::{FieldChange, PlannedChange, field_changes};
+use crate::render::{Style, clean, words};
+
+use super::Page;
+
+/// Unchanged lines around a changed one, enough to see where in a document it stands.
+const CONTEXT: usize = 2;
+/// JSON that fits this many characters is shown on the field's own line.
+const INLINE_JSON: usize = 72;
+/// Lines that one field may take before it is folded.
+const FOLDED_LINES: usize = 40;
+/// The column of fields, reasons and places: under the key.
+pub(super) const INDENT: &str = "              ";
+
+/// Writes the fields that a change touches.
+pub(super) fn write(page: &mut Page<'_>, planned: &PlannedChange) -> io::Result<()> {
+    let speaker = page.speaker;
+    if let Some((part, before, after)) = speaker.replaced(planned) {
+        let name = speaker.capabilities.key_fields.get(part).copied().unwrap_or_default();
+        let (before, after) = (speaker.part(part, before), speaker.part(part, after));
+        change_line(page, name, &before, &after)?;
+    }
+    for field in field_changes(&planned.change, speaker.capabilities) {
+        match field.kind {
+            FieldKind::Json => json(page, planned.action(), &field)?,
+            FieldKind::SecretMap => secrets(page, planned.action(), &field)?,
+            FieldKind::Text | FieldKind::Instant => scalar(page, planned.action(), &field)?,
+        }
+    }
+    Ok(())
+}
+
+fn scalar(page: &mut Page<'_>, action: Action, field: &FieldChange<'_>) -> io::Result<()> {
+    match (action, field.before, field.after) {
+        (Action::Create, _, Some(after)) => line(page, field.name, &text(after)),
+        (Action::Remove, Some(before), _) => line(page, field.name, &text(before)),
+        (Action::Update, before, after) => change_line(page, field.name, &before_text(before), &after_text(after)),
+        _ => Ok(()),
+    }
+}
+
+fn line(page: &mut Page<'_>, name: &str, value: &str) -> io::Result<()> {
+    writeln!(page.out, "{INDENT}{name}: {value}")
+}
+
+fn change_line(page: &mut Page<'_>, name: &str, before: &str, after: &str) -> io::Result<()> {
+    let Style { create, remove, .. } = page.style;
+    writeln!(page.out, "{INDENT}{name}: {remove}{before}{remove:#} → {create}{after}{create:#}")
+}
+
+fn before_text(value: Option<&Value>) -> String {
+    value.map_or_else(|| "(none)".to_owned(), text)
+}
+
+fn after_text(value: Option<&Value>) -> String {
+    value.map_or_else(|| "(cleared)".to_owned(), text)
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "(none)".to_owned(),
+        Value::Text(text) => words::value(text).into_owned(),
+        Value::Instant(instant) => instant.to_string(),
+        Value::Json(json) => clean::terminal(&json.to_string()).into_owned(),
+        Value::Masked(_) => "(masked)".to_owned(),
+        Value::Secrets(_) => "(secret)".to_owned(),
+    }
+}
+
+fn json(page: &mut Page<'_>, action: Action, field: &FieldChange<'_>) -> io::Result<()> {
+    if let (Action::Update, Some(before), Some(after)) = (action, field.before, field.after) {
+        return json_diff(page, field.name, &pretty(before), &pretty(after));
+    }
+    let Some(value) = field.after.or(field.before) else { return Ok(()) };
+    let short = text(value);
+    if short.chars().count() <= INLINE_JSON {
+        return scalar(page, action, field);
+    }
+    match action {
+        // What goes is named; its contents are history.
+        Action::Remove => {
+            let start: String = short.chars().take(INLINE_JSON).collect();
+            line(page, field.name, &if page.full { short } else { format!("{start}…") })
+        }
+        Action::Create => json_diff(page, field.name, "", &pretty(value)),
+        Action::Update if field.after.is_some() => json_diff(page, field.name, "", &pretty(value)),
+        Action::Update => json_diff(page, field.name, &pretty(value), ""),
+    }
+}
+
+fn pretty(value: &Value) -> String {
+    match value {
+        // Object keys are sorted: serde_json's map is ordered by key.
+        Value::Json(json) => serde_json::to_string_pretty(json).unwrap_or_default(),
+        other => text(other),
+    }
+}
+
+fn json_diff(page: &mut Page<'_>, name: &str, before: &str, after: &str) -> io::Result<()> {
+    let diff = TextDiff::from_lines(before, after);
+    let budget = if page.full { usize::MAX } else { FOLDED_LINES };
+    let (mut shown, mut hidden) = (0_usize, 0_usize);
+    writeln!(page.out, "{INDENT}{name}:")?;
+    for (index, group) in diff.grouped_ops(CONTEXT).iter().enumerate() {
+        if index > 0 && shown < budget {
+            writeln!(page.out, "{INDENT}    …")?;
+        }
+        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+            if shown >= budget {
+                hidden += 1;
+                continue;
+            }
+            shown += 1;
+            diff_line(page, change.tag(), change.value())?;
+        }
+    }
+    if hidden > 0 {
+        let dim = page.style.dim;
+        let more = words::counted(u64::try_from(hidden).unwrap_or(u64::MAX), "more line");
+        writeln!(page.out, "{INDENT}    {dim}… {more} (--full shows them){dim:#}")?;
+    }
+    Ok(())
+}
+
+fn diff_line(page: &mut Page<'_>, tag: ChangeTag, text: &str) -> io::Result<()> {
+    let (sign, style) = match tag {
+        ChangeTag::Delete => ('-', page.style.remove),
+        ChangeTag::Insert => ('+', page.style.create),
+        ChangeTag::Equal => (' ', page.style.dim),
+    };
+    let text = clean::terminal(text.trim_end_matches('\n'));
+    writeln!(page.out, "{INDENT}  {style}{sign} {text}{style:#}")
+}
+
+/// One line a key: what is live is masked, what is declared is a reference; values are nowhere to be had.
+fn secrets(page: &mut Page<'_>, action: Action, field: &FieldChange<'_>) -> io::Result<()> {
+    let keys: BTreeSet<&str> = [field.before, field.after].into_iter().flatten().flat_map(secret_keys).collect();
+    for key in keys {
+        let name = format!("{}.{}", field.name, words::value(key));
+        let before = field.before.and_then(|value| secret(value, key));
+        let after = field.after.and_then(|value| secret(value, key));
+        match (action, before, after) {
+            (Action::Create, _, Some(after)) => line(page, &name, &after)?,
+            (Action::Remove, Some(before), _) => line(page, &name, &before)?,
+            (Action::Update, before, after) => {
+                let before = before.unwrap_or_else(|| "(none)".to_owned());
+                change_line(page, &name, &before, &after.unwrap_or_else(|| "(cleared)".to_owned()))?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn secret_keys(value: &Value) -> Vec<&str> {
+    match value {
+        Value::Masked(keys) => keys.iter().map(AsRef::as_ref).collect(),
+        Value::Secrets(map) => map.keys().map(AsRef::as_ref).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn secret(value: &Value, key: &str) -> Option<String> {
+    match value {
+        Value::Masked(keys) => keys.iter().any(|k| **k == *key).then(|| "(masked)".to_owned()),
+        Value::Secrets(map) => map.get(key).map(|from| format!("(secret from {})", clean::terminal(&from.to_string()))),
+        _ => None,
+    }
+}

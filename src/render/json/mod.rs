@@ -1,0 +1,107 @@
+//! Plans and apply reports as JSON: typed views whose schemas are checked in under `schemas/`. The views borrow and are written
+//! item by item, so a plan of any length streams. Order is the plan's own, which is deterministic. Secrets appear as references or
+//! as `"(masked)"`.
+//!
+//! `format_version` counts up its minor part when fields are added, its major part when a reader would have to change.
+
+mod plan;
+mod report;
+mod value;
+
+pub use plan::plan;
+pub use report::report;
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Serialize, Serializer};
+
+use crate::apply::Exit;
+
+use value::{Entries, FieldView, KeyView};
+
+/// The version of the plan and report formats.
+pub const FORMAT_VERSION: &str = "1.0";
+
+/// The JSON Schema of [`plan()`].
+pub fn plan_schema() -> serde_json::Value {
+    schemars::schema_for!(plan::PlanView<'static>).to_value()
+}
+
+/// The JSON Schema of [`report()`].
+pub fn report_schema() -> serde_json::Value {
+    schemars::schema_for!(report::ReportView<'static>).to_value()
+}
+
+/// The program that wrote a document.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Tool {
+    /// Always `assignctl`.
+    name: &'static str,
+    /// Its version.
+    version: &'static str,
+}
+
+impl Tool {
+    const THIS: Tool = Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") };
+}
+
+/// The exit code of the command that wrote a document.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ExitView {
+    /// The number.
+    code: u8,
+    /// What the number means.
+    meaning: &'static str,
+}
+
+impl From<Exit> for ExitView {
+    fn from(exit: Exit) -> Self {
+        let meaning = match exit {
+            Exit::Success => "done, or nothing to do",
+            Exit::Error => "error",
+            Exit::Pending => "changes pending",
+            Exit::Refused => "a guard refused",
+            Exit::Stale => "the approved plan is stale",
+            Exit::Partial => "applied in part",
+            Exit::Temporary => "temporarily unavailable, nothing is wrong with the input",
+            Exit::Interrupted => "interrupted",
+        };
+        Self { code: exit.code(), meaning }
+    }
+}
+
+/// An array whose items are made while it is written.
+struct Each<'a, T>(Box<dyn Fn() -> Box<dyn Iterator<Item = T> + 'a> + 'a>);
+
+impl<'a, T: 'a> Each<'a, T> {
+    /// The items of a slice, each seen through `view`.
+    fn of<S>(items: &'a [S], view: impl Fn(&'a S) -> T + Copy + 'a) -> Self {
+        Self(Box::new(move || Box::new(items.iter().map(view))))
+    }
+
+    /// No items.
+    fn none() -> Self {
+        Self(Box::new(|| Box::new(std::iter::empty())))
+    }
+}
+
+impl<T: Serialize> Serialize for Each<'_, T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq((self.0)())
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Each<'_, T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        <Vec<T>>::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        <Vec<T>>::json_schema(generator)
+    }
+}

@@ -1,0 +1,320 @@
+//! The view of a plan.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::apply::Exit;
+use crate::diag::Location;
+use crate::model::{Account, Action, Ids, Mode};
+use crate::plan::{
+    Counts, Evidence, Grant, Guard, LeftAlone, Loss, Plan, PlannedChange, Reason, Refusal, SetPlan, TargetPlan,
+    Unmanaged, Unreadable, Warning, field_changes,
+};
+use crate::render::words::Speaker;
+
+use super::{Each, Entries, ExitView, FORMAT_VERSION, FieldView, KeyView, Tool, value};
+
+/// A plan as a document, and the exit code of the command that made it. The document is written while it is serialized: use
+/// `serde_json::to_writer`.
+pub fn plan(plan: &Plan, exit: Exit) -> impl Serialize + '_ {
+    PlanView {
+        format_version: FORMAT_VERSION,
+        tool: Tool::THIS,
+        planned_at: plan.now.to_string(),
+        verdict: Verdict::of(plan),
+        exit: exit.into(),
+        counts: plan.counts(),
+        role_changes: plan.changes().filter(|planned| planned.change.from_key.is_some()).count(),
+        write_requests: plan.targets.iter().map(|target| target.write_requests).sum(),
+        targets: Each::of(&plan.targets, |target| TargetView::of(&plan.ids, target)),
+    }
+}
+
+/// What `assignctl plan` would do to the live systems, and what it saw. Made from the manifests and the live state; the same input
+/// gives the same document. Secrets appear as references or as "(masked)".
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "assignctl plan", extend("$id" = "urn:assignctl:plan:1"))]
+pub(super) struct PlanView<'a> {
+    /// Version of this format, "major.minor": additions raise the minor part, everything else the major part.
+    format_version: &'static str,
+    /// The program that made the plan.
+    tool: Tool,
+    /// The moment that time windows are judged by, RFC 3339 in UTC.
+    planned_at: String,
+    /// The plan in one word.
+    verdict: Verdict,
+    /// The exit code of the command.
+    exit: ExitView,
+    /// Totals over all selected sets.
+    counts: Counts,
+    /// Updates that replace a key part and keep the assignment, such as its role; counted in `counts.update` too.
+    role_changes: usize,
+    /// Requests that an apply will take, retries aside.
+    write_requests: u64,
+    /// One a target, sorted by name.
+    targets: Each<'a, TargetView<'a>>,
+}
+
+/// The plan in one word.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    /// The live state equals the manifests.
+    NoChanges,
+    /// There is something to apply.
+    Changes,
+    /// A guard refused: nothing of the targets concerned is applied.
+    Refused,
+    /// At least one target could not be read.
+    Unreadable,
+}
+
+impl Verdict {
+    fn of(plan: &Plan) -> Self {
+        if plan.targets.iter().any(|target| target.unreadable.is_some()) {
+            Verdict::Unreadable
+        } else if plan.refused() {
+            Verdict::Refused
+        } else if plan.changes().next().is_some() {
+            Verdict::Changes
+        } else {
+            Verdict::NoChanges
+        }
+    }
+}
+
+/// One account of a provider.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Target")]
+struct TargetView<'a> {
+    /// `metadata.name` of the Target.
+    name: &'a str,
+    /// The provider.
+    provider: &'static str,
+    /// The API's address, or `sandbox`.
+    endpoint: &'a str,
+    /// Which account it is.
+    account: &'a [Account],
+    /// Why it could not be read; then nothing is planned for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<UnreadableView<'a>>,
+    /// What guards refused; with any of these, nothing of the target is applied.
+    refusals: Each<'a, RefusalView<'a>>,
+    /// The selected sets, sorted by name.
+    sets: Each<'a, SetView<'a>>,
+    /// Sets that the command's paths and selectors left out.
+    not_selected: Vec<&'a str>,
+    /// What was listed, what proves that it is whole, or why it is not.
+    evidence: &'a [Evidence],
+    /// Requests that reading took.
+    read_requests: u64,
+    /// Requests that an apply will take, retries aside.
+    write_requests: u64,
+}
+
+impl<'a> TargetView<'a> {
+    fn of(ids: &'a Ids, target: &'a TargetPlan) -> Self {
+        let speaker = Speaker::new(ids, target);
+        let selected = || target.sets.iter().filter(|set| set.selected);
+        Self {
+            name: &target.name,
+            provider: target.provider,
+            endpoint: &target.endpoint,
+            account: &target.account,
+            unreadable: target.unreadable.as_ref().map(UnreadableView::of),
+            refusals: Each::of(&target.refusals, move |refusal| RefusalView::of(speaker, refusal)),
+            sets: Each(Box::new(move || Box::new(selected().map(move |set| SetView::of(speaker, set))))),
+            not_selected: target.sets.iter().filter(|set| !set.selected).map(|set| set.name.as_str()).collect(),
+            evidence: &target.evidence,
+            read_requests: target.read_requests,
+            write_requests: target.write_requests,
+        }
+    }
+}
+
+/// Why a target could not be read.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Unreadable")]
+pub(super) struct UnreadableView<'a> {
+    /// What happened, and what to do.
+    message: &'a str,
+    /// Nothing is wrong with the input: try again later.
+    temporary: bool,
+}
+
+impl<'a> UnreadableView<'a> {
+    pub(super) fn of(unreadable: &'a Unreadable) -> Self {
+        Self { message: &unreadable.message, temporary: unreadable.temporary }
+    }
+}
+
+/// A guard's refusal.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Refusal")]
+struct RefusalView<'a> {
+    /// Which guard.
+    guard: Guard,
+    /// The set concerned; absent: the target as a whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set: Option<&'a str>,
+    /// What was seen, and the limit.
+    message: &'a str,
+    /// The one line or flag that would allow it.
+    allow: &'a str,
+    /// The line to look at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<&'a Location>,
+    /// The keys of the changes concerned, in the order of the plan.
+    keys: Each<'a, KeyView>,
+}
+
+impl<'a> RefusalView<'a> {
+    fn of(speaker: Speaker<'a>, refusal: &'a Refusal) -> Self {
+        Self {
+            guard: refusal.guard,
+            set: refusal.set.as_deref(),
+            message: &refusal.message,
+            allow: &refusal.allow,
+            at: refusal.at.as_ref(),
+            keys: Each::of(&refusal.keys, move |key| value::key(speaker, key)),
+        }
+    }
+}
+
+/// An assignment set.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Set")]
+struct SetView<'a> {
+    /// `metadata.name` of the set.
+    name: &'a str,
+    /// Where it is declared.
+    at: &'a Location,
+    /// How far its authority goes.
+    mode: Mode,
+    /// Its scope as a person would say it.
+    scope: &'a str,
+    /// How many of what.
+    counts: Counts,
+    /// Live rows under its authority.
+    live: u64,
+    /// What an apply does, sorted by key.
+    changes: Each<'a, ChangeView<'a>>,
+    /// Differences in a set whose mode is `observe`: never applied.
+    observed: Each<'a, ChangeView<'a>>,
+    /// Live in scope, not declared, and left alone; sorted by key.
+    unmanaged: Each<'a, UnmanagedView<'a>>,
+    /// What its author should know.
+    warnings: &'a [Warning],
+}
+
+impl<'a> SetView<'a> {
+    fn of(speaker: Speaker<'a>, set: &'a SetPlan) -> Self {
+        let changes = Each::of(&set.changes, move |planned| ChangeView::of(speaker, planned));
+        let (changes, observed) = if set.applies() { (changes, Each::none()) } else { (Each::none(), changes) };
+        Self {
+            name: &set.name,
+            at: &set.at,
+            mode: set.mode,
+            scope: &set.scope,
+            counts: set.counts,
+            live: set.live,
+            changes,
+            observed,
+            unmanaged: Each::of(&set.unmanaged, move |row| UnmanagedView::of(speaker, row)),
+            warnings: &set.warnings,
+        }
+    }
+}
+
+/// One change of one assignment.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Change")]
+pub(super) struct ChangeView<'a> {
+    /// What it does. On Streamline `remove` archives.
+    action: Action,
+    /// The natural key after the change, by API field name; for a removal, the key that goes.
+    key: KeyView,
+    /// Display names of the key's ids, by API field name, where the API tells.
+    #[serde(skip_serializing_if = "Entries::is_empty")]
+    names: Entries<&'a str>,
+    /// The live key, where the change replaces a part of it (a role change).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_key: Option<KeyView>,
+    /// Display names of `from_key`'s ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_names: Option<Entries<&'a str>>,
+    /// The server's id of the live assignment, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    /// The fields that the change touches, as they are; absent for a create.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Entries<FieldView<'a>>>,
+    /// The fields that the change touches, as they will be; absent for a removal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Entries<FieldView<'a>>>,
+    /// Why.
+    reason: Reason,
+    /// What it takes away.
+    losses: &'a [Loss],
+    /// What it gives.
+    grants: &'a [Grant],
+    /// The line that asks for it; for a removal, the set whose scope it lies in.
+    at: &'a Location,
+    /// How it travels.
+    route: RouteView,
+}
+
+impl<'a> ChangeView<'a> {
+    pub(super) fn of(speaker: Speaker<'a>, planned: &'a PlannedChange) -> Self {
+        let change = &planned.change;
+        let fields = field_changes(change, speaker.capabilities);
+        let before = || fields.iter().map(|field| (field.name, FieldView(field.before))).collect();
+        let after = || fields.iter().map(|field| (field.name, FieldView(field.after))).collect();
+        Self {
+            action: change.action,
+            key: value::key(speaker, &change.key),
+            names: value::names(speaker, &change.key),
+            from_key: change.from_key.as_ref().map(|key| value::key(speaker, key)),
+            from_names: change.from_key.as_ref().map(|key| value::names(speaker, key)).filter(|n| !n.is_empty()),
+            id: change.live.as_ref().and_then(|live| live.id.as_deref()),
+            before: (change.action != Action::Create).then(|| Entries::new(before())),
+            after: (change.action != Action::Remove).then(|| Entries::new(after())),
+            reason: planned.reason,
+            losses: &planned.losses,
+            grants: &planned.grants,
+            at: &planned.at,
+            route: RouteView { name: planned.route.name, batch: planned.route.batch, requests: planned.route.requests },
+        }
+    }
+}
+
+/// How a change travels.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Route")]
+struct RouteView {
+    /// Method and path with placeholders.
+    name: &'static str,
+    /// The most changes that share its requests.
+    batch: usize,
+    /// Requests that a batch takes.
+    requests: u32,
+}
+
+/// A live assignment that is left alone although no manifest declares it.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Unmanaged")]
+struct UnmanagedView<'a> {
+    /// Its natural key, by API field name.
+    key: KeyView,
+    /// Display names of the key's ids, where the API tells.
+    #[serde(skip_serializing_if = "Entries::is_empty")]
+    names: Entries<&'a str>,
+    /// Why it stays.
+    why: LeftAlone,
+}
+
+impl<'a> UnmanagedView<'a> {
+    fn of(speaker: Speaker<'a>, row: &Unmanaged) -> Self {
+        Self { key: value::key(speaker, &row.key), names: value::names(speaker, &row.key), why: row.why }
+    }
+}

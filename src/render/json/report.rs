@@ -1,0 +1,304 @@
+//! The view of an apply report.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::apply::{
+    ChangeId, ChangeReport, Leftover, NotRun, Outcome, Remaining, Report, TargetReport, Totals, Verification,
+};
+use crate::diag::Location;
+use crate::model::{Account, Action, Ids};
+use crate::plan::{Plan, TargetPlan};
+use crate::render::words::Speaker;
+
+use super::plan::ChangeView;
+use super::{Each, ExitView, FORMAT_VERSION, KeyView, Tool, value};
+
+/// An apply report as a document; `plan` is the plan that was applied. The document is written while it is serialized: use
+/// `serde_json::to_writer`.
+pub fn report<'a>(plan: &'a Plan, report: &'a Report) -> impl Serialize + 'a {
+    let planned = |name: &str| plan.targets.iter().find(|target| target.name == *name);
+    ReportView {
+        format_version: FORMAT_VERSION,
+        tool: Tool::THIS,
+        exit: report.exit().into(),
+        interrupted: report.interrupted,
+        totals: report.totals(),
+        targets: Each(Box::new(move || {
+            let both = report.targets.iter().filter_map(move |ended| Some((planned(&ended.name)?, ended)));
+            Box::new(both.map(|(target, ended)| TargetReportView::of(&plan.ids, target, ended)))
+        })),
+    }
+}
+
+/// What `assignctl apply` did: one outcome a change, and what reading the targets again says. Secrets appear as references or as
+/// "(masked)".
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "assignctl apply report", extend("$id" = "urn:assignctl:report:1"))]
+pub(super) struct ReportView<'a> {
+    /// Version of this format, "major.minor": additions raise the minor part, everything else the major part.
+    format_version: &'static str,
+    /// The program that applied.
+    tool: Tool,
+    /// The exit code that follows from the outcomes.
+    exit: ExitView,
+    /// A stop was asked for before all was through.
+    interrupted: bool,
+    /// All outcomes, counted; they add up to the changes of the plan.
+    totals: Totals,
+    /// One a target, in the order of the plan.
+    targets: Each<'a, TargetReportView<'a>>,
+}
+
+/// What was done to one target.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "TargetReport")]
+struct TargetReportView<'a> {
+    /// `metadata.name` of the Target.
+    name: &'a str,
+    /// The provider.
+    provider: &'static str,
+    /// The API's address, or `sandbox`.
+    endpoint: &'a str,
+    /// Which account it is.
+    account: &'a [Account],
+    /// Why the target was not run at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_run: Option<NotRunView>,
+    /// Its outcomes, counted.
+    totals: Totals,
+    /// What reading it again says.
+    verification: VerificationView<'a>,
+    /// One a change of the plan, in the order of the plan.
+    changes: Each<'a, EndedView<'a>>,
+}
+
+impl<'a> TargetReportView<'a> {
+    fn of(ids: &'a Ids, plan: &'a TargetPlan, ended: &'a TargetReport) -> Self {
+        let speaker = Speaker::new(ids, plan);
+        let changes = move || ended.changes.iter().filter_map(move |change| EndedView::of(speaker, plan, change));
+        Self {
+            name: &plan.name,
+            provider: plan.provider,
+            endpoint: &plan.endpoint,
+            account: &plan.account,
+            not_run: ended.not_run.map(NotRunView::of),
+            totals: ended.totals(),
+            verification: VerificationView::of(speaker, &ended.verification),
+            changes: Each(Box::new(move || Box::new(changes()))),
+        }
+    }
+}
+
+/// Why a target was not run.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "NotRun")]
+struct NotRunView {
+    /// What kept it from running.
+    reason: NotRunReason,
+    /// Nothing is wrong with the input: try again later.
+    temporary: bool,
+}
+
+/// What kept a target from running.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum NotRunReason {
+    /// A guard refused its plan.
+    Refused,
+    /// It could not be read.
+    Unreadable,
+}
+
+impl NotRunView {
+    fn of(not_run: NotRun) -> Self {
+        match not_run {
+            NotRun::Refused => Self { reason: NotRunReason::Refused, temporary: false },
+            NotRun::Unreadable { temporary } => Self { reason: NotRunReason::Unreadable, temporary },
+        }
+    }
+}
+
+/// A change and how it ended.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "EndedChange")]
+struct EndedView<'a> {
+    /// `metadata.name` of its set.
+    set: &'a str,
+    /// The change, as the plan has it.
+    change: ChangeView<'a>,
+    /// How it ended.
+    outcome: OutcomeView<'a>,
+}
+
+impl<'a> EndedView<'a> {
+    fn of(speaker: Speaker<'a>, plan: &'a TargetPlan, ended: &'a ChangeReport) -> Option<Self> {
+        let set = plan.sets.get(ended.id.set)?;
+        let planned = set.changes.get(ended.id.index)?;
+        let outcome = OutcomeView::of(speaker, plan, &ended.outcome);
+        Some(Self { set: &set.name, change: ChangeView::of(speaker, planned), outcome })
+    }
+}
+
+/// How a change ended.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Outcome")]
+struct OutcomeView<'a> {
+    /// In one word.
+    kind: OutcomeKind,
+    /// What the API or the program said, where there is something to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    /// The API's own error code, where it gave one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+    /// HTTP status of a failure, where there was an answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    /// For a failure: whether it is temporary, so that nothing is wrong with the input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temporary: Option<bool>,
+    /// The grant that had to come first and did not come, for a blocked change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blocked_by: Option<BlockedBy<'a>>,
+}
+
+/// How a change ended, in one word.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum OutcomeKind {
+    /// Carried out by this run.
+    Done,
+    /// It was so already.
+    Already,
+    /// Not sent, and nothing went wrong with it.
+    Skipped,
+    /// Not sent, because a grant that has to come first did not come.
+    Blocked,
+    /// Refused, or impossible to send; the live state is as it was.
+    Failed,
+    /// It may or may not have happened.
+    Unknown,
+}
+
+/// The change that another one waited for.
+#[derive(Serialize, JsonSchema)]
+struct BlockedBy<'a> {
+    /// `metadata.name` of its set.
+    set: &'a str,
+    /// What it would have done.
+    action: Action,
+    /// Its natural key, by API field name.
+    key: KeyView,
+}
+
+impl<'a> OutcomeView<'a> {
+    fn of(speaker: Speaker<'a>, plan: &'a TargetPlan, outcome: &'a Outcome) -> Self {
+        let said = |kind, message| Self { kind, message, code: None, status: None, temporary: None, blocked_by: None };
+        match outcome {
+            Outcome::Done { note } => said(OutcomeKind::Done, note.as_deref()),
+            Outcome::Already { note } => said(OutcomeKind::Already, note.as_deref()),
+            Outcome::Skipped { why } => said(OutcomeKind::Skipped, Some(why)),
+            Outcome::Unknown { why } => said(OutcomeKind::Unknown, Some(why)),
+            Outcome::Blocked { by } => {
+                Self { blocked_by: BlockedBy::of(speaker, plan, *by), ..said(OutcomeKind::Blocked, None) }
+            }
+            Outcome::Failed { message, code, status, temporary } => Self {
+                code: code.as_deref(),
+                status: *status,
+                temporary: Some(*temporary),
+                ..said(OutcomeKind::Failed, Some(message))
+            },
+        }
+    }
+}
+
+impl<'a> BlockedBy<'a> {
+    fn of(speaker: Speaker<'a>, plan: &'a TargetPlan, by: ChangeId) -> Option<Self> {
+        let set = plan.sets.get(by.set)?;
+        let change = &set.changes.get(by.index)?.change;
+        Some(Self { set: &set.name, action: change.action, key: value::key(speaker, &change.key) })
+    }
+}
+
+/// What reading a target again says.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Verification")]
+struct VerificationView<'a> {
+    /// In one word.
+    result: VerificationResult,
+    /// Why it was not looked at, or could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    /// For `unreadable`: nothing is wrong with the input.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temporary: Option<bool>,
+    /// Differences to the manifests that the re-read shows, in the order of the new plan.
+    remaining: Each<'a, RemainingView<'a>>,
+}
+
+/// What reading a target again says, in one word.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum VerificationResult {
+    /// Nothing was sent.
+    Untouched,
+    /// The live state equals the manifests.
+    Clean,
+    /// The live state still differs.
+    Remaining,
+    /// Not looked at.
+    NotVerified,
+    /// The target could not be read again.
+    Unreadable,
+}
+
+impl<'a> VerificationView<'a> {
+    fn of(speaker: Speaker<'a>, verification: &'a Verification) -> Self {
+        let plain = |result, message| Self { result, message, temporary: None, remaining: Each::none() };
+        match verification {
+            Verification::Untouched => plain(VerificationResult::Untouched, None),
+            Verification::Clean => plain(VerificationResult::Clean, None),
+            Verification::NotVerified { why } => plain(VerificationResult::NotVerified, Some(why)),
+            Verification::Unreadable { message, temporary } => {
+                Self { temporary: Some(*temporary), ..plain(VerificationResult::Unreadable, Some(message)) }
+            }
+            Verification::Remaining(remaining) => Self {
+                remaining: Each::of(remaining, move |left| RemainingView::of(speaker, left)),
+                ..plain(VerificationResult::Remaining, None)
+            },
+        }
+    }
+}
+
+/// A difference that the re-read shows.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Remaining")]
+struct RemainingView<'a> {
+    /// `metadata.name` of the set.
+    set: &'a str,
+    /// What it would take.
+    action: Action,
+    /// The natural key after the change, by API field name.
+    key: KeyView,
+    /// The live key, where a part of it would be replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_key: Option<KeyView>,
+    /// The line that asks for it.
+    at: &'a Location,
+    /// Why it is still there.
+    why: Leftover,
+}
+
+impl<'a> RemainingView<'a> {
+    fn of(speaker: Speaker<'a>, left: &'a Remaining) -> Self {
+        Self {
+            set: &left.set,
+            action: left.action,
+            key: value::key(speaker, &left.key),
+            from_key: left.from_key.as_ref().map(|key| value::key(speaker, key)),
+            at: &left.at,
+            why: left.why,
+        }
+    }
+}

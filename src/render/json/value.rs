@@ -1,0 +1,121 @@
+//! Keys, names and field values as JSON.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use crate::model::{Key, SecretRef, Value};
+use crate::render::words::Speaker;
+
+/// An object with the API's own field names, in the order of the provider's table.
+pub(super) struct Entries<V>(Vec<(&'static str, V)>);
+
+impl<V> Entries<V> {
+    /// An object of these fields.
+    pub(super) fn new(entries: Vec<(&'static str, V)>) -> Self {
+        Self(entries)
+    }
+
+    /// Whether it has no fields.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<V: Serialize> Serialize for Entries<V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, value)))
+    }
+}
+
+impl<V: JsonSchema> JsonSchema for Entries<V> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Entries_of_{}", V::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "object", "additionalProperties": generator.subschema_for::<V>() })
+    }
+}
+
+/// An id's text.
+#[derive(JsonSchema)]
+#[schemars(inline)]
+pub(super) struct Id(Arc<str>);
+
+impl Serialize for Id {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// A natural key as an object of API field names.
+pub(super) type KeyView = Entries<Option<Id>>;
+
+/// A key as JSON; a part that is not there (the service of a domain's own assignment) is `null`.
+pub(super) fn key(speaker: Speaker<'_>, key: &Key) -> KeyView {
+    let parts = speaker.capabilities.key_fields.iter().enumerate();
+    let text = |part| Some(key.part(part)).filter(|sym| !sym.is_none()).map(|sym| Id(speaker.ids.text(sym)));
+    Entries::new(parts.map(|(part, field)| (*field, text(part))).collect())
+}
+
+/// The display names of a key's ids, by API field name, where they are known.
+pub(super) fn names<'a>(speaker: Speaker<'a>, key: &Key) -> Entries<&'a str> {
+    let parts = speaker.capabilities.key_fields.iter().enumerate();
+    Entries::new(parts.filter_map(|(part, field)| Some((*field, speaker.names.get(part, key.part(part))?))).collect())
+}
+
+/// One field's value; `null` where there is none.
+pub(super) struct FieldView<'a>(pub(super) Option<&'a Value>);
+
+/// What stands for a value that the API masks.
+const MASKED: &str = "(masked)";
+
+impl Serialize for FieldView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            None | Some(Value::Null) => serializer.serialize_none(),
+            Some(Value::Text(text)) => serializer.serialize_str(text),
+            Some(Value::Instant(instant)) => serializer.collect_str(instant),
+            Some(Value::Json(json)) => json.serialize(serializer),
+            Some(Value::Masked(keys)) => serializer.collect_map(keys.iter().map(|key| (key, MASKED))),
+            Some(Value::Secrets(map)) => serializer.collect_map(map.iter().map(|(key, from)| (key, Reference(from)))),
+        }
+    }
+}
+
+impl JsonSchema for FieldView<'_> {
+    fn schema_name() -> Cow<'static, str> {
+        "FieldValue".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "The value of a field as the API has it: text, an RFC 3339 instant in UTC, any JSON, or null where there is \
+                            none. In a map of secrets each key has a reference (`{\"env\": NAME}` or `{\"file\": PATH}`) where it is \
+                            declared, and \"(masked)\" where it is live; never a value."
+        })
+    }
+}
+
+/// A secret's reference, as manifests write it.
+struct Reference<'a>(&'a SecretRef);
+
+impl Serialize for Reference<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (kind, name) = match self.0 {
+            SecretRef::Env(name) => ("env", name),
+            SecretRef::File(path) => ("file", path),
+        };
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(kind, name)?;
+        map.end()
+    }
+}

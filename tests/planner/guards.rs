@@ -1,0 +1,163 @@
+//! What is refused before the first write, and what allows it.
+
+use assignctl::model::{Mode, SecretRef, Value};
+use assignctl::plan::Guard;
+use serde_json::json;
+
+use super::world::World;
+
+/// One authoritative set with `kept` rows as declared, `lost` rows that nobody declares.
+fn world(kept: usize, lost: usize) -> World {
+    let mut world = World::new();
+    let rows: Vec<String> = (0..kept).map(|i| format!("kept-{i} de lead")).collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    world.set(Mode::Authoritative, Some(&[]), &rows);
+    for row in &rows {
+        world.live(row, (Some(-1), None));
+    }
+    for i in 0..lost {
+        world.live(&format!("lost-{i} de lead"), (Some(-1), None));
+    }
+    world
+}
+
+fn guards(world: &World) -> Vec<Guard> {
+    world.plan().refusals.iter().map(|refusal| refusal.guard).collect()
+}
+
+#[test]
+fn losses_are_refused_over_the_share_and_over_the_count() {
+    assert_eq!(guards(&world(20, 11)), [Guard::Losses]);
+    assert!(guards(&world(20, 10)).is_empty(), "ten are never too many");
+    assert!(guards(&world(26, 11)).is_empty(), "11 of 37 are under 30 %");
+}
+
+#[test]
+fn a_refusal_names_the_line_that_allows_it() {
+    let plan = world(20, 11).plan();
+    assert_eq!(plan.refusals[0].allow, "expect: { removes: 11 }");
+    assert_eq!(plan.refusals[0].keys.len(), 11);
+    assert_eq!(plan.refusals[0].message, "11 losses among 31 live in scope; the limit is 30 % and more than 10");
+}
+
+#[test]
+fn expect_replaces_the_threshold_until_it_ends() {
+    let mut world = world(20, 11);
+    world.sets[0].0.expect = Some(World::expect(Some(11), None, Some(1)));
+    assert!(guards(&world).is_empty());
+    world.sets[0].0.expect = Some(World::expect(Some(10), None, None));
+    assert_eq!(guards(&world), [Guard::Losses], "more than expected, although under nothing else");
+    world.sets[0].0.expect = Some(World::expect(Some(11), None, Some(0)));
+    let plan = world.plan();
+    assert_eq!(plan.refusals.len(), 1);
+    assert_eq!(plan.sets[0].warnings[0].code, "expect-ended");
+}
+
+#[test]
+fn fewer_losses_than_expected_go_through_with_a_note() {
+    let mut world = world(20, 2);
+    world.sets[0].0.expect = Some(World::expect(Some(11), None, None));
+    let plan = world.plan();
+    assert!(plan.refusals.is_empty());
+    assert_eq!(plan.sets[0].warnings[0].code, "expect-unused");
+}
+
+#[test]
+fn emptying_a_scope_needs_expect_even_for_one_row() {
+    let mut world = world(0, 1);
+    assert_eq!(guards(&world), [Guard::EmptyScope]);
+    world.sets[0].0.expect = Some(World::expect(Some(1), None, None));
+    assert!(guards(&world).is_empty());
+}
+
+#[test]
+fn updates_have_their_own_threshold() {
+    let mut world = World::new();
+    world.set(Mode::Authoritative, Some(&[]), &[]);
+    for i in 0..11 {
+        let row = format!("p-{i} de lead");
+        world.declare(&row, vec![("effective_to", Value::Null)]);
+        world.live(&row, (Some(-1), Some(9)));
+    }
+    assert_eq!(guards(&world), [Guard::Updates]);
+    world.sets[0].0.expect = Some(World::expect(None, Some(11), None));
+    assert!(guards(&world).is_empty());
+}
+
+#[test]
+fn small_sets_that_together_lose_too_much_are_refused_as_a_target() {
+    let mut world = World::new();
+    for node in ["a", "b"] {
+        let kept = format!("kept {node} lead");
+        world.set(Mode::Authoritative, Some(&[node]), &[&kept]);
+        world.live(&kept, (Some(-1), None));
+        for i in 0..9 {
+            world.live(&format!("lost-{i} {node} lead"), (Some(-1), None));
+        }
+    }
+    let plan = world.plan();
+    assert_eq!(plan.refusals.len(), 1);
+    assert_eq!((plan.refusals[0].guard, plan.refusals[0].set.as_deref()), (Guard::Losses, None));
+}
+
+#[test]
+fn guards_judge_sets_that_the_command_did_not_choose() {
+    let mut world = world(20, 11);
+    world.sets[0].1 = false;
+    assert_eq!(guards(&world), [Guard::Losses]);
+}
+
+#[test]
+fn a_protected_row_is_never_lost_not_even_by_a_role_change_or_an_expect() {
+    let mut world = world(20, 1);
+    let protect = world.protect([Some("lost-0"), None, None], None);
+    world.sets[0].0.protect = vec![protect];
+    world.sets[0].0.expect = Some(World::expect(Some(9), None, None));
+    assert_eq!(guards(&world), [Guard::Protect]);
+    world.declare("lost-0 de member", Vec::new());
+    assert_eq!(world.lines(&world.plan()), ["update lost-0 de lead -> lost-0 de member"]);
+    assert_eq!(guards(&world), [Guard::Protect]);
+}
+
+#[test]
+fn min_holders_counts_those_effective_now_and_refuses_only_what_lowers() {
+    let mut world = world(1, 1);
+    world.live("scheduled de lead", (Some(3), None));
+    world.declare("scheduled de lead", Vec::new());
+    let protect = world.protect([None, None, Some("lead")], Some(2));
+    world.sets[0].0.protect = vec![protect];
+    let plan = world.plan();
+    assert_eq!(plan.refusals[0].guard, Guard::MinHolders);
+    assert_eq!(plan.refusals[0].message, "role_id lead has 2 holders now and would keep 1; at least 2 must stay");
+    let already_low = world.protect([None, None, Some("lead")], Some(9));
+    world.sets[0].0.protect = vec![already_low];
+    assert_eq!(guards(&world), [Guard::MinHolders]);
+    world.declare("lost-0 de lead", Vec::new());
+    assert!(guards(&world).is_empty(), "nine were never there, and nothing lowers what is");
+}
+
+#[test]
+fn a_holder_with_a_second_row_is_still_a_holder() {
+    let mut world = world(1, 0);
+    world.live("kept-0 at lead", (Some(-1), None));
+    let protect = world.protect([None, None, Some("lead")], Some(1));
+    world.sets[0].0.protect = vec![protect];
+    assert_eq!(world.lines(&world.plan()), ["remove kept-0 at lead"]);
+    assert!(guards(&world).is_empty());
+}
+
+#[test]
+fn a_masked_value_that_would_have_to_be_sent_is_refused_by_name() {
+    let params = |region: &str| ("params", Value::Json(Box::new(json!({ "region": region }))));
+    let mut world = World::new();
+    world.set(Mode::Authoritative, Some(&[]), &[]);
+    world.declare("anna de lead", vec![params("eu")]);
+    world.live_with("anna de lead", vec![params("us"), ("secret_params", Value::Masked(vec!["key".into()]))]);
+    let plan = world.plan();
+    assert_eq!(plan.refusals[0].guard, Guard::MaskedValue);
+    assert!(plan.refusals[0].message.contains("key"), "{}", plan.refusals[0].message);
+    let secret = Value::Secrets([("key".into(), SecretRef::Env("KEY".into()))].into());
+    world.sets[0].0.rows.clear();
+    world.declare("anna de lead", vec![params("eu"), ("secret_params", secret)]);
+    assert!(guards(&world).is_empty());
+}
