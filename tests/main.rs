@@ -1,5 +1,8 @@
 //! One integration binary: linking is the slow part.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cli;
 mod layers;
 mod planner;
+mod scenarios;
+mod support;

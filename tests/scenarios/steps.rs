@@ -181,8 +181,22 @@ impl Stage {
             shown.insert("error".to_owned(), json!(self.steady(run.stderr.trim())));
             return Value::Object(shown);
         }
-        shown.insert("report".to_owned(), self.steady_value(&run.json()));
-        Value::Object(shown)
+        let report = run.json();
+        let totals = report["totals"].as_object().into_iter().flatten().filter(|(_, n)| n.as_u64() != Some(0));
+        shown.insert("totals".to_owned(), totals.map(|(name, n)| (name.clone(), n.clone())).collect());
+        let targets: Vec<&Value> = list(&report, "targets").collect();
+        let told: Vec<Value> =
+            targets.iter().flat_map(|target| list(target, "changes").filter_map(shown_outcome)).collect();
+        if !told.is_empty() {
+            shown.insert("told".to_owned(), Value::Array(told));
+        }
+        let not_run: Vec<&Value> = targets.iter().filter_map(|target| target.get("not_run")).collect();
+        if !not_run.is_empty() {
+            shown.insert("not_run".to_owned(), json!(not_run));
+        }
+        let verified: Vec<Value> = targets.iter().map(|target| shown_verification(&target["verification"])).collect();
+        shown.insert("verified".to_owned(), if verified.len() == 1 { verified[0].clone() } else { json!(verified) });
+        self.steady_value(&Value::Object(shown))
     }
 
     /// The live assignments of one provider, by the place where they stand.
@@ -259,6 +273,42 @@ fn shown_change(change: &Value) -> Value {
     shown.insert("route".to_owned(), change["route"]["name"].clone());
     shown.insert("why".to_owned(), change["reason"].clone());
     Value::Object(shown)
+}
+
+/// An outcome that is more than "done": what was said.
+fn shown_outcome(ended: &Value) -> Option<Value> {
+    let outcome = &ended["outcome"];
+    if outcome["kind"] == "done" && outcome.get("message").is_none() {
+        return None;
+    }
+    let change = &ended["change"];
+    let action = change["action"].as_str().unwrap_or_default();
+    let mut shown = Map::new();
+    shown.insert("change".to_owned(), json!(format!("{action} {}", key_words(&change["key"]))));
+    for name in ["code", "kind", "message", "status"] {
+        shown.extend(outcome.get(name).map(|value| (name.to_owned(), value.clone())));
+    }
+    if outcome["temporary"] == true {
+        shown.insert("temporary".to_owned(), json!(true));
+    }
+    if let Some(by) = outcome.get("blocked_by") {
+        let action = by["action"].as_str().unwrap_or_default();
+        shown.insert("by".to_owned(), json!(format!("{action} {}", key_words(&by["key"]))));
+    }
+    Some(Value::Object(shown))
+}
+
+fn shown_verification(verification: &Value) -> Value {
+    let word = |left: &Value| {
+        let action = left["action"].as_str().unwrap_or_default();
+        format!("{action} {}: {}", key_words(&left["key"]), left["why"].as_str().unwrap_or_default())
+    };
+    let remaining: Vec<String> = list(verification, "remaining").map(word).collect();
+    match (verification.get("message"), remaining.is_empty()) {
+        (None, true) => verification["result"].clone(),
+        (Some(message), true) => json!({ "result": verification["result"], "message": message }),
+        (_, false) => json!({ "result": verification["result"], "remaining": remaining }),
+    }
 }
 
 fn shown_unmanaged(row: &Value) -> Value {
