@@ -5,4 +5,6 @@
 //! `apply` carries plans out; `render` shows; `cli` knows all; `sandbox` is the other side of the wire.
 
 pub mod diag;
+pub mod manifest;
 pub mod model;
+pub mod provider;

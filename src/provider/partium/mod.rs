@@ -1,0 +1,4 @@
+//! Partium: assemblies made visible to sub-organizations (apis/partium.md).
+
+pub mod route;
+pub mod spec;
