@@ -4,6 +4,8 @@
 //! by index, and a delete's answer tells nothing at all.
 
 mod read;
+pub mod route;
+pub mod spec;
 mod wire;
 mod write;
 

@@ -4,6 +4,8 @@
 //! the reader says exactly which revision it saw, and the writer never sends a second time without having looked.
 
 mod read;
+pub mod route;
+pub mod spec;
 mod token;
 mod wire;
 mod write;
