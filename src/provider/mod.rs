@@ -3,6 +3,8 @@
 //! A provider turns manifest nodes and live answers into `model` rows and carries out changes that the planner decided.
 //! Reading and writing are separate traits, so that a reader cannot write. Providers do not know each other.
 
+#[cfg(test)]
+mod fake;
 mod options;
 pub mod partium;
 mod refusal;

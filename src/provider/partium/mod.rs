@@ -7,6 +7,9 @@ mod read;
 mod wire;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use crate::http::{Answer, Client, Path, SignIn};

@@ -21,7 +21,7 @@ const REQUEST: &str = "POST /1/catalog/assignments/organizations/list";
 const MAX_PAGES: usize = 100_000;
 
 /// The most pages in a row that may be empty although more is promised: filtered lists may have some, endless ones have only those.
-const MAX_EMPTY_PAGES: usize = 100;
+pub(super) const MAX_EMPTY_PAGES: usize = 100;
 
 /// After this many pages a filtered chain is known to be long, and is read as several chains side by side instead: what was read
 /// is read again, which costs these few requests and gains the target's whole concurrency.
