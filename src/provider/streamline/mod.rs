@@ -8,6 +8,9 @@ mod token;
 mod wire;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use crate::http::{Client, Path, SignIn};
