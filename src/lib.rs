@@ -8,3 +8,4 @@ pub mod diag;
 pub mod http;
 pub mod model;
 pub mod provider;
+pub mod sandbox;

@@ -54,7 +54,7 @@ struct Options {
     /// Where a list answer holds its array, as a JSON pointer. Not given: bare, or under `assignments`, `items` or `data`
     /// (apis/streamline.md: Reading, \[assumed\]).
     list_pointer: Option<String>,
-    /// Whether declared keys are read one by one from the start (`read_strategy: keys`) instead of after the collection
+    /// Whether declared keys are read one by one from the start (`read: keyed`) instead of after the collection
     /// answered 404 or 405 (apis/streamline.md: Reading, \[assumed\]).
     by_key: bool,
     /// Whether a domain's own assignments have a keyed PUT (apis/streamline.md: Domain scope, \[assumed\], off).
@@ -67,7 +67,7 @@ impl Options {
         Self {
             client_id: options::text(fields, "client_id").unwrap_or_default().to_owned(),
             list_pointer: options::text(fields, "list_pointer").map(str::to_owned),
-            by_key: options::text(fields, "read_strategy") == Some("keys"),
+            by_key: options::text(fields, "read") == Some("keyed"),
             keyed_domain_put: options::switch(fields, "keyed_domain_put").unwrap_or(false),
         }
     }

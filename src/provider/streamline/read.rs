@@ -110,7 +110,7 @@ fn coverage(listings: &[Listing]) -> Vec<Coverage> {
 impl Api {
     async fn place(&self, place: Place, keys: BTreeSet<Sym>) -> Result<Listing, ReadError> {
         if self.options.by_key {
-            let gap = "the target's read_strategy reads declared keys only".to_owned();
+            let gap = "the target says `read: keyed`, so only declared keys were read".to_owned();
             return self.declared(place, keys, gap).await;
         }
         match self.listed(place).await? {

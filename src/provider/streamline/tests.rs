@@ -198,11 +198,11 @@ async fn without_a_collection_declared_keys_are_read_and_nothing_else_is_proven(
 
 #[tokio::test]
 async fn options_say_how_lists_are_read() {
-    let options = vec![("read_strategy", text("keys"))];
+    let options = vec![("read", text("keyed"))];
     let account = Account::of(Fake::answers(vec![ok(row("k", "r1", "2"))]).await, options);
     let got = account.read(vec![account.scope("d", &["s"])], &["d/s/k"]).await.unwrap();
     assert_eq!(account.fake.lines(), [format!("GET {SERVICE_KEY}")]);
-    assert!(got.coverage[0].gap.as_deref().unwrap().contains("read_strategy"));
+    assert!(got.coverage[0].gap.as_deref().unwrap().contains("read: keyed"));
     let options = vec![("list_pointer", text("/page/rows"))];
     let body = json!({"page": {"rows": [row("k", "r1", "2")]}});
     let account = Account::of(Fake::answers(vec![ok(body)]).await, options);
