@@ -244,11 +244,13 @@ pub(super) fn accident(error: &reqwest::Error) -> Outcome {
 }
 
 fn is_tls(error: &reqwest::Error) -> bool {
-    chain(error).any(|cause| {
-        // `io::Error::source` skips the error that it wraps, so that one is looked at too.
-        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause.is::<rustls::Error>() || wrapped.is_some_and(|inner| inner.is::<rustls::Error>())
-    })
+    chain(error).any(is_tls_cause)
+}
+
+fn is_tls_cause(cause: &(dyn StdError + 'static)) -> bool {
+    // `io::Error::source` skips the error that it wraps, and the layers wrap more than once.
+    let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    cause.is::<rustls::Error>() || wrapped.is_some_and(|inner| is_tls_cause(inner))
 }
 
 fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {
