@@ -12,7 +12,8 @@ use crate::model::{Coverage, Fields, Key, Live, PartScope, ReadRequest, Scope, S
 use super::super::refusal::{clean, unread};
 use super::super::{ReadError, Reader};
 use super::wire::{self, Page, Paging, Query};
-use super::{ASS, Api, LIST, ORG, path, refusal};
+use super::spec::{ASS, ORG};
+use super::{Api, LIST, path, refusal};
 
 /// How the list is called in messages.
 const REQUEST: &str = "POST /1/catalog/assignments/organizations/list";

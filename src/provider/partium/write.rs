@@ -12,10 +12,9 @@ use crate::model::{Action, Batch, Change, Proof, WriteOutcome};
 use super::super::Writer;
 use super::super::refusal::{clean, failed, unwritten};
 use super::wire::{self, Entry, Pair};
-use super::{ASS, ASSIGNMENTS, Api, ORG, path, refusal};
-
-const CREATE: &str = "POST /1/catalog/assignments/organizations";
-const DELETE: &str = "DELETE /1/catalog/assignments/organizations";
+use super::route::{CREATE, DELETE};
+use super::spec::{ASS, ORG};
+use super::{ASSIGNMENTS, Api, path, refusal};
 
 /// Answers to a whole batch that may be the fault of its size or of single entries: it is sent again in halves, so that one bad entry
 /// never stops the others. 413 is a payload that is too large (apis/partium.md: Maintenance).

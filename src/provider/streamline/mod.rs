@@ -4,6 +4,8 @@
 //! the reader says exactly which revision it saw, and the writer never sends a second time without having looked.
 
 mod read;
+pub mod route;
+pub mod spec;
 mod token;
 mod wire;
 mod write;
@@ -18,11 +20,6 @@ use crate::model::{Auth, Ids, SecretResolver, Sym, Target};
 
 use super::refusal::clean;
 use super::{Connection, options};
-
-/// Key parts, in the order of the provider's `key_fields`.
-const DOMAIN: usize = 0;
-const SERVICE: usize = 1;
-const KEY: usize = 2;
 
 /// The two sides of a target.
 pub fn connect(target: &Target, client: Client, ids: Arc<Ids>, _secrets: Arc<dyn SecretResolver>) -> Connection {
@@ -68,7 +65,7 @@ impl Options {
             client_id: options::text(fields, "client_id").unwrap_or_default().to_owned(),
             list_pointer: options::text(fields, "list_pointer").map(str::to_owned),
             by_key: options::text(fields, "read") == Some("keyed"),
-            keyed_domain_put: options::switch(fields, "keyed_domain_put").unwrap_or(false),
+            keyed_domain_put: route::is_keyed_domain_put(fields),
         }
     }
 }

@@ -13,7 +13,8 @@ use crate::model::{Coverage, Key, Live, LiveInfo, PartScope, ReadRequest, Scope,
 use super::super::refusal::{Refusal, clean, unread};
 use super::super::{ReadError, Reader};
 use super::wire::{self, Assignment, Status};
-use super::{Api, DOMAIN, KEY, Place, Route, SERVICE, next_step};
+use super::spec::{DOMAIN, KEY, SERVICE};
+use super::{Api, Place, Route, next_step};
 
 /// The reading side of a target.
 pub(super) struct StreamlineReader(pub(super) Arc<Api>);

@@ -15,7 +15,8 @@ use super::super::refusal::{clean, failed, unwritten};
 use super::super::{ReadError, Writer};
 use super::read::refusal;
 use super::wire::{self, Sent, Status};
-use super::{Api, DOMAIN, KEY, Place, SERVICE};
+use super::spec::{DOMAIN, KEY, SERVICE};
+use super::{Api, Place};
 
 /// The writing side of a target.
 pub(super) struct StreamlineWriter(pub(super) Arc<Api>);

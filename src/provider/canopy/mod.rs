@@ -1,0 +1,4 @@
+//! Canopy: roles held by identities at nodes, with time windows (apis/canopy.md).
+
+pub mod route;
+pub mod spec;
