@@ -9,6 +9,8 @@ mod fake;
 mod options;
 pub mod partium;
 mod refusal;
+#[cfg(test)]
+mod scripted;
 pub mod semaphor;
 pub mod streamline;
 
