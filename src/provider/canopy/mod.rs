@@ -5,6 +5,8 @@ mod bulk;
 mod listing;
 mod options;
 mod read;
+#[cfg(test)]
+mod tests;
 mod wire;
 mod write;
 

@@ -60,19 +60,20 @@ pub(super) fn verdict<T: DeserializeOwned>(
     success: &[u16],
     sent: &Params<'_>,
 ) -> Verdict<T> {
-    if !success.contains(&answer.status) {
+    if !success.contains(&answer.status) && !answer.is_success() {
         return Verdict::No(refusal(request, answer, sent));
     }
     // The verdict is read apart from `data`, so that a refusal's `data` of another shape never hides the refusal.
     let verdict = answer.json::<Envelope<IgnoredAny>>().map(|envelope| envelope.verdict());
-    let unclear = |why: &str| Verdict::Unclear(format!("{request} was answered with {} {why}", answer.status));
+    let unclear = |why: &str| Verdict::Unclear(format!("{request} was answered with {}, {why}", answer.status));
     match verdict {
         Err(error) => Verdict::Unclear(error.to_string()),
         Ok(Some(false)) => Verdict::No(refusal(request, answer, sent)),
-        Ok(None) => unclear(&format!("and neither `ok` nor `success`: {}", clean(&answer.excerpt()))),
+        Ok(None) => unclear(&format!("with neither `ok` nor `success`: {}", clean(&answer.excerpt()))),
+        Ok(Some(true)) if !success.contains(&answer.status) => unclear("a status that the route does not document"),
         Ok(Some(true)) => match answer.json::<Envelope<T>>() {
             Ok(Envelope { data: Some(data), .. }) => Verdict::Yes(data),
-            Ok(_) => unclear("and no `data`"),
+            Ok(_) => unclear("with no `data`"),
             Err(error) => Verdict::Unclear(error.to_string()),
         },
     }

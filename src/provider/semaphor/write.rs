@@ -140,6 +140,8 @@ fn is_duplicate(refusal: &Refusal) -> bool {
 /// The outcome of an answer that is no success.
 fn refused<T>(verdict: Verdict<T>) -> WriteOutcome {
     match verdict {
+        // A no that comes with a success status is said by the envelope.
+        Verdict::No(refusal) if refusal.status < 300 => refusal.failed(),
         Verdict::No(refusal) => refusal.outcome(),
         Verdict::Unclear(why) => WriteOutcome::Unknown { why },
         Verdict::Yes(_) => WriteOutcome::Done(Proof::Answer),
