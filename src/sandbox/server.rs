@@ -1,0 +1,434 @@
+//! The road of a request: body, fault, sign-in, API, commit, log, latency, answer.
+//!
+//! Knows which API to ask; knows nothing of rows.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{ConnectInfo, State},
+    http::{Response, StatusCode, header},
+};
+use bytes::Bytes;
+use futures::stream;
+use serde_json::Value;
+
+use super::{
+    auth::Auth,
+    canopy::Canopy,
+    connection::Cut,
+    fault::{self, Fault, Kind},
+    log::{Entry, LoggedRequest, Ring},
+    partium::Partium,
+    semaphor::Semaphor,
+    store::{Pending, Store},
+    streamline::Streamline,
+    time::{Clock, Instant},
+    wire::{Answer, Api, Failure, Reply, Request},
+    world::World,
+};
+
+/// No API takes more; it is read to its end all the same, so that the client gets an answer and no reset.
+const MAX_BODY: usize = 64 << 20;
+/// Where a `huge` body ends after all.
+const HUGE: u64 = 4 << 30;
+
+/// Called for every request.
+pub(super) type LogSink = Box<dyn Fn(&LoggedRequest) + Send + Sync>;
+
+/// All that the requests share.
+pub(super) struct App {
+    pub world: RwLock<World>,
+    pub store: Store,
+    pub auth: Auth,
+    pub faults: Mutex<Vec<Fault>>,
+    pub ring: Ring,
+    pub sink: Option<LogSink>,
+    pub latency: Duration,
+    pub clock: Clock,
+    pub payload_limit: usize,
+    pub visible: Lag,
+    pub limiter: Limiter,
+}
+
+/// Reads that lag behind writes: the state before each recent write.
+pub(super) struct Lag {
+    pub by: Duration,
+    pub past: Mutex<VecDeque<(std::time::Instant, Arc<World>)>>,
+}
+
+impl Lag {
+    pub(super) fn new(by: Duration) -> Self {
+        Self { by, past: Mutex::new(VecDeque::new()) }
+    }
+
+    /// The state that a read sees, where that is not the newest.
+    fn world(&self) -> Option<Arc<World>> {
+        if self.by.is_zero() {
+            return None;
+        }
+        let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        while past.front().is_some_and(|(written, _)| written.elapsed() >= self.by) {
+            past.pop_front();
+        }
+        past.front().map(|(_, world)| Arc::clone(world))
+    }
+
+    fn remember(&self, before: World) {
+        let mut past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
+        past.push_back((std::time::Instant::now(), Arc::new(before)));
+    }
+}
+
+/// Semaphor's requests in the present minute, and its token requests (apis/semaphor.md: Limits).
+#[derive(Default)]
+pub(super) struct Limiter(Mutex<[Window; 2]>);
+
+#[derive(Default, Clone, Copy)]
+struct Window {
+    minute: i64,
+    used: u32,
+}
+
+impl Limiter {
+    /// Counts a request. Gives the headers for its answer, and whether it is within the limit.
+    fn count(&self, tokens: bool, limit: u32, now: Instant) -> ([(&'static str, String); 3], bool) {
+        let mut windows = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let window = &mut windows[usize::from(tokens)];
+        let minute = now.seconds().div_euclid(60);
+        if window.minute != minute {
+            *window = Window { minute, used: 0 };
+        }
+        window.used = window.used.saturating_add(1);
+        let within = limit == 0 || window.used <= limit;
+        let headers = [
+            ("x-ratelimit-limit", limit.to_string()),
+            ("x-ratelimit-remaining", limit.saturating_sub(window.used).to_string()),
+            ("x-ratelimit-reset", ((minute + 1) * 60).to_string()),
+        ];
+        (headers, within)
+    }
+}
+
+/// What goes over the wire.
+enum Sent {
+    Whole(Reply),
+    Half(Reply),
+    Endless,
+    Nothing,
+}
+
+pub(super) fn router(app: Arc<App>) -> Router {
+    Router::new().fallback(handle).with_state(app)
+}
+
+async fn handle(
+    State(app): State<Arc<App>>,
+    ConnectInfo(cut): ConnectInfo<Cut>,
+    request: axum::extract::Request,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, MAX_BODY).await;
+    let too_large = body.is_err();
+    let request =
+        Request::new(parts.method, parts.uri.path(), parts.uri.query(), parts.headers, body.unwrap_or_default());
+    if too_large {
+        return whole(request.api().render(payload_too_large(MAX_BODY), "ok"));
+    }
+    let fault = {
+        let mut faults = app.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        fault::take(&mut faults, request.method.as_str(), &request.segments())
+    };
+    let (sent, delay) = app.outcome(&request, fault).await;
+    app.log(&request, &sent);
+    let delay = app.latency + delay;
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    match sent {
+        Sent::Whole(reply) => whole(reply),
+        Sent::Half(reply) => half(reply),
+        Sent::Endless => endless(),
+        Sent::Nothing => {
+            cut.cut();
+            whole(Reply::empty(500)) // never leaves: the connection is cut
+        }
+    }
+}
+
+impl App {
+    /// What is sent, after the fault had its way, and how much later.
+    async fn outcome(&self, request: &Request, fault: Option<Kind>) -> (Sent, Duration) {
+        let at_once = |sent| (sent, Duration::ZERO);
+        match fault {
+            None => at_once(Sent::Whole(self.execute(request).await)),
+            Some(Kind::Status { code, retry_after, body }) => {
+                at_once(Sent::Whole(self.refusal(request, code, retry_after, body)))
+            }
+            Some(Kind::DropBefore) => at_once(Sent::Nothing),
+            Some(Kind::DropAfter) => {
+                self.execute(request).await;
+                at_once(Sent::Nothing)
+            }
+            Some(Kind::Truncate) => at_once(Sent::Half(self.execute(request).await)),
+            Some(Kind::Garbage) => at_once(Sent::Whole(Reply::text(
+                200,
+                "text/html; charset=utf-8",
+                "<!doctype html><html><head><title>Sign in</title></head><body><h1>Welcome</h1></body></html>",
+            ))),
+            Some(Kind::Huge) => at_once(Sent::Endless),
+            Some(Kind::Slow(delay)) => (Sent::Whole(self.execute(request).await), delay),
+            Some(Kind::Redirect(url)) => {
+                let mut reply = Reply::empty(307);
+                reply.headers.push(("location", url));
+                at_once(Sent::Whole(reply))
+            }
+            Some(Kind::StuckCursor) => at_once(Sent::Whole(stuck(request, self.execute(request).await))),
+            Some(Kind::StatusAfter(code)) => {
+                self.execute(request).await;
+                at_once(Sent::Whole(self.refusal(request, code, None, None)))
+            }
+        }
+    }
+
+    fn refusal(&self, request: &Request, code: u16, retry_after: Option<u64>, body: Option<String>) -> Reply {
+        let mut reply = match body {
+            Some(text) if serde_json::from_str::<Value>(&text).is_ok() => Reply::text(code, "application/json", text),
+            Some(text) => Reply::text(code, "text/plain; charset=utf-8", text),
+            None => {
+                let reason = StatusCode::from_u16(code).ok().and_then(|code| code.canonical_reason());
+                self.render(request, Failure::new(code, "fault", reason.unwrap_or("as was asked for")))
+            }
+        };
+        reply.headers.extend(retry_after.map(|seconds| ("retry-after", seconds.to_string())));
+        reply
+    }
+
+    fn render(&self, request: &Request, failure: Failure) -> Reply {
+        let flag = self.world.read().unwrap_or_else(PoisonError::into_inner).semaphor.flag(&request.segments());
+        request.api().render(failure, flag)
+    }
+
+    /// Does what a request asks for, and has it on disk before it is answered.
+    async fn execute(&self, request: &Request) -> Reply {
+        let now = self.clock.now();
+        let (limits, within) = self.count(request, now);
+        let (answer, pending) = if within { self.run(request, now) } else { (Err(too_many()), None) };
+        let committed = match pending {
+            Some(pending) => pending.committed().await,
+            None => Ok(()),
+        };
+        let mut reply = match (committed, answer) {
+            (Ok(()), Ok(reply)) => reply,
+            (Ok(()), Err(failure)) => self.render(request, failure),
+            (Err(message), _) => self
+                .render(request, Failure::new(500, "internal", format!("the state could not be written: {message}"))),
+        };
+        reply.headers.extend(limits);
+        reply
+    }
+
+    fn count(&self, request: &Request, now: Instant) -> (Vec<(&'static str, String)>, bool) {
+        if request.api() != Api::Semaphor {
+            return (Vec::new(), true);
+        }
+        let tokens = is_project_token(request);
+        let (requests, token_requests) = self.world.read().unwrap_or_else(PoisonError::into_inner).semaphor.limits();
+        let (headers, within) = self.limiter.count(tokens, if tokens { token_requests } else { requests }, now);
+        (headers.into(), within)
+    }
+
+    fn run(&self, request: &Request, now: Instant) -> (Answer, Option<Pending>) {
+        let api = request.api();
+        if api == Api::None {
+            return (Err(Failure::no_route()), None);
+        }
+        if api == Api::Token {
+            return (self.auth.client_token(request, now), None);
+        }
+        if is_project_token(request) {
+            let token = self.auth.project_token(request, now);
+            let world = self.world.read().unwrap_or_else(PoisonError::into_inner);
+            return (token.map(|token| world.semaphor.token_answer(&token)), None);
+        }
+        let key = match self.admit(api, request, now) {
+            Ok(key) => key,
+            Err(failure) => return (Err(failure), None),
+        };
+        if api == Api::Partium && request.body.len() > self.payload_limit {
+            return (Err(payload_too_large(self.payload_limit)), None);
+        }
+        if is_read(api, request) {
+            let old = self.visible.world();
+            let answer = match &old {
+                Some(world) => read(world, api, request, key.as_deref(), now),
+                None => {
+                    let world = self.world.read().unwrap_or_else(PoisonError::into_inner);
+                    read(&world, api, request, key.as_deref(), now)
+                }
+            };
+            return (answer, None);
+        }
+        let (answer, pending) = self.write(api, request, key.as_deref(), now);
+        (answer, Some(pending))
+    }
+
+    fn admit(&self, api: Api, request: &Request, now: Instant) -> Result<Option<String>, Failure> {
+        let world = self.world.read().unwrap_or_else(PoisonError::into_inner);
+        self.auth.admit(api, request, now, |key| world.canopy.has_key(key))
+    }
+
+    fn write(&self, api: Api, request: &Request, key: Option<&str>, now: Instant) -> (Answer, Pending) {
+        let mut ops = Vec::new();
+        let mut world = self.world.write().unwrap_or_else(PoisonError::into_inner);
+        let before = (!self.visible.by.is_zero()).then(|| world.clone());
+        let answer = match api {
+            Api::Partium => world.partium.write(request, &mut ops),
+            Api::Streamline => world.streamline.write(request, &mut ops),
+            Api::Semaphor => world.semaphor.write(request, now, &mut ops),
+            Api::Canopy => world.canopy.write(request, key, now, &mut ops),
+            Api::Token | Api::None => Err(Failure::no_route()),
+        };
+        if let Some(before) = before
+            && !ops.is_empty()
+        {
+            self.visible.remember(before);
+        }
+        // Queued under the lock, so that the file sees the writes in the order of the memory.
+        let pending = self.store.write(ops);
+        (answer, pending)
+    }
+
+    fn log(&self, request: &Request, sent: &Sent) {
+        let status = match sent {
+            Sent::Whole(reply) | Sent::Half(reply) => reply.status,
+            Sent::Endless => 200,
+            Sent::Nothing => 0,
+        };
+        let secret = request.api() == Api::Token || is_project_token(request);
+        let entry = Entry {
+            method: request.method.to_string(),
+            path: request.path.clone(),
+            query: request.raw_query.clone(),
+            body: if secret { Bytes::new() } else { request.body.clone() },
+            status,
+        };
+        if let Some(sink) = &self.sink {
+            let mut logged = entry.logged();
+            if let (Api::Semaphor, Some(body)) = (request.api(), &mut logged.body) {
+                let world = self.world.read().unwrap_or_else(PoisonError::into_inner);
+                world.semaphor.hide_secrets(&request.segments(), body);
+            }
+            sink(&logged);
+        }
+        self.ring.push(entry);
+    }
+}
+
+fn is_project_token(request: &Request) -> bool {
+    request.segments() == ["api", "v1", "token"]
+}
+
+fn is_read(api: Api, request: &Request) -> bool {
+    match api {
+        Api::Partium => Partium::is_read(request),
+        Api::Streamline => Streamline::is_read(request),
+        Api::Semaphor => Semaphor::is_read(request),
+        Api::Canopy => Canopy::is_read(request),
+        Api::Token | Api::None => false,
+    }
+}
+
+fn read(world: &World, api: Api, request: &Request, key: Option<&str>, now: Instant) -> Answer {
+    match api {
+        Api::Partium => world.partium.read(request),
+        Api::Streamline => world.streamline.read(request),
+        Api::Semaphor => world.semaphor.read(request),
+        Api::Canopy => world.canopy.read(request, key, now),
+        Api::Token | Api::None => Err(Failure::no_route()),
+    }
+}
+
+fn payload_too_large(limit: usize) -> Failure {
+    Failure::new(413, "payload_too_large", format!("the payload is over {limit} bytes"))
+}
+
+fn too_many() -> Failure {
+    Failure::new(429, "rate_limited", "too many requests in this minute")
+}
+
+/// A Partium page that says there is more, and gives the cursor that the request came with.
+fn stuck(request: &Request, mut reply: Reply) -> Reply {
+    let Ok(Value::Object(mut page)) = serde_json::from_slice(&reply.body) else { return reply };
+    if !page.contains_key("last_object_id") {
+        return reply;
+    }
+    let asked: Option<Value> = serde_json::from_slice(&request.body).ok();
+    let cursor =
+        asked.as_ref().and_then(|body| body.pointer("/paging/last_object_id")).filter(|cursor| !cursor.is_null());
+    if let Some(cursor) = cursor {
+        page.insert("last_object_id".to_owned(), cursor.clone());
+    }
+    page.insert("more_data".to_owned(), Value::Bool(true));
+    reply.body = Value::Object(page).to_string().into();
+    reply
+}
+
+fn head(reply: &Reply) -> axum::http::response::Builder {
+    let mut head = Response::builder().status(reply.status);
+    if let Some(kind) = reply.content_type {
+        head = head.header(header::CONTENT_TYPE, kind);
+    }
+    reply.headers.iter().fold(head, |head, (name, value)| head.header(*name, value))
+}
+
+fn whole(reply: Reply) -> Response<Body> {
+    let head = head(&reply);
+    // Statuses and header values are our own or were checked when they were parsed.
+    head.body(Body::from(reply.body)).unwrap_or_default()
+}
+
+/// Half the body under the length of the whole, then an error, on which the connection is closed.
+fn half(reply: Reply) -> Response<Body> {
+    let head = head(&reply).header(header::CONTENT_LENGTH, reply.body.len());
+    let first = reply.body.slice(..reply.body.len() / 2);
+    let parts = stream::unfold(Some(first), |part| async move {
+        match part {
+            Some(part) if part.is_empty() => Some((Err(std::io::ErrorKind::ConnectionAborted), None)),
+            Some(part) => Some((Ok(part), Some(Bytes::new()))),
+            None => None,
+        }
+    });
+    // The pause lets the first half reach the wire before the connection ends.
+    let parts = futures::StreamExt::then(parts, |part| async move {
+        if part.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        part.map_err(std::io::Error::from)
+    });
+    head.body(Body::from_stream(parts)).unwrap_or_default()
+}
+
+fn endless() -> Response<Body> {
+    let chunk = Bytes::from(vec![b'x'; 64 << 10]);
+    let parts = stream::unfold(0_u64, move |sent| {
+        let part = match sent {
+            0 => Some(Bytes::from_static(b"{\"filler\":\"")),
+            1..HUGE => Some(chunk.clone()),
+            HUGE => Some(Bytes::from_static(b"\"}")),
+            _ => None,
+        };
+        async move {
+            let part = part?;
+            let next = if sent < HUGE { (sent + part.len() as u64).min(HUGE) } else { HUGE + 1 };
+            Some((Ok::<_, std::io::Error>(part), next))
+        }
+    });
+    let head = Response::builder().status(200).header(header::CONTENT_TYPE, "application/json");
+    head.body(Body::from_stream(parts)).unwrap_or_default()
+}
