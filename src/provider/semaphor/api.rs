@@ -12,18 +12,24 @@ use crate::provider::refusal::{Refusal, clean, words};
 use super::params::Params;
 use super::wire::{Envelope, Failure};
 
+/// The status of a create whose assignment exists: not stated, assumed (apis/semaphor.md: Create).
+const DUPLICATE_STATUS: u16 = 409;
+
 /// One project behind one client.
 #[derive(Clone)]
 pub(super) struct Api {
     pub client: Client,
     pub ids: Arc<Ids>,
+    /// The status that says "exists already": `duplicate_status` of the target.
+    pub duplicate_status: u16,
     project_id: Arc<str>,
 }
 
 impl Api {
     /// The project that a target's options name.
     pub(super) fn new(client: Client, ids: Arc<Ids>, fields: &Fields) -> Self {
-        Self { client, ids, project_id: project_id(fields) }
+        let status = options::size(fields, "duplicate_status").and_then(|status| u16::try_from(status).ok());
+        Self { client, ids, duplicate_status: status.unwrap_or(DUPLICATE_STATUS), project_id: project_id(fields) }
     }
 
     /// `/api/management/v1/projects/{projectId}/unified-security/assignments`.

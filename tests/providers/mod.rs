@@ -1,0 +1,126 @@
+//! Providers against the embedded server: both sides are read from the same contracts, by themselves.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod canopy;
+mod semaphor;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use assignctl::http::{Client, Config, HostPolicy, SignIn};
+use assignctl::model::{
+    Action, Auth, Batch, Change, Endpoint, Fields, Ids, Key, Limits, Live, Origin, ReadRequest, ResolveError, Route,
+    SecretRef, SecretResolver, SecretString, Snapshot, Sym, Target, Value, WriteOutcome,
+};
+use assignctl::provider::Connection;
+use assignctl::sandbox::{self, LoggedRequest, Options, Running, Seed};
+
+/// Gives every reference its own name as its value.
+struct Names;
+
+impl SecretResolver for Names {
+    fn resolve(&self, reference: &SecretRef) -> Result<SecretString, ResolveError> {
+        match reference {
+            SecretRef::Env(name) | SecretRef::File(name) => Ok(SecretString::from(name.to_string())),
+        }
+    }
+}
+
+async fn start(seed: &str) -> Running {
+    let seed = Some(Seed::parse(seed).unwrap());
+    sandbox::start(Options { seed, ..Options::default() }).await.unwrap()
+}
+
+fn target(provider: &'static str, auth: Auth, options: &[(&'static str, &str)]) -> Target {
+    Target {
+        name: "t".to_owned(),
+        labels: Vec::new(),
+        provider,
+        endpoint: Endpoint::Sandbox,
+        auth: Some(auth),
+        limits: Limits {
+            concurrency: 8,
+            requests_per_second: None,
+            batch_size: 100,
+            page_size: 100,
+            timeout: Duration::from_secs(10),
+            retry_budget: Duration::from_secs(10),
+        },
+        account: Vec::new(),
+        options: Fields::new(options.iter().map(|(name, value)| (*name, Value::Text((*value).into()))).collect()),
+        origin: Origin::default(),
+    }
+}
+
+fn bearer() -> Auth {
+    Auth::Bearer(SecretRef::Env("sandbox".into()))
+}
+
+fn client(target: &Target, server: &Running, auth: SignIn) -> Client {
+    let config = Config {
+        base_url: server.url().parse().unwrap(),
+        auth,
+        limits: &target.limits,
+        secrets: Arc::new(Names),
+        allowed: HostPolicy::new("vendor.example", Vec::<String>::new()),
+        extra_roots: Vec::new(),
+    };
+    Client::new(config).unwrap()
+}
+
+/// A provider connected to a server, with its ids.
+struct Side {
+    connection: Connection,
+    ids: Arc<Ids>,
+}
+
+impl Side {
+    async fn read(&self) -> Snapshot {
+        self.connection.reader.read(&ReadRequest::default()).await.unwrap()
+    }
+
+    /// The live row of a key, if there is one.
+    async fn live(&self, key: &[&str]) -> Option<Live> {
+        let key = self.key(key);
+        self.read().await.rows.into_iter().find(|row| row.key == key)
+    }
+
+    fn key(&self, parts: &[&str]) -> Key {
+        Key::new(&parts.iter().map(|part| self.ids.sym(part)).collect::<Vec<_>>())
+    }
+
+    fn create(&self, key: &[&str], desired: Vec<(&'static str, Value)>) -> Change {
+        Change {
+            action: Action::Create,
+            key: self.key(key),
+            from_key: None,
+            live: None,
+            differs: desired.iter().map(|(name, _)| *name).collect(),
+            desired: Fields::new(desired),
+        }
+    }
+
+    async fn update(&self, key: &[&str], desired: Vec<(&'static str, Value)>) -> Change {
+        Change { action: Action::Update, live: self.live(key).await, ..self.create(key, desired) }
+    }
+
+    async fn remove(&self, key: &[&str]) -> Change {
+        Change { action: Action::Remove, live: self.live(key).await, ..self.create(key, vec![]) }
+    }
+
+    async fn write(&self, size: usize, changes: &[Change]) -> Vec<WriteOutcome> {
+        let route = Route { name: "as planned", group: Sym::NONE, batch: size, requests: 1 };
+        self.connection.writer.write(&Batch { route, changes: changes.iter().collect() }).await
+    }
+
+    async fn write_one(&self, change: Change) -> WriteOutcome {
+        self.write(1, &[change]).await.remove(0)
+    }
+}
+
+/// Method and last path segment of the writes among logged requests.
+fn writes(requests: &[LoggedRequest]) -> Vec<String> {
+    let writes = requests.iter().filter(|request| request.method != "GET");
+    writes.map(|request| format!("{} {}", request.method, request.path.rsplit('/').next().unwrap_or(""))).collect()
+}
