@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod canopy;
 mod partium;
+mod semaphor;
+mod server;
 mod streamline;
 
 use std::collections::BTreeSet;

@@ -7,6 +7,8 @@ mod options;
 mod read;
 pub mod route;
 pub mod spec;
+#[cfg(test)]
+mod tests;
 mod wire;
 mod write;
 
