@@ -1,1 +1,3 @@
 //! One integration binary: linking is the slow part.
+
+mod render;
