@@ -12,7 +12,7 @@ mod planner;
 
 use std::sync::Arc;
 
-pub use batches::{PlannedBatch, batches};
+pub use batches::{PlannedBatch, batches, group};
 pub use compare::{FieldChange, field_changes};
 pub use guard::{Guard, Refusal, Thresholds};
 pub use planner::{Input, SetInput, plan_target};
