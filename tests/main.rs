@@ -4,3 +4,4 @@
 mod layers;
 mod planner;
 mod providers;
+mod render;
