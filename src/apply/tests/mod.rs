@@ -85,7 +85,7 @@ async fn a_failed_grant_blocks_the_losses_of_its_subject_only() {
     assert_eq!(end.word("anna/new"), "failed");
     assert_eq!(end.word("anna/old"), "blocked");
     assert_eq!((end.word("bob/old"), end.word("cleo/new")), ("done", "done"));
-    assert_eq!(case.sent("anna/old"), 0);
+    assert_eq!((case.sent("anna/old"), case.reads()), (0, 1));
     let Outcome::Blocked { by } = end.by_key["anna/old"] else { panic!() };
     assert_eq!(end.report.targets[0].outcome(by).unwrap().word(), "failed");
     assert_eq!(end.report.exit(), Exit::Partial);
@@ -215,6 +215,31 @@ async fn a_listing_that_never_catches_up_leaves_proven_changes_done_with_a_warni
     assert_eq!(end.word("anna/old"), "unknown");
     assert_eq!(case.reads(), READ_ATTEMPTS as usize);
     assert_eq!(end.leftovers(), [Leftover::NotVisibleYet, Leftover::NotApplied]);
+}
+
+#[tokio::test]
+async fn what_was_seen_once_stays_seen() {
+    let case = Case::new(&[], &["anna/new", "bob/new"]).act("bob/new", &[Act::Drop; 9]);
+    case.world.fresh_reads.store(1, Ordering::SeqCst);
+    case.world.lagging_reads.store(100, Ordering::SeqCst);
+    let end = case.run().await;
+    assert_eq!(end.by_key["anna/new"], Outcome::Done { note: None });
+    assert!(case.reads() > 1);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_again_that_the_guards_would_now_refuse() {
+    let names = |role: &str, many: usize| (0..many).map(|n| format!("{role}{n}/x")).collect::<Vec<String>>();
+    let (old, keep) = (names("old", 12), names("keep", 29));
+    let live: Vec<&str> = strs(&old).into_iter().chain(strs(&keep)).collect();
+    let dropped = |case: Case, key: &String| case.act(key, &[Act::Drop]);
+    let case = old.iter().fold(Case::new(&live, &strs(&keep)).without_expect(), dropped);
+    let plan = case.first_plan();
+    assert!(plan.refusals.is_empty());
+    // Fewer rows are live than when the plan was made: the same twelve losses are now over 30 %.
+    case.world.rows.lock().unwrap().retain(|key, _| !key.starts_with("keep1"));
+    let end = case.run_plan(&plan).await;
+    assert_eq!((end.word("old0/x"), case.sent("old0/x")), ("unknown", 1));
 }
 
 #[tokio::test]
@@ -394,6 +419,17 @@ async fn a_role_change_is_proven_by_both_of_its_keys() {
     let case = Case::new(&["anna/old"], &["anna/new"]).pairing().act("anna/new", &[Act::Lost]);
     let end = case.run().await;
     assert_eq!((end.word("anna/new"), case.sent("anna/new"), end.report.exit()), ("done", 1, Exit::Success));
+}
+
+#[tokio::test]
+async fn an_old_role_that_is_seen_says_more_than_a_gap() {
+    let case = Case::new(&["anna/old"], &["anna/new"]).pairing();
+    let plan = case.first_plan();
+    case.world.gap.store(true, Ordering::SeqCst);
+    case.world.lagging_reads.store(100, Ordering::SeqCst);
+    let end = case.run_plan(&plan).await;
+    assert!(end.text("anna/new").contains("not visible yet"));
+    assert_eq!(end.leftovers(), [Leftover::NotVisibleYet]);
 }
 
 #[tokio::test]

@@ -83,6 +83,8 @@ pub(super) struct World {
     /// What lagging reads still show.
     old: Mutex<Rows>,
     pub(super) lagging_reads: AtomicUsize,
+    /// How many readings show the truth before the lagging ones start.
+    pub(super) fresh_reads: AtomicUsize,
     /// What happens to the changes of a key, in turn; then [`Act::Do`].
     script: Mutex<HashMap<String, VecDeque<Act>>>,
     /// `start …` and `end …` of every write, by keys.
@@ -192,9 +194,11 @@ impl Reader for World {
             Some(false) => return Err(ReadError::Api("403".to_owned())),
             None => {}
         }
-        let lag = self.lagging_reads.load(Ordering::SeqCst);
-        self.lagging_reads.store(lag.saturating_sub(1), Ordering::SeqCst);
-        let rows = if lag > 0 { &self.old } else { &self.rows };
+        let take = |left: &AtomicUsize| {
+            left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+        };
+        let lags = !take(&self.fresh_reads) && take(&self.lagging_reads);
+        let rows = if lags { &self.old } else { &self.rows };
         Ok(self.snapshot(&rows.lock().unwrap()))
     }
 }
