@@ -7,6 +7,7 @@
 pub mod apply;
 pub mod diag;
 pub mod http;
+pub mod manifest;
 pub mod model;
 pub mod plan;
 pub mod provider;

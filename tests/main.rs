@@ -4,5 +4,7 @@
 mod cli;
 mod layers;
 mod planner;
+mod providers;
+mod render;
 mod scenarios;
 mod support;

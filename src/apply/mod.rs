@@ -5,12 +5,137 @@
 
 mod event;
 mod exit;
+mod ledger;
 mod outcome;
+mod queue;
 mod report;
+mod resolve;
+mod send;
 mod stop;
+#[cfg(test)]
+mod tests;
+mod verify;
 
 pub use event::{Event, Silent, Sink, Sinks};
 pub use exit::Exit;
 pub use outcome::{ChangeId, Outcome, Totals};
 pub use report::{ChangeReport, Leftover, NotRun, Remaining, Report, TargetReport, Verification};
 pub use stop::Stop;
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::future::{Either, join_all, select};
+
+use crate::model::{ReadRequest, Snapshot};
+use crate::plan::{TargetPlan, batches};
+use crate::provider::{Reader, Writer};
+
+use ledger::Ledger;
+
+/// How often a target is read at most until all that should be there is seen: reads may lag behind writes.
+pub const READ_ATTEMPTS: u32 = 4;
+/// The wait before the second reading; each further one waits twice as long. With four readings a lag of 1.75 s is bridged.
+pub const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// How often what certainly did not happen is sent again. Twice bridges an unlucky repeat; what is lost a third time is for the next run.
+pub const RESEND_ROUNDS: u32 = 2;
+
+/// How an apply behaves.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Read every touched target again afterwards. Without it, only targets with changes whose answers prove nothing are.
+    pub verify: bool,
+    /// Readings at most, before and after each repeat; at least 1.
+    pub read_attempts: u32,
+    /// The wait before the second reading.
+    pub first_wait: Duration,
+    /// Repeats at most.
+    pub resend_rounds: u32,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { verify: true, read_attempts: READ_ATTEMPTS, first_wait: FIRST_WAIT, resend_rounds: RESEND_ROUNDS }
+    }
+}
+
+/// One target's plan with the means to carry it out.
+#[derive(Clone, Copy)]
+pub struct TargetRun<'a> {
+    /// What is carried out: [`TargetPlan::changes`]. A plan that was refused or could not be made is not run.
+    pub plan: &'a TargetPlan,
+    /// Reads again afterwards.
+    pub reader: &'a dyn Reader,
+    /// Carries out.
+    pub writer: &'a dyn Writer,
+    /// Plans the target anew from what is live now: same manifests, selection and moment as `plan`.
+    pub replan: &'a (dyn Fn(Snapshot) -> TargetPlan + Send + Sync),
+    /// What was read for `plan`.
+    pub read: &'a ReadRequest,
+    /// Batches in flight at once, at least 1.
+    pub concurrency: usize,
+}
+
+/// Carries out plans, side by side. One target's failure never stops another, nor one change's failure what does not depend on it.
+///
+/// After `stop` is requested nothing more is sent or read, and what is in flight is waited for.
+pub async fn apply(runs: &[TargetRun<'_>], stop: &Stop, sink: &dyn Sink, options: &Options) -> Report {
+    let changes = runs.iter().map(|run| count(run.plan)).sum();
+    sink.event(&Event::Started { targets: runs.len(), changes });
+    let work = pin!(join_all(runs.iter().map(|run| apply_target(run, stop, sink, options))));
+    let targets = match select(work, pin!(stop.wait())).await {
+        Either::Left((targets, _)) => targets,
+        Either::Right(((), work)) => {
+            sink.event(&Event::Interrupted);
+            work.await
+        }
+    };
+    let report = Report { targets, interrupted: stop.requested() };
+    sink.event(&Event::Ended { totals: report.totals() });
+    report
+}
+
+async fn apply_target(run: &TargetRun<'_>, stop: &Stop, sink: &dyn Sink, options: &Options) -> TargetReport {
+    let target = run.plan;
+    sink.event(&Event::TargetStarted { target, changes: count(target) });
+    let mut ledger = Ledger::new(target, sink);
+    let not_run = not_run(target);
+    let verification = match not_run {
+        Some(reason) => {
+            ledger.skip_unsent(reason.why());
+            Verification::Untouched
+        }
+        None => carry_out(run, stop, options, &mut ledger).await,
+    };
+    let changes = ledger.close();
+    if verification != Verification::Untouched {
+        sink.event(&Event::Verified { target, verification: &verification });
+    }
+    let report = TargetReport { name: target.name.clone(), changes, not_run, verification };
+    sink.event(&Event::TargetEnded { target, totals: report.totals() });
+    report
+}
+
+async fn carry_out(run: &TargetRun<'_>, stop: &Stop, options: &Options, ledger: &mut Ledger<'_>) -> Verification {
+    if let Some(halt) = send::send(run, stop, ledger, &batches(run.plan), false).await {
+        ledger.skip_unsent(halt.why());
+    }
+    if !ledger.touched() {
+        Verification::Untouched
+    } else if options.verify || ledger.entries.iter().any(|entry| entry.stand.needs_proof()) {
+        verify::verify(run, stop, options, ledger).await
+    } else {
+        Verification::NotVerified { why: "not asked for".to_owned() }
+    }
+}
+
+fn not_run(target: &TargetPlan) -> Option<NotRun> {
+    match &target.unreadable {
+        Some(unreadable) => Some(NotRun::Unreadable { temporary: unreadable.temporary }),
+        None => (!target.refusals.is_empty()).then_some(NotRun::Refused),
+    }
+}
+
+fn count(target: &TargetPlan) -> u64 {
+    u64::try_from(target.changes().count()).unwrap_or(u64::MAX)
+}

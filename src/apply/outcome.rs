@@ -31,7 +31,7 @@ pub enum Outcome {
     },
     /// Not sent, because a grant that has to come first did not come.
     Blocked {
-        /// The grant, in the same target.
+        /// The grant, in the same target. Where its answer was lost, the re-read may have found it done too late to go on.
         by: ChangeId,
     },
     /// Refused, or impossible to send. The live state is as it was.

@@ -48,6 +48,16 @@ pub enum NotRun {
     },
 }
 
+impl NotRun {
+    /// For a change that was therefore not sent.
+    pub(super) fn why(self) -> &'static str {
+        match self {
+            NotRun::Refused => "a guard refused the target's plan",
+            NotRun::Unreadable { .. } => "the target could not be read",
+        }
+    }
+}
+
 /// What reading a target again says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verification {

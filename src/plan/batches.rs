@@ -20,18 +20,22 @@ pub struct PlannedBatch<'a> {
 /// The batches of a target's selected changes: what gives and updates first, then what takes away; inside each, routes in the order in
 /// which the plan first needs them, and changes in the order of the plan.
 pub fn batches(target: &TargetPlan) -> Vec<PlannedBatch<'_>> {
+    let sets = target.sets.iter().enumerate().filter(|(_, set)| set.applies());
+    group(sets.flat_map(|(at, set)| set.changes.iter().enumerate().map(move |(index, change)| (at, index, change))))
+}
+
+/// The batches of any changes, given as (index of the set, index in the set, change), by the same rules as [`batches`].
+pub fn group<'a>(changes: impl Iterator<Item = (usize, usize, &'a PlannedChange)>) -> Vec<PlannedBatch<'a>> {
     let mut kinds: HashMap<(bool, Route), usize> = HashMap::new();
-    let mut open: Vec<PlannedBatch<'_>> = Vec::new();
-    for (set_index, set) in target.sets.iter().enumerate().filter(|(_, set)| set.applies()) {
-        for (index, change) in set.changes.iter().enumerate() {
-            let (route, takes_away) = (change.route, change.action() == Action::Remove);
-            let last = kinds.get(&(takes_away, route)).copied();
-            match last.and_then(|at| open.get_mut(at)).filter(|batch| batch.changes.len() < route.batch.max(1)) {
-                Some(batch) => batch.changes.push((set_index, index, change)),
-                None => {
-                    kinds.insert((takes_away, route), open.len());
-                    open.push(PlannedBatch { route, takes_away, changes: vec![(set_index, index, change)] });
-                }
+    let mut open: Vec<PlannedBatch<'a>> = Vec::new();
+    for (set, index, change) in changes {
+        let (route, takes_away) = (change.route, change.action() == Action::Remove);
+        let last = kinds.get(&(takes_away, route)).copied();
+        match last.and_then(|at| open.get_mut(at)).filter(|batch| batch.changes.len() < route.batch.max(1)) {
+            Some(batch) => batch.changes.push((set, index, change)),
+            None => {
+                kinds.insert((takes_away, route), open.len());
+                open.push(PlannedBatch { route, takes_away, changes: vec![(set, index, change)] });
             }
         }
     }

@@ -14,7 +14,7 @@ pub mod saved;
 
 use std::sync::Arc;
 
-pub use batches::{PlannedBatch, batches};
+pub use batches::{PlannedBatch, batches, group};
 pub use compare::{FieldChange, field_changes};
 pub use guard::{Guard, Refusal, Thresholds};
 pub use planner::{Input, SetInput, plan_target};

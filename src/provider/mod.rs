@@ -9,13 +9,50 @@ mod fake;
 mod options;
 pub mod partium;
 mod refusal;
+#[cfg(test)]
+mod scripted;
 pub mod semaphor;
 pub mod streamline;
 
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::model::{Batch, ReadRequest, Snapshot, WriteOutcome};
+use crate::http::{Client, SignIn};
+use crate::manifest::Kind;
+use crate::model::{Batch, Ids, ReadRequest, SecretResolver, Snapshot, Target, WriteOutcome};
+
+/// The bearer token that the embedded server takes from targets with `endpoint: sandbox`, which carry no sign-in of their own.
+pub const SANDBOX_TOKEN: &str = "sandbox";
+
+/// One system: its manifests, and how to talk to it.
+#[derive(Debug)]
+pub struct Provider {
+    /// Its manifests and what its API can do.
+    pub kind: &'static Kind,
+    /// How a target of it signs in.
+    pub sign_in: fn(&Target) -> SignIn,
+    /// The two sides of a target, on an open client.
+    pub connect: fn(&Target, Client, Arc<Ids>, Arc<dyn SecretResolver>) -> Connection,
+}
+
+/// All systems, in the order in which people are shown them. A fifth one is one more line.
+pub static ALL: &[Provider] = &[
+    Provider { kind: &streamline::spec::KIND, sign_in: streamline::sign_in, connect: streamline::connect },
+    Provider { kind: &partium::spec::KIND, sign_in: partium::sign_in, connect: partium::connect },
+    Provider { kind: &semaphor::spec::KIND, sign_in: semaphor::sign_in, connect: semaphor::connect },
+    Provider { kind: &canopy::spec::KIND, sign_in: canopy::sign_in, connect: canopy::connect },
+];
+
+/// The system of a name, as in `Target.spec.provider`.
+pub fn find(name: &str) -> Option<&'static Provider> {
+    ALL.iter().find(|provider| provider.kind.provider() == name)
+}
+
+/// The manifests of all systems.
+pub fn kinds() -> Vec<&'static Kind> {
+    ALL.iter().map(|provider| provider.kind).collect()
+}
 
 /// Why a target could not be read.
 #[derive(Debug, thiserror::Error)]

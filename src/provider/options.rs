@@ -14,15 +14,6 @@ pub fn text<'a>(options: &'a Fields, name: &str) -> Option<&'a str> {
     (!text.is_empty()).then_some(text)
 }
 
-/// A switch.
-pub fn switch(options: &Fields, name: &str) -> Option<bool> {
-    match options.get(name)? {
-        Value::Json(json) => json.as_bool(),
-        Value::Text(text) => text.parse().ok(),
-        _ => None,
-    }
-}
-
 /// A size of at least 1.
 pub fn size(options: &Fields, name: &str) -> Option<usize> {
     let size = match options.get(name)? {
@@ -53,10 +44,6 @@ mod tests {
         assert_eq!(text(&options, "a"), Some("x"));
         assert_eq!(text(&options, "f"), None);
         assert_eq!(text(&options, "c"), None);
-        assert_eq!(
-            (switch(&options, "b"), switch(&options, "d"), switch(&options, "a")),
-            (Some(true), Some(false), None)
-        );
         assert_eq!((size(&options, "c"), size(&options, "e"), size(&options, "g")), (Some(7), Some(12), None));
         assert_eq!(size(&options, "missing"), None);
     }

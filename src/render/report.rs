@@ -63,7 +63,8 @@ fn target(
     let name = words::value(&plan.name);
     writeln!(page.out, "{heading}Target {name}{heading:#} {dim}({}){dim:#}", plan.provider)?;
     if let Some(why) = ended.not_run {
-        writeln!(page.out, "  {error}Not run:{error:#} {}", not_run(why))?;
+        let skipped = words::counted(words::len(&ended.changes), "change");
+        writeln!(page.out, "  {error}Not run:{error:#} {}; {skipped} skipped.", not_run(why))?;
     }
     outcomes(&mut page, ended)?;
     verification(&mut page, &ended.verification)?;
@@ -72,9 +73,9 @@ fn target(
 
 fn not_run(why: NotRun) -> &'static str {
     match why {
-        NotRun::Refused => "a guard refused its plan.",
-        NotRun::Unreadable { temporary: false } => "it could not be read.",
-        NotRun::Unreadable { temporary: true } => "it could not be read (temporary: try again later).",
+        NotRun::Refused => "a guard refused its plan",
+        NotRun::Unreadable { temporary: false } => "it could not be read",
+        NotRun::Unreadable { temporary: true } => "it could not be read (temporary: try again later)",
     }
 }
 
@@ -187,7 +188,7 @@ fn verification(page: &mut Page<'_>, verification: &Verification) -> io::Result<
         }
         Verification::Remaining(remaining) => {
             let differences = words::counted(words::len(remaining), "difference");
-            writeln!(page.out, "  {warning}Verified:{warning:#} {differences} to the manifests remaining:")?;
+            writeln!(page.out, "  {warning}Verified:{warning:#} {differences} remaining:")?;
             left_over(page, remaining)
         }
     }
@@ -253,15 +254,14 @@ fn verdict(out: &mut dyn Write, report: &Report, options: &Options<'_>) -> io::R
         .map(|column| format!("{} {}", words::number(counts[column]), HEADS[column]))
         .collect();
     let parts = if parts.is_empty() { "no changes".to_owned() } else { parts.join(", ") };
-    if report.interrupted {
-        writeln!(out, "{warning}Interrupted:{warning:#} {parts}. What was in flight was waited for.")?;
-    } else if totals.failed + totals.blocked + totals.unknown > 0 {
-        writeln!(out, "{error}Applied in part:{error:#} {parts}.")?;
-    } else if totals.done + totals.already == totals.all() {
-        writeln!(out, "{good}Applied:{good:#} {parts}.")?;
-    } else {
-        writeln!(out, "{warning}Applied:{warning:#} {parts}.")?;
-    }
+    let converged = totals.done + totals.already;
+    let (style, verdict) = match () {
+        () if report.interrupted => (warning, "Interrupted:"),
+        () if converged == totals.all() => (good, "Applied:"),
+        () if converged == 0 => (error, "Nothing applied:"),
+        () => (error, "Applied in part:"),
+    };
+    writeln!(out, "{style}{verdict}{style:#} {parts}.")?;
     match options.next {
         Some(next) => writeln!(out, "Next: {next}"),
         None => Ok(()),

@@ -25,11 +25,7 @@ use super::SandboxError;
 /// | `stuck-cursor` | executed; a Partium list repeats the request's cursor and says that there is more |
 /// | `status-after=CODE` | executed, answered with the status code |
 ///
-/// ```
-/// use assignctl::sandbox::Fault;
-/// let fault: Fault = "POST /1/catalog/assignments/organizations = 503;retry-after=1:2@1".parse().unwrap();
-/// assert_eq!(fault.to_string(), "POST /1/catalog/assignments/organizations=503;retry-after=1:2@1");
-/// ```
+/// For example `POST /1/catalog/assignments/organizations=503;retry-after=1:2@1`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
     method: Option<String>,

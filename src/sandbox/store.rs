@@ -2,7 +2,8 @@
 //!
 //! The APIs keep their state in memory, in the order of their lists; this file keeps what survives a kill. One thread writes: it
 //! takes all the batches that wait and commits them together, so that many requests share one flush to disk. Batches are
-//! queued under the lock that changed the memory, so the file sees them in the same order. It knows nothing of what a row means.
+//! queued under the lock that changed the memory, so the file sees them in the same order. A read may see a write that is on its way to
+//! the disk; the writer's own answer waits for it. It knows nothing of what a row means.
 
 use std::{
     path::{Path, PathBuf},

@@ -17,25 +17,34 @@ const CONTEXT: usize = 2;
 const INLINE_JSON: usize = 72;
 /// Lines that one field may take before it is folded.
 const FOLDED_LINES: usize = 40;
+/// Lines, old and new together, beyond which two documents are not compared: the time that takes grows with the square of what differs.
+const COMPARED_LINES: usize = 10_000;
 /// The column of fields, reasons and places: under the key.
 pub(super) const INDENT: &str = "              ";
 
-/// Writes the fields that a change touches.
-pub(super) fn write(page: &mut Page<'_>, planned: &PlannedChange) -> io::Result<()> {
+/// Writes the fields that a change touches, each from a new line; says whether there were any.
+pub(super) fn write(page: &mut Page<'_>, planned: &PlannedChange) -> io::Result<bool> {
     let speaker = page.speaker;
-    if let Some((part, before, after)) = speaker.replaced(planned) {
+    let replaced = speaker.replaced(planned);
+    let mut fields = field_changes(&planned.change, speaker.capabilities);
+    fields.retain(|field| field.before.is_some() || field.after.is_some());
+    if replaced.is_none() && fields.is_empty() {
+        return Ok(false);
+    }
+    writeln!(page.out)?;
+    if let Some((part, before, after)) = replaced {
         let name = speaker.capabilities.key_fields.get(part).copied().unwrap_or_default();
         let (before, after) = (speaker.part(part, before), speaker.part(part, after));
         change_line(page, name, &before, &after)?;
     }
-    for field in field_changes(&planned.change, speaker.capabilities) {
+    for field in fields {
         match field.kind {
             FieldKind::Json => json(page, planned.action(), &field)?,
             FieldKind::SecretMap => secrets(page, planned.action(), &field)?,
             FieldKind::Text | FieldKind::Instant => scalar(page, planned.action(), &field)?,
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 fn scalar(page: &mut Page<'_>, action: Action, field: &FieldChange<'_>) -> io::Result<()> {
@@ -105,6 +114,11 @@ fn pretty(value: &Value) -> String {
 }
 
 fn json_diff(page: &mut Page<'_>, name: &str, before: &str, after: &str) -> io::Result<()> {
+    let (lines_before, lines_after) = (before.lines().count(), after.lines().count());
+    if lines_before + lines_after > COMPARED_LINES {
+        let value = |lines: usize| format!("({} lines of JSON)", words::number(lines as u64));
+        return change_line(page, name, &value(lines_before), &value(lines_after));
+    }
     let diff = TextDiff::from_lines(before, after);
     let budget = if page.full { usize::MAX } else { FOLDED_LINES };
     let (mut shown, mut hidden) = (0_usize, 0_usize);

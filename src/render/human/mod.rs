@@ -92,7 +92,7 @@ fn target_header(page: &mut Page<'_>, target: &TargetPlan) -> io::Result<()> {
     let unchanged: u64 = quiet.iter().map(|set| set.counts.unchanged).sum();
     let sets = words::counted(words::len(&quiet), &format!("{which}set"));
     let unchanged = words::number(unchanged);
-    writeln!(page.out, "  {dim}{sets} with nothing to tell, {unchanged} unchanged{dim:#}")
+    writeln!(page.out, "  {dim}{sets} as declared ({unchanged} unchanged){dim:#}")
 }
 
 fn evidence_gaps(page: &mut Page<'_>, target: &TargetPlan) -> io::Result<()> {
@@ -115,8 +115,9 @@ fn refused(page: &mut Page<'_>, target: &TargetPlan, refusal: &Refusal) -> io::R
     };
     writeln!(page.out, "  {error}REFUSED{error:#}  {of}: {}", clean::terminal(&refusal.message))?;
     let shown = if page.full { refusal.keys.len() } else { REFUSAL_KEYS };
-    for key in refusal.keys.iter().take(shown) {
-        writeln!(page.out, "    concerns  {}", page.speaker.key(key, None))?;
+    for (index, key) in refusal.keys.iter().take(shown).enumerate() {
+        let label = if index == 0 { "concerns" } else { "" };
+        writeln!(page.out, "    {label:<8}  {}", page.speaker.key(key, None))?;
     }
     if refusal.keys.len() > shown {
         let more = words::number(u64::try_from(refusal.keys.len() - shown).unwrap_or(u64::MAX));
@@ -157,14 +158,15 @@ fn summary(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resul
         writeln!(out, "{heading}Plan:{heading:#} {}; {rest}. {requests} to apply.", changes_text(plan))?;
     } else if unreadable > 0 {
         writeln!(out, "{heading}No changes planned{heading:#} for what could be read: {rest}.")?;
-    } else if not_selected > 0 && sets().all(|set| !set.selected) {
-        writeln!(out, "{heading}Nothing to plan:{heading:#} no set is selected.")?;
+    } else if sets().all(|set| !set.selected) {
+        let why = if not_selected > 0 { "no set is selected" } else { "no set is declared" };
+        writeln!(out, "{heading}Nothing to plan:{heading:#} {why}.")?;
     } else if counts.observed > 0 {
         writeln!(out, "{heading}No changes to apply.{heading:#} Sets that only observe differ: {rest}.")?;
     } else if gaps {
         writeln!(out, "{heading}No changes planned.{heading:#} Not every listing is proven complete: {rest}.")?;
     } else {
-        writeln!(out, "{good}No changes.{good:#} Live state equals the manifests ({rest}).")?;
+        writeln!(out, "{good}No changes.{good:#} Live state equals the manifests. {rest}.")?;
     }
     if not_selected > 0 {
         let count = words::counted(u64::try_from(not_selected).unwrap_or(u64::MAX), "set");
@@ -178,8 +180,9 @@ fn summary(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resul
         let names = named(plan.targets.iter().filter(|target| !target.refusals.is_empty()));
         writeln!(out, "{error}Refused:{error:#} nothing of {names} will be applied; see REFUSED above.")?;
     }
+    let applies = |target: &TargetPlan| target.refusals.is_empty() && target.changes().next().is_some();
     match options.next {
-        Some(next) if counts.changes() > 0 => writeln!(out, "Apply with: {next}"),
+        Some(next) if plan.targets.iter().any(applies) => writeln!(out, "Apply with: {next}"),
         _ => Ok(()),
     }
 }

@@ -83,9 +83,12 @@ fn change(page: &mut Page<'_>, planned: &PlannedChange, mode: Mode) -> io::Resul
         let said: Vec<String> = planned.losses.iter().map(|l| speaker.loss(planned, *l)).collect();
         write!(page.out, "  {loss}! {}{loss:#}", said.join(", "))?;
     }
-    writeln!(page.out)?;
-    fields::write(page, planned)?;
-    writeln!(page.out, "{}{dim}{}: {}{dim:#}", fields::INDENT, words::place(&planned.at), planned.reason.text())
+    let why = format!("{}: {}", words::place(&planned.at), planned.reason.text());
+    if fields::write(page, planned)? {
+        writeln!(page.out, "{}{dim}{why}{dim:#}", fields::INDENT)
+    } else {
+        writeln!(page.out, "  {dim}({why}){dim:#}")
+    }
 }
 
 fn unmanaged(page: &mut Page<'_>, set: &SetPlan) -> io::Result<()> {
@@ -94,7 +97,7 @@ fn unmanaged(page: &mut Page<'_>, set: &SetPlan) -> io::Result<()> {
     let shown = if page.full { set.unmanaged.len() } else { FOLD };
     for row in set.unmanaged.iter().take(shown) {
         let key = speaker.key(&row.key, None);
-        writeln!(page.out, "    ? unmanaged {key}  {dim}{}{dim:#}", row.why.text())?;
+        writeln!(page.out, "    ? unmanaged {key}  {dim}({}){dim:#}", row.why.text())?;
     }
     let folded = set.unmanaged.len().saturating_sub(shown);
     if folded > 0 {

@@ -235,7 +235,6 @@ pub(super) struct ChangeView<'a> {
     /// The natural key after the change, by API field name; for a removal, the key that goes.
     key: KeyView,
     /// Display names of the key's ids, by API field name, where the API tells.
-    #[serde(skip_serializing_if = "Entries::is_empty")]
     names: Entries<&'a str>,
     /// The live key, where the change replaces a part of it (a role change).
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -307,7 +306,6 @@ struct UnmanagedView<'a> {
     /// Its natural key, by API field name.
     key: KeyView,
     /// Display names of the key's ids, where the API tells.
-    #[serde(skip_serializing_if = "Entries::is_empty")]
     names: Entries<&'a str>,
     /// Why it stays.
     why: LeftAlone,

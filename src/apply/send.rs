@@ -1,0 +1,101 @@
+//! Sending batches: as many at once as the target allows, in the order that the queue gives, until all are through or a stop is asked for.
+
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
+
+use crate::model::{Batch, Change, Route, WriteOutcome};
+use crate::plan::{PlannedBatch, PlannedChange};
+use crate::provider::Writer;
+
+use super::ledger::Ledger;
+use super::queue::Queue;
+use super::{Event, Stop, TargetRun};
+
+/// So many batches in a row that ended only in temporary failures end the sending: the retry budget is spent, and a system in
+/// maintenance should not be asked a thousand times more. Three, so that one unlucky request is not taken for an outage.
+const GIVE_UP_AFTER: usize = 3;
+
+/// Why the sending ended before all was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Halt {
+    /// A stop was asked for.
+    Interrupted,
+    /// The system is not available.
+    Unavailable,
+}
+
+impl Halt {
+    /// For a change that was therefore not sent.
+    pub(super) fn why(self) -> &'static str {
+        match self {
+            Halt::Interrupted => "interrupted before it was sent",
+            Halt::Unavailable => "not sent: the system is temporarily unavailable; run again later",
+        }
+    }
+}
+
+/// A batch under way.
+struct Flight<'b> {
+    /// Index of the batch.
+    at: usize,
+    /// The entries that travel, in the order of the batch.
+    slots: Vec<usize>,
+    batch: Batch<'b>,
+}
+
+impl<'b> Flight<'b> {
+    fn new(at: usize, route: Route, admitted: Vec<(usize, &'b PlannedChange)>) -> Self {
+        let (slots, changes): (Vec<usize>, Vec<&Change>) =
+            admitted.into_iter().map(|(slot, planned)| (slot, &planned.change)).unzip();
+        Self { at, slots, batch: Batch { route, changes } }
+    }
+
+    /// Sends it. A writer that gives too few answers leaves the rest unknown.
+    async fn fly(self, writer: &dyn Writer) -> (Self, Vec<WriteOutcome>) {
+        let mut answers = writer.write(&self.batch).await;
+        let silent = || WriteOutcome::Unknown { why: "the answer did not mention this change".to_owned() };
+        answers.resize_with(self.slots.len(), silent);
+        (self, answers)
+    }
+}
+
+/// Sends batches and notes their answers. Gives why it ended early, if it did.
+pub(super) async fn send(
+    run: &TargetRun<'_>,
+    stop: &Stop,
+    ledger: &mut Ledger<'_>,
+    batches: &[PlannedBatch<'_>],
+    again: bool,
+) -> Option<Halt> {
+    let target = run.plan;
+    let mut queue = Queue::new(batches, target.capabilities.order_by);
+    let mut flights = FuturesUnordered::new();
+    let mut failing = 0;
+    let mut halt = None;
+    loop {
+        while halt.is_none() && flights.len() < run.concurrency.max(1) {
+            halt = halted(stop, failing);
+            let Some(at) = queue.next().filter(|_| halt.is_none()) else { break };
+            let flight = Flight::new(at, batches[at].route, ledger.admit(&batches[at]));
+            if flight.slots.is_empty() {
+                continue; // all of it is blocked; only losses can be, and nothing waits for losses
+            }
+            let Batch { route, changes } = &flight.batch;
+            ledger.emit(&Event::BatchStarted { target, route: *route, changes, again });
+            flights.push(flight.fly(run.writer));
+        }
+        let Some((flight, answers)) = flights.next().await else { return halt };
+        let Batch { route, changes } = &flight.batch;
+        ledger.emit(&Event::BatchEnded { target, route: *route, changes, answers: &answers, again });
+        let temporary = |answer: &WriteOutcome| matches!(answer, WriteOutcome::Failed { temporary: true, .. });
+        failing = if answers.iter().all(temporary) { failing + 1 } else { 0 };
+        for (slot, answer) in flight.slots.into_iter().zip(answers) {
+            ledger.record(slot, answer);
+        }
+        queue.ended(&batches[flight.at]);
+    }
+}
+
+fn halted(stop: &Stop, failing: usize) -> Option<Halt> {
+    if stop.requested() { Some(Halt::Interrupted) } else { (failing >= GIVE_UP_AFTER).then_some(Halt::Unavailable) }
+}

@@ -1,0 +1,450 @@
+//! The executor from the outside: a plan, a system that misbehaves by script, and what must come of it.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+
+mod properties;
+mod world;
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::*;
+use crate::model::Action;
+use world::{Act, Case};
+
+fn strs(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
+#[tokio::test]
+async fn a_plain_apply_ends_done_and_clean_and_tells_it_in_order() {
+    let case = Case::new(&["anna/old", "bob/keep"], &["anna/new", "bob/keep=1"]);
+    let end = case.run().await;
+    assert_eq!(end.report.exit(), Exit::Success);
+    assert_eq!(end.verification(), &Verification::Clean);
+    let expected = [
+        "started 1 3",
+        "target t 3",
+        "send 1 again=false",
+        "answered 1",
+        "finished anna/new done",
+        "send 1 again=false",
+        "answered 1",
+        "finished bob/keep done",
+        "send 1 again=false",
+        "answered 1",
+        "finished anna/old done",
+        "verifying 1",
+        "verified Clean",
+        "target ended 3",
+        "ended 3",
+    ];
+    assert_eq!(end.events, expected);
+    assert_eq!(case.first_plan().changes().count(), 0);
+}
+
+#[tokio::test]
+async fn the_wire_is_kept_full_and_never_fuller() {
+    let names = |role: &str| (0..40).map(|n| format!("{role}{n}/{role}")).collect::<Vec<String>>();
+    let (old, new) = (names("old"), names("new"));
+    let case = Case::new(&strs(&old), &strs(&new)).concurrency(4);
+    let end = case.run().await;
+    assert_eq!(end.report.exit(), Exit::Success);
+    // From the fourth send to the last, every place that an answer frees is taken before the next answer is looked at:
+    // N requests take N·L/C.
+    let mut open = 0;
+    let mut levels = Vec::new();
+    for event in &end.events {
+        if event.starts_with("send ") {
+            open += 1;
+            levels.push(open);
+        } else if event.starts_with("answered ") {
+            open -= 1;
+        }
+    }
+    let expected: Vec<i32> = (0..80).map(|n| (n + 1).min(4)).collect();
+    assert_eq!(levels, expected);
+    assert_eq!(case.world.levels.lock().unwrap().iter().max(), Some(&4));
+}
+
+#[tokio::test]
+async fn losses_wait_for_the_grants_of_their_subject_and_for_no_others() {
+    let mut case = Case::new(&["anna/old", "bob/old"], &["anna/new"]).concurrency(2);
+    case.world.latency = Duration::from_millis(2);
+    let end = case.run().await;
+    assert_eq!(end.report.exit(), Exit::Success);
+    let log = case.log();
+    let at = |line: &str| log.iter().position(|entry| entry == line).unwrap();
+    assert!(at("start bob/old") < at("end anna/new"), "{log:?}");
+    assert!(at("start anna/old") > at("end anna/new"), "{log:?}");
+}
+
+#[tokio::test]
+async fn a_failed_grant_blocks_the_losses_of_its_subject_only() {
+    let case = Case::new(&["anna/old", "bob/old"], &["anna/new", "cleo/new"]).batch(10).act("anna/new", &[Act::Refuse]);
+    let end = case.run().await;
+    assert_eq!(end.word("anna/new"), "failed");
+    assert_eq!(end.word("anna/old"), "blocked");
+    assert_eq!((end.word("bob/old"), end.word("cleo/new")), ("done", "done"));
+    assert_eq!((case.sent("anna/old"), case.reads()), (0, 1));
+    let Outcome::Blocked { by } = end.by_key["anna/old"] else { panic!() };
+    assert_eq!(end.report.targets[0].outcome(by).unwrap().word(), "failed");
+    assert_eq!(end.report.exit(), Exit::Partial);
+    assert_eq!(end.leftovers(), [Leftover::NotApplied, Leftover::NotApplied]);
+    let totals = end.report.totals();
+    assert_eq!((totals.done, totals.failed, totals.blocked, totals.all()), (2, 1, 1, end.planned));
+}
+
+#[tokio::test]
+async fn a_failed_update_that_grants_nothing_holds_up_no_revocation() {
+    let case = Case::new(&["anna/keep", "anna/old"], &["anna/keep=1"]).act("anna/keep", &[Act::Refuse]);
+    let end = case.run().await;
+    assert_eq!((end.word("anna/keep"), end.word("anna/old")), ("failed", "done"));
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_resolved_by_reading_and_not_by_sending() {
+    let case = Case::new(&["anna/old"], &["bob/new"]).act("bob/new", &[Act::Lost]).act("anna/old", &[Act::Lost]);
+    let end = case.run().await;
+    assert!(end.text("bob/new").contains("the answer was lost; the re-read shows it"), "{}", end.text("bob/new"));
+    assert_eq!((end.word("anna/old"), end.report.exit()), ("done", Exit::Success));
+    assert_eq!((case.sent("bob/new"), case.sent("anna/old")), (1, 1));
+    assert!(end.events.contains(&"finished bob/new unknown?".to_owned()));
+    assert!(end.events.contains(&"settled bob/new done".to_owned()));
+}
+
+#[tokio::test]
+async fn what_certainly_did_not_happen_is_sent_again_and_frees_what_it_blocked() {
+    let case = Case::new(&["anna/old"], &["anna/new"]).act("anna/new", &[Act::Drop]);
+    let end = case.run().await;
+    assert_eq!((end.word("anna/new"), end.word("anna/old")), ("done", "done"));
+    assert!(end.text("anna/new").contains("sent again"));
+    assert_eq!((case.sent("anna/new"), case.sent("anna/old")), (2, 1));
+    assert_eq!((end.report.exit(), end.verification()), (Exit::Success, &Verification::Clean));
+    assert!(end.events.contains(&"settled anna/old done".to_owned()));
+    // Before sending again it looked as often as a lagging listing may need.
+    assert_eq!(case.reads(), READ_ATTEMPTS as usize + 1);
+}
+
+#[tokio::test]
+async fn sending_again_is_bounded() {
+    let case = Case::new(&[], &["anna/new"]).act("anna/new", &[Act::Drop; 9]);
+    let end = case.run().await;
+    assert_eq!(case.sent("anna/new"), 1 + RESEND_ROUNDS as usize);
+    assert_eq!((end.word("anna/new"), end.report.exit()), ("unknown", Exit::Partial));
+    assert_eq!(end.leftovers(), [Leftover::NotApplied]);
+}
+
+#[tokio::test]
+async fn a_conflict_after_a_lost_answer_is_this_runs_own_work() {
+    // The first send arrived late: nothing was to be seen, and the repeat met it.
+    let case = Case::new(&["bob/keep"], &["anna/new", "bob/keep"]).act("anna/new", &[Act::Lost, Act::Already]);
+    case.world.lagging_reads.store(READ_ATTEMPTS as usize, Ordering::SeqCst);
+    let end = case.run().await;
+    assert!(end.text("anna/new").starts_with("Done"), "{}", end.text("anna/new"));
+    assert_eq!((case.sent("anna/new"), end.report.exit()), (2, Exit::Success));
+}
+
+#[tokio::test]
+async fn a_moved_object_is_not_written_again() {
+    let case = Case::new(&["anna/keep=1"], &["anna/keep=2"]).act("anna/keep", &[Act::DropAndMove]);
+    let end = case.run().await;
+    assert_eq!((case.sent("anna/keep"), end.word("anna/keep")), (1, "unknown"));
+    assert_eq!(case.world.rows.lock().unwrap()["anna/keep"], "moved");
+}
+
+#[tokio::test]
+async fn an_incomplete_listing_proves_no_absence() {
+    let case = Case::new(&["bob/keep", "cleo/keep=1"], &["anna/new", "bob/keep", "cleo/keep=2"])
+        .act("anna/new", &[Act::Drop])
+        .act("cleo/keep", &[Act::Drop]);
+    case.world.gap.store(true, Ordering::SeqCst);
+    let end = case.run().await;
+    assert_eq!((case.sent("anna/new"), end.word("anna/new")), (1, "unknown"));
+    assert!(end.text("anna/new").contains("not proven complete"));
+    // A row that is seen is seen, whatever else is missing.
+    assert_eq!((case.sent("cleo/keep"), end.word("cleo/keep")), (2, "done"));
+}
+
+#[tokio::test]
+async fn a_removal_that_was_not_proven_before_the_gap_stays_unknown() {
+    let case = Case::new(&["anna/old", "bob/keep"], &["bob/keep"]).act("anna/old", &[Act::Silent]);
+    let plan = case.first_plan();
+    case.world.gap.store(true, Ordering::SeqCst);
+    let end = case.run_plan(&plan).await;
+    assert_eq!((end.word("anna/old"), end.report.exit()), ("unknown", Exit::Partial));
+    assert_eq!(end.leftovers(), [Leftover::NotApplied]);
+}
+
+#[tokio::test]
+async fn answers_that_tell_nothing_are_proven_by_listing_even_without_verification() {
+    for verify in [true, false] {
+        let mut case = Case::new(&["anna/old", "bob/old", "bob/keep"], &["bob/keep"])
+            .act("anna/old", &[Act::Silent])
+            .act("bob/old", &[Act::Ignore]);
+        case.options.verify = verify;
+        let end = case.run().await;
+        assert_eq!((end.word("anna/old"), end.word("bob/old")), ("done", "unknown"));
+        assert_eq!(end.report.exit(), Exit::Partial);
+        assert_eq!(matches!(end.verification(), Verification::NotVerified { .. }), !verify);
+    }
+}
+
+#[tokio::test]
+async fn without_verification_proven_answers_cost_no_read() {
+    let case = Case::new(&["anna/old"], &["anna/new"]).no_verify();
+    let end = case.run().await;
+    assert_eq!((end.report.exit(), case.reads()), (Exit::Success, 0));
+    assert!(matches!(end.verification(), Verification::NotVerified { .. }));
+}
+
+#[tokio::test]
+async fn a_lagging_listing_is_waited_for() {
+    let case = Case::new(&["anna/old", "bob/keep"], &["anna/new", "bob/keep"]).act("anna/old", &[Act::Silent]);
+    case.world.lagging_reads.store(2, Ordering::SeqCst);
+    let end = case.run().await;
+    assert_eq!((end.verification(), case.reads()), (&Verification::Clean, 3));
+    assert_eq!(end.by_key["anna/new"], Outcome::Done { note: None });
+}
+
+#[tokio::test]
+async fn a_listing_that_never_catches_up_leaves_proven_changes_done_with_a_warning() {
+    let case = Case::new(&["anna/old", "bob/keep"], &["anna/new", "bob/keep"]).act("anna/old", &[Act::Silent]);
+    case.world.lagging_reads.store(100, Ordering::SeqCst);
+    let end = case.run().await;
+    assert!(end.text("anna/new").contains("not visible yet"));
+    assert_eq!(end.word("anna/old"), "unknown");
+    assert_eq!(case.reads(), READ_ATTEMPTS as usize);
+    assert_eq!(end.leftovers(), [Leftover::NotVisibleYet, Leftover::NotApplied]);
+}
+
+#[tokio::test]
+async fn what_was_seen_once_stays_seen() {
+    let case = Case::new(&[], &["anna/new", "bob/new"]).act("bob/new", &[Act::Drop; 9]);
+    case.world.fresh_reads.store(1, Ordering::SeqCst);
+    case.world.lagging_reads.store(100, Ordering::SeqCst);
+    let end = case.run().await;
+    assert_eq!(end.by_key["anna/new"], Outcome::Done { note: None });
+    assert!(case.reads() > 1);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_again_that_the_guards_would_now_refuse() {
+    let names = |role: &str, many: usize| (0..many).map(|n| format!("{role}{n}/x")).collect::<Vec<String>>();
+    let (old, keep) = (names("old", 12), names("keep", 29));
+    let live: Vec<&str> = strs(&old).into_iter().chain(strs(&keep)).collect();
+    let dropped = |case: Case, key: &String| case.act(key, &[Act::Drop]);
+    let case = old.iter().fold(Case::new(&live, &strs(&keep)).without_expect(), dropped);
+    let plan = case.first_plan();
+    assert!(plan.refusals.is_empty());
+    // Fewer rows are live than when the plan was made: the same twelve losses are now over 30 %.
+    case.world.rows.lock().unwrap().retain(|key, _| !key.starts_with("keep1"));
+    let end = case.run_plan(&plan).await;
+    assert_eq!((end.word("old0/x"), case.sent("old0/x")), ("unknown", 1));
+}
+
+#[tokio::test]
+async fn not_visible_yet_is_no_failure() {
+    let case = Case::new(&["bob/keep"], &["anna/new", "bob/keep"]);
+    case.world.lagging_reads.store(100, Ordering::SeqCst);
+    let end = case.run().await;
+    assert_eq!((end.word("anna/new"), end.report.exit()), ("done", Exit::Success));
+}
+
+#[tokio::test]
+async fn already_has_to_be_confirmed() {
+    let case = Case::new(&["bob/keep"], &["anna/new", "bob/keep"]).act("anna/new", &[Act::Already]);
+    let end = case.run().await;
+    assert_eq!((end.word("anna/new"), end.report.exit()), ("failed", Exit::Partial));
+    assert!(end.text("anna/new").contains("exists"));
+
+    let case = Case::new(&["bob/keep"], &["anna/new", "bob/keep"]).act("anna/new", &[Act::Already]);
+    let plan = case.first_plan();
+    case.world.rows.lock().unwrap().insert("anna/new".to_owned(), String::new());
+    let end = case.run_plan(&plan).await;
+    assert_eq!(end.by_key["anna/new"], Outcome::Already { note: Some("exists".to_owned()) });
+    assert_eq!(end.report.exit(), Exit::Success);
+}
+
+#[tokio::test]
+async fn a_failure_that_someone_else_made_good_counts_as_already() {
+    let case = Case::new(&[], &["anna/new"]).act("anna/new", &[Act::Overtaken]);
+    let end = case.run().await;
+    assert_eq!((end.word("anna/new"), end.report.exit()), ("already", Exit::Success));
+    assert!(end.events.contains(&"finished anna/new failed".to_owned()));
+    assert!(end.events.contains(&"settled anna/new already".to_owned()));
+}
+
+#[tokio::test]
+async fn only_temporary_failures_and_what_they_blocked_are_temporary() {
+    let case = Case::new(&["anna/old", "bob/keep"], &["anna/new", "bob/keep=1"]).act("anna/new", &[Act::Busy]);
+    let end = case.run().await;
+    assert_eq!((end.word("anna/new"), end.word("anna/old"), end.word("bob/keep")), ("failed", "blocked", "done"));
+    assert_eq!(end.report.exit(), Exit::Temporary);
+
+    let case = case.act("anna/new", &[Act::Busy]).act("anna/old", &[Act::Refuse]);
+    case.world.rows.lock().unwrap().insert("zoe/old".to_owned(), String::new());
+    let case = case.act("zoe/old", &[Act::Refuse]);
+    assert_eq!(case.run().await.report.exit(), Exit::Partial);
+}
+
+#[tokio::test]
+async fn an_unavailable_system_is_not_asked_for_ever() {
+    let declared = ["a/1", "b/1", "c/1", "d/1", "e/1", "f/1"];
+    let busy = |case: Case, key: &&str| case.act(key, &[Act::Busy]);
+    let case = declared.iter().fold(Case::new(&[], &declared), busy);
+    let end = case.run().await;
+    let totals = end.report.totals();
+    assert_eq!((totals.failed, totals.skipped, totals.all()), (3, 3, 6));
+    assert!(end.text("f/1").contains("temporarily unavailable"));
+    assert_eq!(end.report.exit(), Exit::Temporary);
+}
+
+#[tokio::test]
+async fn an_interrupt_stops_sending_and_keeps_what_was_in_flight() {
+    let mut case = Case::new(&["a/old"], &["a/1", "b/1", "c/1", "d/1"]).concurrency(2).act("b/1", &[Act::Lost]);
+    case.world.latency = Duration::from_millis(1);
+    *case.world.stop_at.lock().unwrap() = Some((2, case.stop.clone()));
+    let end = case.run().await;
+    assert_eq!((end.word("a/1"), end.word("b/1"), end.word("c/1")), ("done", "unknown", "skipped"));
+    assert_eq!((end.word("d/1"), end.word("a/old")), ("skipped", "skipped"));
+    assert!(end.text("c/1").contains("interrupted"));
+    assert!(end.events.contains(&"interrupted".to_owned()));
+    assert_eq!((end.report.exit(), case.reads()), (Exit::Interrupted, 0));
+    assert_eq!(end.report.totals().all(), end.planned);
+    assert!(matches!(end.verification(), Verification::NotVerified { .. }));
+}
+
+#[tokio::test]
+async fn a_stop_before_the_start_sends_nothing() {
+    let case = Case::new(&[], &["a/1"]);
+    case.stop.request();
+    let end = case.run().await;
+    assert_eq!((case.sent("a/1"), end.word("a/1"), end.report.exit()), (0, "skipped", Exit::Interrupted));
+    assert_eq!(end.verification(), &Verification::Untouched);
+}
+
+#[tokio::test]
+async fn a_stop_ends_the_waiting_for_a_lagging_listing() {
+    let mut case = Case::new(&["bob/keep"], &["anna/new", "bob/keep"]);
+    case.options.first_wait = Duration::from_secs(600);
+    case.world.lagging_reads.store(100, Ordering::SeqCst);
+    let stop = case.stop.clone();
+    let later = async {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        stop.request();
+    };
+    let (end, ()) = futures::future::join(case.run(), later).await;
+    assert_eq!((end.word("anna/new"), end.report.exit()), ("done", Exit::Interrupted));
+}
+
+#[tokio::test]
+async fn missing_answers_are_unknown_until_the_re_read() {
+    let case = Case::new(&["z/keep"], &["a/1", "b/1", "c/1", "z/keep"]).batch(10).act("b/1", &[Act::Mute]);
+    let end = case.run().await;
+    assert!(end.events.contains(&"answered 3".to_owned()));
+    assert!(end.events.contains(&"finished b/1 unknown?".to_owned()));
+    assert!(end.events.contains(&"finished c/1 unknown?".to_owned()));
+    // b was carried out; c was not, and is sent again.
+    assert_eq!((end.word("a/1"), end.word("b/1"), end.word("c/1")), ("done", "done", "done"));
+    assert_eq!((case.sent("b/1"), case.sent("c/1")), (1, 2));
+}
+
+#[tokio::test]
+async fn a_refused_plan_is_not_run() {
+    let case = Case::new(&["anna/old"], &[]).without_expect();
+    let end = case.run().await;
+    assert_eq!((case.sent("anna/old"), end.word("anna/old"), end.report.exit()), (0, "skipped", Exit::Refused));
+    assert_eq!((end.verification(), end.report.totals().all()), (&Verification::Untouched, 1));
+    assert_eq!(end.events, ["started 1 1", "target t 1", "finished anna/old skipped", "target ended 1", "ended 1"]);
+}
+
+#[tokio::test]
+async fn targets_do_not_stop_each_other() {
+    let refused = Case::new(&["anna/old"], &[]).without_expect();
+    let fine = Case::new(&[], &["bob/new"]);
+    let (refused_plan, fine_plan) = (refused.first_plan(), fine.first_plan());
+    let (replan_refused, replan_fine) = (|snapshot| refused.plan(snapshot), |snapshot| fine.plan(snapshot));
+    let read = ReadRequest::default();
+    let run_refused = TargetRun {
+        plan: &refused_plan,
+        reader: &refused.world,
+        writer: &refused.world,
+        replan: &replan_refused,
+        read: &read,
+        concurrency: 1,
+    };
+    let run_fine =
+        TargetRun { plan: &fine_plan, reader: &fine.world, writer: &fine.world, replan: &replan_fine, ..run_refused };
+    let runs = [run_refused, run_fine];
+    let report = apply(&runs, &Stop::default(), &Silent, &Options::default()).await;
+    assert_eq!((fine.sent("bob/new"), refused.sent("anna/old")), (1, 0));
+    assert_eq!(report.targets.iter().map(TargetReport::exit).collect::<Vec<_>>(), [Exit::Refused, Exit::Success]);
+    assert_eq!(report.exit(), Exit::Refused);
+}
+
+#[tokio::test]
+async fn an_unreadable_target_afterwards_is_an_error_of_its_own() {
+    for (temporary, exit) in [(false, Exit::Error), (true, Exit::Temporary)] {
+        let case = Case::new(&[], &["anna/new"]);
+        *case.world.broken.lock().unwrap() = Some(temporary);
+        let end = case.run().await;
+        assert_eq!((end.word("anna/new"), end.report.exit()), ("done", exit));
+        assert!(matches!(end.verification(), Verification::Unreadable { temporary: t, .. } if *t == temporary));
+    }
+    let case = Case::new(&["anna/old", "bob/keep"], &["bob/keep"]).act("anna/old", &[Act::Silent]);
+    *case.world.broken.lock().unwrap() = Some(true);
+    let end = case.run().await;
+    assert_eq!((end.word("anna/old"), end.report.exit()), ("unknown", Exit::Partial));
+    assert!(end.text("anna/old").contains("busy"));
+}
+
+#[tokio::test]
+async fn what_others_changed_meanwhile_is_told_and_fails_nothing() {
+    let case = Case::new(&["bob/keep"], &["anna/new", "bob/keep"]);
+    let plan = case.first_plan();
+    case.world.rows.lock().unwrap().insert("eve/new".to_owned(), String::new());
+    let end = case.run_plan(&plan).await;
+    assert_eq!((end.leftovers(), end.report.exit()), (vec![Leftover::New], Exit::Success));
+    let Verification::Remaining(all) = end.verification() else { panic!() };
+    assert_eq!((case.world.label(&all[0].key).as_str(), all[0].action), ("eve/new", Action::Remove));
+}
+
+#[tokio::test]
+async fn a_role_change_is_proven_by_both_of_its_keys() {
+    let case = Case::new(&["anna/old"], &["anna/new"]).pairing().act("anna/new", &[Act::Drop]);
+    let end = case.run().await;
+    assert_eq!((end.word("anna/new"), case.sent("anna/new")), ("done", 2));
+    assert_eq!(case.world.rows.lock().unwrap().keys().collect::<Vec<_>>(), ["anna/new"]);
+
+    let case = Case::new(&["anna/old"], &["anna/new"]).pairing().act("anna/new", &[Act::Lost]);
+    let end = case.run().await;
+    assert_eq!((end.word("anna/new"), case.sent("anna/new"), end.report.exit()), ("done", 1, Exit::Success));
+}
+
+#[tokio::test]
+async fn an_old_role_that_is_seen_says_more_than_a_gap() {
+    let case = Case::new(&["anna/old"], &["anna/new"]).pairing();
+    let plan = case.first_plan();
+    case.world.gap.store(true, Ordering::SeqCst);
+    case.world.lagging_reads.store(100, Ordering::SeqCst);
+    let end = case.run_plan(&plan).await;
+    assert!(end.text("anna/new").contains("not visible yet"));
+    assert_eq!(end.leftovers(), [Leftover::NotVisibleYet]);
+}
+
+#[tokio::test]
+async fn a_rotation_can_neither_be_proven_nor_is_it_sent_again() {
+    let mut case =
+        Case::new(&["anna/keep=1", "bob/keep=1"], &["anna/keep=2", "bob/keep=2"]).act("anna/keep", &[Act::Drop]);
+    case.rotate = true;
+    let end = case.run().await;
+    assert_eq!((case.sent("anna/keep"), end.word("anna/keep"), end.word("bob/keep")), (1, "unknown", "done"));
+    assert!(end.text("anna/keep").contains("secret values cannot be read back"));
+}
+
+#[test]
+fn an_apply_can_move_between_threads() {
+    fn is_send<T: Send>(_: &T) {}
+    let (stop, options) = (Stop::default(), Options::default());
+    is_send(&apply(&[], &stop, &Silent, &options));
+}

@@ -1,0 +1,290 @@
+//! Reading again after the writes: what is there, what is still missing, and what may be sent once more.
+//!
+//! Reads may lag behind writes, so what should be there and is not is looked for a few times. Only what is then certainly not there, on
+//! an object that is exactly as it was when the change was planned, is sent again (DESIGN section 5: nothing is resent blindly).
+
+use std::collections::{HashMap, HashSet};
+use std::pin::pin;
+
+use futures::future::{Either, select};
+
+use crate::model::{Action, Fields, Key, Live, Snapshot, Sym, WriteOutcome};
+use crate::plan::{PlannedBatch, PlannedChange, Reason, SetPlan, TargetPlan, group};
+use crate::provider::ReadError;
+
+use super::ledger::{Entry, Ledger};
+use super::queue::subjects;
+use super::resolve::{GAP, MASKED, Sight, Stand};
+use super::send::{Halt, send};
+use super::{ChangeId, Event, Leftover, Options, Outcome, Remaining, Stop, TargetRun, Verification};
+
+/// What was read after the writes.
+struct View {
+    /// Which of the keys concerned are live.
+    live: HashSet<Key>,
+    /// Which of the keys concerned are not live, without proof that the listing was complete there.
+    unproven: HashSet<Key>,
+    /// The plan as of now.
+    plan: TargetPlan,
+    /// Its changes by the keys that they touch.
+    touching: HashMap<Key, ChangeId>,
+}
+
+/// Why nothing was seen.
+enum Blind {
+    Interrupted,
+    Unreadable { message: String, temporary: bool },
+}
+
+/// Reads the target again until every change is settled or the bounds are reached, and sends again what may be.
+pub(super) async fn verify(
+    run: &TargetRun<'_>,
+    stop: &Stop,
+    options: &Options,
+    ledger: &mut Ledger<'_>,
+) -> Verification {
+    for round in 0.. {
+        let view = match look_until_settled(run, stop, options, ledger).await {
+            Ok(view) => view,
+            Err(blind) => return blind.conclude(ledger),
+        };
+        let batches = if round < options.resend_rounds { again(&view, ledger) } else { Vec::new() };
+        if batches.is_empty() || stop.requested() {
+            return conclude(&view, options, ledger);
+        }
+        if send(run, stop, ledger, &batches, true).await == Some(Halt::Interrupted) {
+            break;
+        }
+    }
+    Blind::Interrupted.conclude(ledger)
+}
+
+impl Blind {
+    fn conclude(self, ledger: &mut Ledger<'_>) -> Verification {
+        match self {
+            Blind::Interrupted => {
+                let why = "interrupted before the live state was read again".to_owned();
+                ledger.unread.clone_from(&why);
+                Verification::NotVerified { why }
+            }
+            Blind::Unreadable { message, temporary } => {
+                ledger.unread = format!("the live state could not be read again ({message})");
+                Verification::Unreadable { message, temporary }
+            }
+        }
+    }
+}
+
+/// Reads until nothing that should be visible is missing, at most `read_attempts` times, waiting twice as long each time.
+async fn look_until_settled(
+    run: &TargetRun<'_>,
+    stop: &Stop,
+    options: &Options,
+    ledger: &mut Ledger<'_>,
+) -> Result<View, Blind> {
+    let mut wait = options.first_wait;
+    let mut attempt = 1;
+    loop {
+        ledger.emit(&Event::Verifying { target: run.plan, attempt });
+        let view = look(run, stop, ledger).await?;
+        for entry in &mut ledger.entries {
+            // Seen once is seen: another replica may still lag behind.
+            let concerned = options.verify || entry.stand.needs_proof();
+            if concerned && entry.sight != Sight::Converged {
+                entry.sight = view.sight(entry.planned);
+            }
+        }
+        let missing = |entry: &Entry<'_>| entry.stand.may_lag() && matches!(entry.sight, Sight::Different { .. });
+        if attempt >= options.read_attempts || !ledger.entries.iter().any(missing) {
+            return Ok(view);
+        }
+        unless_stopped(stop, tokio::time::sleep(wait)).await.ok_or(Blind::Interrupted)?;
+        wait *= 2;
+        attempt += 1;
+    }
+}
+
+async fn look(run: &TargetRun<'_>, stop: &Stop, ledger: &Ledger<'_>) -> Result<View, Blind> {
+    let read = unless_stopped(stop, run.reader.read(run.read)).await.ok_or(Blind::Interrupted)?;
+    let snapshot = read.map_err(|error| Blind::Unreadable {
+        message: error.to_string(),
+        temporary: matches!(error, ReadError::Temporary(_)),
+    })?;
+    let view = View::new(&ledger.entries, snapshot, run.replan);
+    match &view.plan.unreadable {
+        None => Ok(view),
+        Some(why) => Err(Blind::Unreadable { message: why.message.clone(), temporary: why.temporary }),
+    }
+}
+
+/// A reading or a wait, given up when a stop is asked for: nothing is lost by not reading.
+async fn unless_stopped<T>(stop: &Stop, work: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(stop.wait()), pin!(work)).await {
+        Either::Left(_) => None,
+        Either::Right((done, _)) => Some(done),
+    }
+}
+
+impl View {
+    fn new(entries: &[Entry<'_>], snapshot: Snapshot, replan: &(dyn Fn(Snapshot) -> TargetPlan + Send + Sync)) -> Self {
+        let concerned: HashSet<Key> = entries.iter().flat_map(|entry| keys(entry.planned)).collect();
+        let live: HashSet<Key> =
+            snapshot.rows.iter().map(|row| row.key).filter(|key| concerned.contains(key)).collect();
+        let absent = concerned.into_iter().filter(|key| !live.contains(key));
+        let unproven = absent.filter(|key| !snapshot.proves(key)).collect();
+        let plan = replan(snapshot);
+        let touching = changes(&plan).flat_map(|(id, _, change)| keys(change).map(move |key| (key, id))).collect();
+        Self { live, unproven, plan, touching }
+    }
+
+    fn change(&self, id: ChangeId) -> &PlannedChange {
+        &self.plan.sets[id.set].changes[id.index]
+    }
+
+    /// What is to be seen of a change.
+    fn sight(&self, planned: &PlannedChange) -> Sight {
+        if planned.reason == Reason::Rotated {
+            return Sight::Unclear(MASKED);
+        }
+        let change = &planned.change;
+        let touched = keys(planned).find_map(|key| self.touching.get(&key)).copied();
+        let old_role_is_there = change.from_key.is_some_and(|key| self.live.contains(&key));
+        let converged = match change.action {
+            Action::Remove => !self.live.contains(&change.key),
+            // Where the listing is not complete, the old role is not planned to go, and is there all the same.
+            _ => touched.is_none() && !old_role_is_there,
+        };
+        let certain = old_role_is_there || !self.unproven.contains(&change.key);
+        match (converged, change.action) {
+            (true, Action::Remove) if !certain => Sight::Unclear(GAP),
+            (true, _) => Sight::Converged,
+            (false, _) if certain => {
+                Sight::Different { again: touched.filter(|id| unmoved(planned, self.change(*id))) }
+            }
+            (false, _) => Sight::Unclear(GAP),
+        }
+    }
+}
+
+/// The keys that a change touches.
+fn keys(planned: &PlannedChange) -> impl Iterator<Item = Key> + use<> {
+    std::iter::once(planned.change.key).chain(planned.change.from_key)
+}
+
+/// The changes of a new plan that say something: a rotation would be planned again for ever.
+fn changes(plan: &TargetPlan) -> impl Iterator<Item = (ChangeId, &SetPlan, &PlannedChange)> {
+    let sets = plan.sets.iter().enumerate().filter(|(_, set)| set.applies());
+    sets.flat_map(|(at, set)| {
+        set.changes.iter().enumerate().map(move |(index, change)| (ChangeId { set: at, index }, set, change))
+    })
+    .filter(|(_, _, change)| change.reason != Reason::Rotated)
+}
+
+/// Whether a change of the new plan is the one that was planned before, on an object that has not moved since.
+fn unmoved(before: &PlannedChange, now: &PlannedChange) -> bool {
+    let (before, now) = (&before.change, &now.change);
+    (before.action, before.key, before.from_key) == (now.action, now.key, now.from_key)
+        && match (&before.live, &now.live) {
+            (None, None) => true,
+            (Some(before), Some(now)) => same_object(before, now),
+            _ => false,
+        }
+}
+
+fn same_object(a: &Live, b: &Live) -> bool {
+    let revision = |live: &Live| live.info.as_ref().and_then(|info| info.revision.clone());
+    a.id == b.id && revision(a) == revision(b) && covers(&a.fields, &b.fields) && covers(&b.fields, &a.fields)
+}
+
+fn covers(a: &Fields, b: &Fields) -> bool {
+    b.iter().all(|(name, value)| a.get(name).map_or(value.is_null(), |other| other.same(value)))
+}
+
+/// What may be sent again: lost answers to what certainly did not happen, and losses whose block is gone. Nothing where the guards
+/// would now refuse.
+fn again<'v>(view: &'v View, ledger: &mut Ledger<'_>) -> Vec<PlannedBatch<'v>> {
+    if !view.plan.refusals.is_empty() {
+        return Vec::new();
+    }
+    let order_by = ledger.plan.capabilities.order_by;
+    ledger.blockers = still_blocking(ledger, order_by);
+    let candidates = ledger.entries.iter().filter_map(|entry| {
+        let id = repeatable(entry)?;
+        let blocked = subjects(entry.planned, order_by).any(|subject| ledger.blockers.contains_key(&subject));
+        let held = blocked && entry.planned.action() == Action::Remove;
+        (!held).then(|| (entry.id.set, entry.id.index, view.change(id)))
+    });
+    group(candidates)
+}
+
+/// Subjects with a grant that did not come and will not be sent again.
+fn still_blocking(ledger: &Ledger<'_>, order_by: usize) -> HashMap<Sym, ChangeId> {
+    let stuck = ledger.entries.iter().filter(|entry| {
+        entry.grants()
+            && repeatable(entry).is_none()
+            && matches!(entry.outcome(""), Outcome::Failed { .. } | Outcome::Unknown { .. })
+    });
+    let mut blockers = HashMap::new();
+    for entry in stuck {
+        for subject in subjects(entry.planned, order_by) {
+            blockers.entry(subject).or_insert(entry.id);
+        }
+    }
+    blockers
+}
+
+/// The change of the new plan that may be sent for an entry.
+fn repeatable(entry: &Entry<'_>) -> Option<ChangeId> {
+    let open = matches!(entry.stand, Stand::Blocked(_) | Stand::Answered(WriteOutcome::Unknown { .. }));
+    match entry.sight {
+        Sight::Different { again } if open => again,
+        _ => None,
+    }
+}
+
+fn conclude(view: &View, options: &Options, ledger: &Ledger<'_>) -> Verification {
+    if !options.verify {
+        let why = "not asked for: only changes whose answers prove nothing were looked up".to_owned();
+        return Verification::NotVerified { why };
+    }
+    let remaining = remaining(view, ledger);
+    if remaining.is_empty() { Verification::Clean } else { Verification::Remaining(remaining) }
+}
+
+/// What the new plan still wants, and what was not carried out although the new plan cannot see it (incomplete listings, secrets).
+fn remaining(view: &View, ledger: &Ledger<'_>) -> Vec<Remaining> {
+    let by_key: HashMap<Key, &Entry<'_>> =
+        ledger.entries.iter().flat_map(|entry| keys(entry.planned).map(move |key| (key, entry))).collect();
+    let mut all: Vec<Remaining> = changes(&view.plan)
+        .map(|(_, set, change)| {
+            let entry = keys(change).find_map(|key| by_key.get(&key)).copied();
+            difference(set, change, entry.map_or(Leftover::New, leftover))
+        })
+        .collect();
+    let unseen = ledger.entries.iter().filter(|entry| {
+        let planned_again = keys(entry.planned).any(|key| view.touching.contains_key(&key));
+        let open = matches!(entry.sight, Sight::Different { .. }) || !entry.outcome("").is_converged();
+        !planned_again && entry.sight != Sight::Converged && open
+    });
+    all.extend(unseen.map(|entry| difference(entry.set, entry.planned, leftover(entry))));
+    all
+}
+
+fn leftover(entry: &Entry<'_>) -> Leftover {
+    match (entry.outcome("").is_converged(), entry.sight) {
+        (true, Sight::Converged) => Leftover::New,
+        (true, _) => Leftover::NotVisibleYet,
+        (false, _) => Leftover::NotApplied,
+    }
+}
+
+fn difference(set: &SetPlan, planned: &PlannedChange, why: Leftover) -> Remaining {
+    Remaining {
+        set: set.name.clone(),
+        action: planned.action(),
+        key: planned.change.key,
+        from_key: planned.change.from_key,
+        at: planned.at.clone(),
+        why,
+    }
+}

@@ -1,0 +1,8 @@
+//! What people and pipelines read, looked at as a whole: snapshots of every shape, schemas checked in and held by the documents.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod fixture;
+mod json;
+mod plans;
+mod progress;
+mod reports;
