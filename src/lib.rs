@@ -5,6 +5,7 @@
 //! `apply` carries plans out; `render` shows; `cli` knows all; `sandbox` is the other side of the wire.
 
 pub mod apply;
+pub mod cli;
 pub mod diag;
 pub mod http;
 pub mod manifest;

@@ -1,3 +1,5 @@
 //! The exit code, nothing else.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    assignctl::cli::main()
+}

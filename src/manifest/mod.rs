@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 
 pub use files::{MAX_FILE, MAX_TOTAL};
 pub use kind::{AuthForm, Kind, no_more_rules};
-pub use root::Root;
+pub use root::{Root, SANDBOX_STATE};
 pub use set::MAX_ROWS;
 
 use crate::diag::{Diagnostic, Diagnostics, SourceId, Sources, Span};

@@ -8,7 +8,7 @@ use super::findings::Findings;
 use super::shape::Record;
 
 /// Where a sandbox keeps its state unless the root says otherwise: a hidden directory is never walked.
-const DEFAULT_STATE: &str = ".assignctl/sandbox.db";
+pub const SANDBOX_STATE: &str = ".assignctl/sandbox.db";
 
 /// The root of the manifests of a run.
 #[derive(Debug, Clone)]
@@ -54,7 +54,7 @@ impl RootSpec {
 
     pub(super) fn at(&self, dir: PathBuf) -> Root {
         Root {
-            sandbox_state: dir.join(self.state.as_deref().unwrap_or(DEFAULT_STATE)),
+            sandbox_state: dir.join(self.state.as_deref().unwrap_or(SANDBOX_STATE)),
             sandbox_seed: self.seed.as_ref().map(|seed| dir.join(seed)),
             dir,
         }

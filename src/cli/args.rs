@@ -1,0 +1,274 @@
+//! The arguments of every command. Each flag has its environment variable `ASSIGNCTL_…` of the same name.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::model::Mode;
+use crate::plan::Thresholds;
+
+/// Access and assignments declared in git: plan them against the live systems, apply exactly that plan.
+#[derive(Debug, Parser)]
+#[command(name = "assignctl", version, max_term_width = 110, after_help = EXITS)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXITS: &str = "Exit codes: 0 done · 1 error · 2 changes pending (plan --detailed-exitcode) · 3 a guard refused · \
+                     5 applied in part · 6 temporarily unavailable · 130 interrupted";
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Global {
+    /// When to colour; without it NO_COLOR and CLICOLOR_FORCE decide, then whether there is a terminal.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, env = "ASSIGNCTL_COLOR", help_heading = "Output")]
+    pub color: Color,
+    /// Tell more on standard error; twice for every request.
+    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
+    pub verbose: u8,
+    /// Log filter such as `assignctl=debug`; overrides -v.
+    #[arg(long, global = true, value_name = "FILTER", env = "ASSIGNCTL_LOG", help_heading = "Output")]
+    pub log: Option<String>,
+    /// Only data and errors: no progress, no hints.
+    #[arg(short, long, global = true, env = "ASSIGNCTL_QUIET", help_heading = "Output")]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For people.
+    Text,
+    /// For programs; documented by `assignctl schema plan` and `assignctl schema report`.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Check manifests, offline: no network, no credentials
+    Validate(ValidateArgs),
+    /// Show what an apply would change, and why
+    Plan(PlanArgs),
+    /// Make the live assignments match the manifests
+    Apply(ApplyArgs),
+    /// Serve the four APIs on a loopback port, for trying things out
+    Sandbox(SandboxArgs),
+    /// Print the JSON Schema of a kind of document
+    Schema(SchemaArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man(ManArgs),
+}
+
+/// Which manifests to load.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ManifestArgs {
+    /// Files or directories of manifests, or `-` for standard input. Below a root (assignctl.yaml) everything is
+    /// always loaded, and paths only narrow what is planned.
+    #[arg(value_name = "PATHS", default_value = ".", env = "ASSIGNCTL_PATHS", value_delimiter = PATHS_DELIMITER)]
+    pub paths: Vec<PathBuf>,
+    /// These files are all there is: allows authoritative sets without a root.
+    #[arg(long, env = "ASSIGNCTL_COMPLETE")]
+    pub complete: bool,
+}
+
+/// Separates paths in `ASSIGNCTL_PATHS`; no path can hold a NUL, so on the command line nothing is split.
+const PATHS_DELIMITER: char = '\0';
+
+/// Which of the loaded sets to plan.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Narrowing")]
+pub(super) struct SelectArgs {
+    /// Only sets of this target; repeatable.
+    #[arg(long, value_name = "NAME", env = "ASSIGNCTL_TARGET", value_delimiter = ',')]
+    pub target: Vec<String>,
+    /// Only this set; repeatable.
+    #[arg(long, value_name = "NAME", env = "ASSIGNCTL_SET", value_delimiter = ',')]
+    pub set: Vec<String>,
+    /// Only sets with this label; repeatable, all must match.
+    #[arg(short = 'l', long = "selector", value_name = "KEY=VALUE", env = "ASSIGNCTL_SELECTOR", value_delimiter = ',', value_parser = label)]
+    pub selector: Vec<(String, String)>,
+}
+
+fn label(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE, such as team=parts")?;
+    if key.is_empty() {
+        return Err("the label's key is empty; expected KEY=VALUE, such as team=parts".to_owned());
+    }
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// What the caller, and not a manifest, decides about credentials.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Credentials")]
+pub(super) struct CredentialArgs {
+    /// A further host (`HOST` or `HOST:PORT`) that may be sent credentials; repeatable. The vendors' own hosts and
+    /// loopback always may.
+    #[arg(long, value_name = "HOST", env = "ASSIGNCTL_ALLOW_HOST", value_delimiter = ',')]
+    pub allow_host: Vec<String>,
+    /// The directory below which `{file: …}` references may be read.
+    #[arg(long, value_name = "DIR", env = "ASSIGNCTL_SECRETS_DIR")]
+    pub secrets_dir: Option<PathBuf>,
+    /// PEM file of a further certificate authority to trust.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// How to plan.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Planning")]
+pub(super) struct PlanningArgs {
+    /// Plan the selected sets as if this were their mode.
+    #[arg(long = "as", value_name = "MODE", value_parser = mode, env = "ASSIGNCTL_AS")]
+    pub as_mode: Option<Mode>,
+    /// Send declared secrets again, although their live values are masked and nothing shows that they differ.
+    #[arg(long, env = "ASSIGNCTL_ROTATE")]
+    pub rotate: bool,
+    /// Refuse losses over this share of what is live in scope (and over --max-loss-count).
+    #[arg(long, value_name = "PERCENT", default_value_t = Thresholds::default().loss_percent, env = "ASSIGNCTL_MAX_LOSS_PERCENT")]
+    pub max_loss_percent: u64,
+    /// Losses up to this number are never too many.
+    #[arg(long, value_name = "N", default_value_t = Thresholds::default().loss_count, env = "ASSIGNCTL_MAX_LOSS_COUNT")]
+    pub max_loss_count: u64,
+    /// Refuse updates over this share of what is live in scope (and over --max-update-count).
+    #[arg(long, value_name = "PERCENT", default_value_t = Thresholds::default().update_percent, env = "ASSIGNCTL_MAX_UPDATE_PERCENT")]
+    pub max_update_percent: u64,
+    /// Updates up to this number are never too many.
+    #[arg(long, value_name = "N", default_value_t = Thresholds::default().update_count, env = "ASSIGNCTL_MAX_UPDATE_COUNT")]
+    pub max_update_count: u64,
+}
+
+fn mode(text: &str) -> Result<Mode, String> {
+    match text {
+        "observe" => Ok(Mode::Observe),
+        "additive" => Ok(Mode::Additive),
+        "authoritative" => Ok(Mode::Authoritative),
+        _ => Err("expected observe, additive or authoritative".to_owned()),
+    }
+}
+
+impl PlanningArgs {
+    pub(super) fn thresholds(&self) -> Thresholds {
+        Thresholds {
+            loss_percent: self.max_loss_percent,
+            loss_count: self.max_loss_count,
+            update_percent: self.max_update_percent,
+            update_count: self.max_update_count,
+        }
+    }
+}
+
+/// How to show it.
+#[derive(Debug, Clone, Args)]
+pub(super) struct OutputArgs {
+    /// Format of standard output.
+    #[arg(long, value_enum, default_value_t = Format::Text, env = "ASSIGNCTL_FORMAT", help_heading = "Output")]
+    pub format: Format,
+    /// Show long lists whole.
+    #[arg(long, env = "ASSIGNCTL_FULL", help_heading = "Output")]
+    pub full: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ValidateArgs {
+    #[command(flatten)]
+    pub manifests: ManifestArgs,
+    /// Format of standard output.
+    #[arg(long, value_enum, default_value_t = Format::Text, env = "ASSIGNCTL_FORMAT", help_heading = "Output")]
+    pub format: Format,
+}
+
+/// Everything that makes a plan.
+#[derive(Debug, Clone, Args)]
+pub(super) struct SourceArgs {
+    #[command(flatten)]
+    pub manifests: ManifestArgs,
+    #[command(flatten)]
+    pub select: SelectArgs,
+    #[command(flatten)]
+    pub credentials: CredentialArgs,
+    #[command(flatten)]
+    pub planning: PlanningArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub source: SourceArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Exit 2 when there are changes.
+    #[arg(long, env = "ASSIGNCTL_DETAILED_EXITCODE")]
+    pub detailed_exitcode: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ApplyArgs {
+    #[command(flatten)]
+    pub source: SourceArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Do not ask.
+    #[arg(long, env = "ASSIGNCTL_AUTO_APPROVE")]
+    pub auto_approve: bool,
+    /// Do not read again after the writes, except where only reading can prove them.
+    #[arg(long, env = "ASSIGNCTL_NO_VERIFY")]
+    pub no_verify: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SandboxArgs {
+    /// Loopback address and port to listen on.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8787", env = "ASSIGNCTL_LISTEN")]
+    pub listen: SocketAddr,
+    /// The live state to start with, when the state file is new.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_SEED")]
+    pub seed: Option<PathBuf>,
+    /// Where to keep the state; without it, in memory.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_STATE")]
+    pub state: Option<PathBuf>,
+    /// Added to every answer, such as 20ms.
+    #[arg(long, value_name = "DURATION", value_parser = duration, env = "ASSIGNCTL_LATENCY")]
+    pub latency: Option<std::time::Duration>,
+    /// A fault, such as 'POST /1/catalog/assignments/organizations=503:2'; repeatable.
+    #[arg(long, value_name = "FAULT", env = "ASSIGNCTL_FAIL")]
+    pub fail: Vec<String>,
+}
+
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let span: jiff::SignedDuration = text.parse().map_err(|_| "expected a duration such as 20ms or 1s".to_owned())?;
+    std::time::Duration::try_from(span).map_err(|_| "a duration cannot be negative".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SchemaArgs {
+    /// A kind such as Target or CanopyAssignments, or `plan` or `report`; without it, the names of all.
+    pub kind: Option<String>,
+    /// Write all schemas into this directory.
+    #[arg(long, value_name = "DIR", conflicts_with = "kind", env = "ASSIGNCTL_OUT")]
+    pub out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ManArgs {
+    /// The command to describe; without it, the program.
+    pub command: Option<String>,
+}

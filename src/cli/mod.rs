@@ -1,0 +1,69 @@
+//! The command line: the only place that reads the environment, the clock and the terminal. Data goes to standard output,
+//! everything else to standard error.
+
+mod apply;
+mod args;
+mod connect;
+mod generate;
+mod plan;
+mod sandbox;
+pub mod schemas;
+mod secrets;
+mod session;
+mod terminal;
+mod validate;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use crate::apply::Exit;
+use args::{Cli, Command};
+use terminal::Terminal;
+
+/// Runs the program on the process's own arguments and gives its exit code (DESIGN section 6).
+pub fn main() -> ExitCode {
+    let cli = match parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    let terminal = Terminal::new(&cli.global);
+    let exit = match run(cli, &terminal) {
+        Ok(exit) => exit,
+        Err(error) if is_broken_pipe(&error) => Exit::Success,
+        Err(error) => {
+            terminal.error(&error);
+            Exit::Error
+        }
+    };
+    ExitCode::from(exit.code())
+}
+
+/// Parses the arguments. Wrong usage exits 1: 2 means "changes pending" here (DESIGN section 9).
+fn parse() -> Result<Cli, ExitCode> {
+    let parsed = Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    parsed.map_err(|error| {
+        // Printing help or a usage error can only fail on a closed stream, and there is nobody left to tell.
+        let _ = error.print();
+        if error.use_stderr() { ExitCode::from(Exit::Error.code()) } else { ExitCode::SUCCESS }
+    })
+}
+
+fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<Exit> {
+    match cli.command {
+        Command::Validate(args) => validate::run(&args, terminal),
+        Command::Plan(args) => plan::run(&args, terminal),
+        Command::Apply(args) => apply::run(&args, terminal),
+        Command::Sandbox(args) => sandbox::run(args, terminal),
+        Command::Schema(args) => generate::schema(&args, terminal),
+        Command::Completions(args) => generate::completions(&args, terminal),
+        Command::Man(args) => generate::man(&args, terminal),
+    }
+}
+
+/// A reader that has seen enough is no error.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

@@ -1,0 +1,54 @@
+//! `plan`: show what an apply would change, and why.
+
+use super::args::{Format, PlanArgs};
+use super::connect::Connector;
+use super::session::{Session, Step, plan_exit, runtime};
+use super::terminal::Terminal;
+use crate::apply::Exit;
+use crate::plan::Plan;
+use crate::render::{self, Style, human};
+
+/// Shows the plan; see DESIGN section 6 for the exit codes.
+pub(super) fn run(args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let session = match Session::load(&args.source, terminal)? {
+        Step::Ready(session) => session,
+        Step::Ended(exit) => return Ok(exit),
+    };
+    let plan = runtime()?.block_on(make(&session, args))?;
+    let changes = plan.counts().changes() > 0;
+    let exit = plan_exit(&plan);
+    let exit = if args.detailed_exitcode && changes { exit.worse(Exit::Pending) } else { exit };
+    let next = (changes && exit != Exit::Error && !terminal.quiet).then(|| apply_command(args));
+    match args.output.format {
+        Format::Text => show(&plan, args, terminal, next.as_deref())?,
+        Format::Json => terminal.json(&render::json::plan(&plan, exit))?,
+    }
+    Ok(exit)
+}
+
+async fn make(session: &Session, args: &PlanArgs) -> anyhow::Result<Plan> {
+    let mut connector = Connector::new(&args.source.credentials, std::sync::Arc::clone(&session.ids))?;
+    let open = session.open(&mut connector).await?;
+    let plan = session.plan(&open).await;
+    drop(open);
+    connector.close().await?;
+    Ok(plan)
+}
+
+fn show(plan: &Plan, args: &PlanArgs, terminal: &Terminal, next: Option<&str>) -> anyhow::Result<()> {
+    let options = human::Options { style: Style::new(terminal.stdout_color), full: args.output.full, next };
+    terminal.stream(|out| human::plan(out, plan, &options))?;
+    Ok(())
+}
+
+/// The next command to type: the same words, with `apply`.
+fn apply_command(args: &PlanArgs) -> String {
+    let paths: Vec<String> = args.source.manifests.paths.iter().map(|path| path.display().to_string()).collect();
+    let mut words = vec!["assignctl apply".to_owned()];
+    words.extend(paths.into_iter().filter(|path| path != "."));
+    let select = &args.source.select;
+    words.extend(select.target.iter().map(|name| format!("--target {name}")));
+    words.extend(select.set.iter().map(|name| format!("--set {name}")));
+    words.extend(select.selector.iter().map(|(key, value)| format!("-l {key}={value}")));
+    words.join(" ")
+}

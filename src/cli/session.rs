@@ -1,0 +1,247 @@
+//! What `plan` and `apply` share: load the manifests, choose sets, read the targets concerned, plan.
+
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use futures::future::join_all;
+
+use super::args::{PlanningArgs, SelectArgs, SourceArgs};
+use super::connect::{Connector, SandboxHome, endpoint_text};
+use super::terminal::Terminal;
+use crate::apply::Exit;
+use crate::manifest::{self, Loaded};
+use crate::model::{Capabilities, DesiredSet, Endpoint, Ids, Instant, Mode, ReadRequest, Snapshot, Target};
+use crate::plan::{Input, Plan, SetInput, TargetPlan, Unreadable, plan_target};
+use crate::provider::{self, Connection, ReadError, Reader};
+use crate::render;
+
+/// How a step ended that may also end the program.
+pub(super) enum Step<T> {
+    /// Go on.
+    Ready(T),
+    /// The program ends; everything has been said.
+    Ended(Exit),
+}
+
+/// Loaded manifests and what to do with them.
+pub(super) struct Session {
+    pub loaded: Loaded,
+    pub ids: Arc<Ids>,
+    now: Instant,
+    planning: PlanningArgs,
+    /// For each set of `loaded`, whether the command chose it.
+    selected: Vec<bool>,
+    endpoints: Vec<String>,
+    capabilities: Vec<&'static Capabilities>,
+}
+
+/// One target of the run, with an open connection or the reason why there is none.
+pub(super) struct Open {
+    pub target: usize,
+    pub connection: Result<Connection, Unreadable>,
+    /// What has to be read of it, before planning and after applying.
+    pub request: ReadRequest,
+}
+
+impl Session {
+    /// Loads the manifests; prints what is wrong with them.
+    pub(super) fn load(args: &SourceArgs, terminal: &Terminal) -> anyhow::Result<Step<Self>> {
+        let ids = Arc::new(Ids::default());
+        let loaded = load(&args.manifests, &ids)?;
+        if !loaded.diagnostics.is_empty() {
+            terminal.say(&render::diagnostics::human(&loaded.diagnostics, &loaded.sources, terminal.stderr_color));
+        }
+        if loaded.diagnostics.errors() > 0 {
+            return Ok(Step::Ended(Exit::Error));
+        }
+        let selected = select(&loaded, &args.select)?;
+        let now = Instant(jiff::Timestamp::now().as_millisecond());
+        let endpoints = loaded.targets.iter().map(endpoint_text).collect();
+        let capabilities = loaded.targets.iter().map(capabilities).collect::<anyhow::Result<_>>()?;
+        let session = Self { loaded, ids, now, planning: args.planning.clone(), selected, endpoints, capabilities };
+        session.check_modes()?;
+        Ok(Step::Ready(session))
+    }
+
+    /// `--as authoritative` needs an authority to exercise.
+    fn check_modes(&self) -> anyhow::Result<()> {
+        if self.planning.as_mode != Some(Mode::Authoritative) {
+            return Ok(());
+        }
+        let without = self.sets().filter(|(_, set, selected)| *selected && set.scope.is_none());
+        let names: Vec<&str> = without.map(|(_, set, _)| set.name.as_str()).collect();
+        if !names.is_empty() {
+            bail!(
+                "--as authoritative: these sets have no scope to be authoritative over: {}; give them one, or choose others with --set",
+                names.join(", ")
+            );
+        }
+        Ok(())
+    }
+
+    fn sets(&self) -> impl Iterator<Item = (usize, &DesiredSet, bool)> {
+        self.loaded.sets.iter().zip(&self.selected).enumerate().map(|(index, (set, selected))| (index, set, *selected))
+    }
+
+    /// The targets with at least one chosen set, sorted by name.
+    fn targets(&self) -> Vec<usize> {
+        let mut chosen: Vec<usize> =
+            self.sets().filter(|(_, _, selected)| *selected).map(|(_, set, _)| set.target).collect();
+        chosen.sort_unstable_by_key(|index| self.loaded.targets.get(*index).map(|target| target.name.as_str()));
+        chosen.dedup();
+        chosen
+    }
+
+    /// Opens the targets concerned, the embedded server first where one of them lives there.
+    pub(super) async fn open(&self, connector: &mut Connector) -> anyhow::Result<Vec<Open>> {
+        let targets = self.targets();
+        if targets.iter().any(|index| self.target(*index).endpoint == Endpoint::Sandbox) {
+            connector.start_sandbox(&self.sandbox_home()?).await?;
+        }
+        let open = |target: usize| {
+            let connection = connector.open(self.target(target));
+            let refused = |error| Unreadable { message: format!("{error:#}"), temporary: false };
+            Open { target, connection: connection.map_err(refused), request: self.read_request(target) }
+        };
+        Ok(targets.into_iter().map(open).collect())
+    }
+
+    fn sandbox_home(&self) -> anyhow::Result<SandboxHome> {
+        match &self.loaded.root {
+            Some(root) => Ok(SandboxHome { state: root.sandbox_state.clone(), seed: root.sandbox_seed.clone() }),
+            None => {
+                let state = std::env::current_dir().context("the current directory is not there")?;
+                Ok(SandboxHome { state: state.join(manifest::SANDBOX_STATE), seed: None })
+            }
+        }
+    }
+
+    pub(super) fn target(&self, index: usize) -> &Target {
+        &self.loaded.targets[index]
+    }
+
+    /// What a plan needs to know of a target: the scopes and keys of all its sets, since guards judge it whole.
+    fn read_request(&self, target: usize) -> ReadRequest {
+        let sets = || self.loaded.sets.iter().filter(move |set| set.target == target);
+        ReadRequest {
+            scopes: sets().filter_map(|set| set.scope.clone()).collect(),
+            keys: sets().flat_map(|set| set.rows.iter().map(|row| row.key)).collect(),
+        }
+    }
+
+    /// Plans one target against what was read of it.
+    pub(super) fn plan_target(&self, target: usize, live: Result<Snapshot, Unreadable>) -> TargetPlan {
+        let mode = |set: &DesiredSet, selected| self.planning.as_mode.filter(|_| selected).unwrap_or(set.mode);
+        let sets: Vec<SetInput<'_>> = self
+            .sets()
+            .filter(|(_, set, _)| set.target == target)
+            .map(|(_, set, selected)| SetInput { set, selected, mode: mode(set, selected) })
+            .collect();
+        let settings = self.target(target);
+        let input = Input {
+            ids: &self.ids,
+            sources: &self.loaded.sources,
+            now: self.now,
+            rotate: self.planning.rotate,
+            thresholds: self.planning.thresholds(),
+            target: settings,
+            endpoint: &self.endpoints[target],
+            capabilities: self.capabilities[target],
+            sets: &sets,
+        };
+        plan_target(&input, live)
+    }
+
+    /// Reads all open targets side by side and plans them.
+    pub(super) async fn plan(&self, open: &[Open]) -> Plan {
+        let snapshots = join_all(open.iter().map(|open| async move {
+            match &open.connection {
+                Ok(connection) => read(connection.reader.as_ref(), &open.request).await,
+                Err(unreadable) => Err(unreadable.clone()),
+            }
+        }))
+        .await;
+        let targets = open.iter().zip(snapshots).map(|(open, live)| self.plan_target(open.target, live)).collect();
+        Plan { ids: Arc::clone(&self.ids), now: self.now, targets }
+    }
+}
+
+fn capabilities(target: &Target) -> anyhow::Result<&'static Capabilities> {
+    let provider = provider::find(target.provider);
+    Ok(provider.with_context(|| format!("there is no provider {}", target.provider))?.kind.capabilities)
+}
+
+async fn read(reader: &dyn Reader, request: &ReadRequest) -> Result<Snapshot, Unreadable> {
+    reader
+        .read(request)
+        .await
+        .map_err(|error| Unreadable { temporary: matches!(error, ReadError::Temporary(_)), message: error.to_string() })
+}
+
+/// Loads manifests from the paths of a command.
+pub(super) fn load(args: &super::args::ManifestArgs, ids: &Ids) -> anyhow::Result<Loaded> {
+    let (dash, paths): (Vec<_>, Vec<_>) = args.paths.iter().cloned().partition(|path| path.as_os_str() == "-");
+    let stdin = if dash.is_empty() { None } else { Some(read_stdin()?) };
+    Ok(manifest::load(&manifest::Inputs { paths, stdin, complete: args.complete }, &provider::kinds(), ids))
+}
+
+fn read_stdin() -> anyhow::Result<Vec<u8>> {
+    use std::io::Read;
+    let limit = manifest::MAX_FILE;
+    let mut bytes = Vec::new();
+    std::io::stdin()
+        .lock()
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .context("standard input cannot be read")?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > limit {
+        bail!("standard input is larger than {limit} bytes; split it into files");
+    }
+    Ok(bytes)
+}
+
+/// Which sets the command's paths and selectors choose. A name that nothing has is a mistake, not an empty plan.
+fn select(loaded: &Loaded, args: &SelectArgs) -> anyhow::Result<Vec<bool>> {
+    let target_names = || loaded.targets.iter().map(|target| target.name.as_str());
+    let set_names = || loaded.sets.iter().map(|set| set.name.as_str());
+    known("--target", &args.target, target_names().collect())?;
+    known("--set", &args.set, set_names().collect())?;
+    let chosen = |index: usize, set: &DesiredSet| {
+        let target = loaded.targets.get(set.target).map(|target| target.name.as_str()).unwrap_or_default();
+        loaded.selected.get(index).copied().unwrap_or(false)
+            && (args.target.is_empty() || args.target.iter().any(|name| name == target))
+            && (args.set.is_empty() || args.set.contains(&set.name))
+            && args.selector.iter().all(|label| set.labels.contains(label))
+    };
+    Ok(loaded.sets.iter().enumerate().map(|(index, set)| chosen(index, set)).collect())
+}
+
+fn known(flag: &str, wanted: &[String], mut names: Vec<&str>) -> anyhow::Result<()> {
+    for name in wanted {
+        if !names.contains(&name.as_str()) {
+            names.sort_unstable();
+            names.dedup();
+            bail!("{flag} {name}: there is none of this name; there are: {}", names.join(", "));
+        }
+    }
+    Ok(())
+}
+
+/// What the program's end says about a plan that was only shown.
+pub(super) fn plan_exit(plan: &Plan) -> Exit {
+    let of = |target: &TargetPlan| match &target.unreadable {
+        Some(unreadable) if unreadable.temporary => Exit::Temporary,
+        Some(_) => Exit::Error,
+        None if !target.refusals.is_empty() => Exit::Refused,
+        None => Exit::Success,
+    };
+    plan.targets.iter().map(of).fold(Exit::Success, Exit::worse)
+}
+
+/// The runtime that speaks to the network; `validate` needs none.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the program's threads could not be started")
+}

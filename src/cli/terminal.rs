@@ -1,0 +1,114 @@
+//! Standard output, standard error, colour and questions.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use super::args::{Color, Global};
+
+/// What this run may print, and how.
+#[derive(Debug)]
+pub(super) struct Terminal {
+    /// Colour standard output.
+    pub stdout_color: bool,
+    /// Colour standard error.
+    pub stderr_color: bool,
+    /// Whether standard error shows to a person as it comes.
+    pub live: bool,
+    /// No progress, no hints.
+    pub quiet: bool,
+}
+
+impl Terminal {
+    pub(super) fn new(global: &Global) -> Self {
+        start_log(global);
+        Self {
+            stdout_color: colored(global.color, io::stdout().is_terminal()),
+            stderr_color: colored(global.color, io::stderr().is_terminal()),
+            live: io::stderr().is_terminal() && !global.quiet,
+            quiet: global.quiet,
+        }
+    }
+
+    /// Prints data.
+    pub(super) fn data(&self, text: &str) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        out.write_all(text.as_bytes())?;
+        out.flush()
+    }
+
+    /// Prints data piece by piece, so that a long plan is never held as text.
+    pub(super) fn stream(&self, print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        print(&mut out)?;
+        out.flush()
+    }
+
+    /// Prints a document as JSON.
+    pub(super) fn json(&self, document: &impl serde::Serialize) -> io::Result<()> {
+        self.stream(|out| {
+            serde_json::to_writer_pretty(&mut *out, document)?;
+            out.write_all(b"\n")
+        })
+    }
+
+    /// Prints to standard error what is not data. A closed standard error is nobody's loss.
+    pub(super) fn say(&self, text: &str) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Prints a hint, unless quiet.
+    pub(super) fn hint(&self, text: &str) {
+        if !self.quiet {
+            self.say(text);
+        }
+    }
+
+    /// Shows an error with its causes.
+    pub(super) fn error(&self, error: &anyhow::Error) {
+        let (bold, reset) = if self.stderr_color { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
+        let mut text = format!("{bold}error{reset}: {}\n", crate::render::clean::terminal(&error.to_string()));
+        for cause in error.chain().skip(1) {
+            text.push_str(&format!("  caused by: {}\n", crate::render::clean::terminal(&cause.to_string())));
+        }
+        self.say(&text);
+    }
+
+    /// Whether somebody is there to answer.
+    pub(super) fn can_ask(&self) -> bool {
+        io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// Asks, and takes nothing but `yes` for yes.
+    pub(super) fn ask(&self, question: &str) -> io::Result<bool> {
+        self.say(question);
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        Ok(answer.trim() == "yes")
+    }
+}
+
+/// Flag, then `NO_COLOR`, then `CLICOLOR_FORCE`, then the terminal (DESIGN section 6).
+fn colored(flag: Color, terminal: bool) -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    match flag {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto if set("NO_COLOR") => false,
+        Color::Auto if std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0") => {
+            true
+        }
+        Color::Auto => terminal,
+    }
+}
+
+fn start_log(global: &Global) {
+    let default = match global.verbose {
+        0 => "assignctl=warn",
+        1 => "assignctl=info",
+        _ => "assignctl=debug",
+    };
+    let filter = global.log.as_deref().unwrap_or(default);
+    let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(filter);
+    let color = colored(global.color, io::stderr().is_terminal());
+    // Only the first call of a process takes effect; there is one.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(color).with_writer(io::stderr).try_init();
+}

@@ -1,0 +1,37 @@
+//! `validate`: check manifests, offline.
+
+use super::args::{Format, ValidateArgs};
+use super::session::load;
+use super::terminal::Terminal;
+use crate::apply::Exit;
+use crate::model::Ids;
+use crate::render;
+
+/// Prints every finding; exit 1 where there is an error.
+pub(super) fn run(args: &ValidateArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let loaded = load(&args.manifests, &Ids::default())?;
+    let (diagnostics, sources) = (&loaded.diagnostics, &loaded.sources);
+    match args.format {
+        Format::Json => {
+            terminal.json(&render::diagnostics::json(diagnostics, sources))?;
+        }
+        Format::Text => {
+            terminal.say(&render::diagnostics::human(diagnostics, sources, terminal.stderr_color));
+            if diagnostics.errors() == 0 {
+                let rows: usize = loaded.sets.iter().map(|set| set.rows.len()).sum();
+                terminal.data(&format!(
+                    "Valid: {} in {}, {}, {}.\n",
+                    counted(loaded.sets.len(), "set", "sets"),
+                    counted(loaded.files, "file", "files"),
+                    counted(loaded.targets.len(), "target", "targets"),
+                    counted(rows, "assignment", "assignments"),
+                ))?;
+            }
+        }
+    }
+    Ok(if diagnostics.errors() > 0 { Exit::Error } else { Exit::Success })
+}
+
+fn counted(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
