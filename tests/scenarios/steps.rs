@@ -248,7 +248,7 @@ fn in_set(mut item: Value, set: &Value, several: bool) -> Value {
     item
 }
 
-/// A change: what and why, fields as [before, after], display names, losses, and the route.
+/// A change: what and why, fields as [before, after], display names, losses. How it travels is shown by the requests.
 fn shown_change(change: &Value) -> Value {
     let action = change["action"].as_str().unwrap_or_default();
     let mut shown = Map::new();
@@ -275,7 +275,6 @@ fn shown_change(change: &Value) -> Value {
     if action != "remove" && list(change, "losses").next().is_some() {
         shown.insert("loses".to_owned(), change["losses"].clone());
     }
-    shown.insert("route".to_owned(), change["route"]["name"].clone());
     shown.insert("why".to_owned(), change["reason"].clone());
     Value::Object(shown)
 }
@@ -335,7 +334,7 @@ fn shown_refusal(refusal: &Value) -> Value {
 /// The parts of a place's name, where a seed has them.
 const PLACE: [&str; 7] = ["client_id", "domain_id", "service_id", "projectId", "account", "application", "environment"];
 
-/// Collects every list of assignments with the ids of what it stands in. Moments of making and changing are left out.
+/// Collects every list of assignments with the ids of what it stands in.
 fn places(value: &Value, place: &str, found: &mut Map<String, Value>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| places(item, place, found)),
@@ -344,9 +343,9 @@ fn places(value: &Value, place: &str, found: &mut Map<String, Value>) {
             let place = ids.fold(place.to_owned(), |place, id| if place.is_empty() { id.to_owned() } else { format!("{place}/{id}") });
             for (name, value) in map {
                 match (name.as_str(), value) {
-                    ("assignments", Value::Array(rows)) => {
+                    ("assignments", Value::Array(rows)) if rows.iter().all(|row| row.get("assignments").is_none()) => {
                         let name = if place.is_empty() { "assignments" } else { &place };
-                        found.insert(name.to_owned(), rows.iter().map(without_moments).collect());
+                        found.insert(name.to_owned(), rows.iter().map(steady_row).collect());
                     }
                     _ => places(value, &place, found),
                 }
@@ -356,11 +355,18 @@ fn places(value: &Value, place: &str, found: &mut Map<String, Value>) {
     }
 }
 
-fn without_moments(row: &Value) -> Value {
+/// A row without the moments of its making, and without ids that the server made up, since requests overtake each other.
+fn steady_row(row: &Value) -> Value {
+    let made_up = |id: &str| id.split_once('_').is_some_and(|(_, n)| n.len() == 6 && n.bytes().all(|b| b.is_ascii_digit()));
     let mut row = row.clone();
     if let Value::Object(map) = &mut row {
         for name in ["created_at", "updated_at", "createdAt", "updatedAt"] {
             map.remove(name);
+        }
+        for name in ["id", "assignment_id"] {
+            if let Some(id) = map.get_mut(name).filter(|id| id.as_str().is_some_and(made_up)) {
+                *id = json!("(new)");
+            }
         }
     }
     row
