@@ -1,162 +1,192 @@
-//! A scripted API on loopback for the providers' tests: it answers what a function says, and remembers what was asked.
+//! For tests only: a server on loopback that answers what a test says, for answers that no honest API gives.
 
 #![allow(clippy::unwrap_used)]
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::response::Response;
 use serde_json::Value as Json;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
 use crate::http::{Client, Config, HostPolicy, SignIn};
-use crate::model::{Endpoint, Fields, Limits, ResolveError, SecretRef, SecretResolver, SecretString, Target, Value};
+use crate::model::{
+    Account, Action, Auth, Change, Endpoint, Fields, Ids, Key, Limits, Live, Origin, ResolveError, Route, SecretRef,
+    SecretResolver, SecretString, Sym, Target, Value,
+};
 
-/// A request as it came.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Asked {
-    /// Method and path, such as `GET /v2/clients`.
+/// One request as it arrived.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    /// Method and path, such as `GET /api/v1/assignments/app-wide`.
     pub line: String,
-    /// The body; null without one.
+    pub query: BTreeMap<String, String>,
     pub body: Json,
+    pub authorization: Option<String>,
+    pub api_key: Option<String>,
 }
 
-/// What to answer.
-pub(super) enum Reply {
-    /// A status and a JSON body.
+/// What an honest API answers: a status and a JSON body; no body for `Json::Null`.
+pub(crate) type Reply = (u16, Json);
+
+/// Everything that can be answered.
+pub(crate) enum Said {
+    /// A status and a JSON body; no body for `Json::Null`.
     Json(u16, Json),
-    /// A status and an HTML body.
+    /// A status and a page of HTML.
     Html(u16, &'static str),
-    /// Nothing: the connection is closed after the request was read.
-    Drop,
+    /// The request was read, and its answer breaks off.
+    Broken,
 }
 
-type Script = dyn FnMut(&Asked) -> Reply + Send;
+impl From<Reply> for Said {
+    fn from((status, body): Reply) -> Self {
+        Said::Json(status, body)
+    }
+}
 
-/// The running API.
-pub(super) struct Fake {
-    addr: SocketAddr,
-    asked: Arc<Mutex<Vec<Asked>>>,
+impl Said {
+    fn response(self) -> Response {
+        let (status, kind, body) = match self {
+            Said::Json(status, Json::Null) => (status, "application/json", Body::empty()),
+            Said::Json(status, body) => (status, "application/json", Body::from(body.to_string())),
+            Said::Html(status, body) => (status, "text/html", Body::from(body)),
+            Said::Broken => {
+                let end = futures::stream::once(async { Err::<Vec<u8>, _>(std::io::Error::other("broken")) });
+                (200, "application/json", Body::from_stream(end))
+            }
+        };
+        Response::builder().status(status).header("content-type", kind).body(body).unwrap()
+    }
+}
+
+/// The server.
+pub(crate) struct Fake {
+    pub url: String,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
 }
 
 impl Fake {
-    /// Starts an API that answers with a function.
-    pub async fn start(script: impl FnMut(&Asked) -> Reply + Send + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        let asked = Arc::new(Mutex::new(Vec::new()));
-        let script: Arc<Mutex<Box<Script>>> = Arc::new(Mutex::new(Box::new(script)));
-        let log = Arc::clone(&asked);
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (log, script) = (Arc::clone(&log), Arc::clone(&script));
-                tokio::spawn(async move { serve(stream, &log, &script).await });
+    /// Starts a server whose answers come from `answer`.
+    pub(crate) async fn start<R: Into<Said>>(answer: impl Fn(&Seen) -> R + Clone + Send + Sync + 'static) -> Self {
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        let router = Router::new().fallback(move |request: Request| {
+            let (log, answer) = (Arc::clone(&log), answer.clone());
+            async move {
+                let request = arrived(request).await;
+                log.lock().unwrap().push(request.clone());
+                answer(&request).into().response()
             }
         });
-        Self { addr, asked }
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { url, seen, task }
     }
 
-    /// Starts an API that gives one answer after the other, and 599 when they are used up.
-    pub async fn answers(replies: Vec<Reply>) -> Self {
-        let mut replies = replies.into_iter();
-        Self::start(move |_| replies.next().unwrap_or(Reply::Html(599, "the script has ended"))).await
+    /// Starts a server that gives one answer after the other, and 599 when they are used up.
+    pub(crate) async fn answers(answers: Vec<Said>) -> Self {
+        let answers = Arc::new(Mutex::new(answers.into_iter()));
+        Self::start(move |_| answers.lock().unwrap().next().unwrap_or(Said::Html(599, "the script has ended"))).await
     }
 
-    /// Everything asked so far.
-    pub fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    /// All requests so far, oldest first.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().unwrap().clone()
     }
 
-    /// Methods and paths asked so far.
-    pub fn lines(&self) -> Vec<String> {
-        self.asked().into_iter().map(|asked| asked.line).collect()
-    }
-
-    /// A target of this API, with options as they come from a manifest.
-    pub fn target(&self, provider: &'static str, options: Vec<(&'static str, Value)>) -> Target {
-        Target {
-            name: "t".to_owned(),
-            labels: Vec::new(),
-            provider,
-            endpoint: Endpoint::Url(format!("http://{}", self.addr)),
-            auth: None,
-            limits: Limits {
-                concurrency: 4,
-                requests_per_second: None,
-                batch_size: 500,
-                page_size: 2,
-                timeout: Duration::from_secs(20),
-                retry_budget: Duration::from_secs(20),
-            },
-            account: Vec::new(),
-            options: Fields::new(options),
-            origin: crate::model::Origin::default(),
-        }
-    }
-
-    /// A client for a target, signed in with the token `canary`.
-    pub fn client(&self, target: &Target) -> Client {
-        Client::new(Config {
-            base_url: format!("http://{}", self.addr).parse().unwrap(),
-            auth: SignIn::Fixed(SecretString::from("canary")),
-            limits: &target.limits,
-            secrets: Arc::new(NoSecrets),
-            allowed: HostPolicy::new("vendor.invalid", [""; 0]),
-            extra_roots: Vec::new(),
-        })
-        .unwrap()
+    /// Method and path of all requests so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.seen().into_iter().map(|seen| seen.line).collect()
     }
 }
 
-/// A resolver without secrets.
-pub(super) struct NoSecrets;
+async fn arrived(request: Request) -> Seen {
+    let (parts, body) = request.into_parts();
+    let header = |name| parts.headers.get(name).map(|value| value.to_str().unwrap().to_owned());
+    let query = url::form_urlencoded::parse(parts.uri.query().unwrap_or("").as_bytes()).into_owned().collect();
+    let body = to_bytes(body, usize::MAX).await.unwrap();
+    Seen {
+        line: format!("{} {}", parts.method, parts.uri.path()),
+        query,
+        body: if body.is_empty() { Json::Null } else { serde_json::from_slice(&body).unwrap() },
+        authorization: header("authorization"),
+        api_key: header("x-api-key"),
+    }
+}
 
-impl SecretResolver for NoSecrets {
+/// Gives every reference its own name as its value.
+pub(crate) struct Names;
+
+impl SecretResolver for Names {
     fn resolve(&self, reference: &SecretRef) -> Result<SecretString, ResolveError> {
-        Err(ResolveError::EnvMissing(reference.to_string()))
+        match reference {
+            SecretRef::Env(name) | SecretRef::File(name) => Ok(SecretString::from(name.to_string())),
+        }
     }
 }
 
-/// One request a connection: the next one finds a new connection.
-async fn serve(mut stream: TcpStream, log: &Mutex<Vec<Asked>>, script: &Mutex<Box<Script>>) {
-    let Some(asked) = request(&mut stream).await else { return };
-    log.lock().unwrap().push(asked.clone());
-    let reply = (script.lock().unwrap())(&asked);
-    let (status, kind, body) = match reply {
-        Reply::Json(status, body) => (status, "application/json", body.to_string()),
-        Reply::Html(status, body) => (status, "text/html", body.to_owned()),
-        Reply::Drop => return,
-    };
-    let length = body.len();
-    let head =
-        format!("HTTP/1.1 {status} x\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
-    let _ = stream.write_all((head + &body).as_bytes()).await;
-    let _ = stream.shutdown().await;
+/// A target with these options of its provider.
+pub(crate) fn target(provider: &'static str, auth: Auth, options: &[(&'static str, &str)]) -> Target {
+    let text = |(name, value): &(&'static str, &str)| (*name, Value::Text((*value).into()));
+    Target {
+        name: "t".to_owned(),
+        labels: Vec::new(),
+        provider,
+        endpoint: Endpoint::Vendor,
+        auth: Some(auth),
+        limits: Limits {
+            concurrency: 4,
+            requests_per_second: None,
+            batch_size: 100,
+            page_size: 1000,
+            timeout: Duration::from_secs(10),
+            retry_budget: Duration::ZERO,
+        },
+        account: Vec::<Account>::new(),
+        options: Fields::new(options.iter().map(text).collect()),
+        origin: Origin::default(),
+    }
 }
 
-async fn request(stream: &mut TcpStream) -> Option<Asked> {
-    let mut bytes = Vec::new();
-    let head_end = loop {
-        if let Some(at) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
-            break at;
-        }
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
+/// A client for a server at `url`.
+pub(crate) fn client(target: &Target, url: &str, auth: SignIn) -> Client {
+    let config = Config {
+        base_url: url.parse().unwrap(),
+        auth,
+        limits: &target.limits,
+        secrets: Arc::new(Names),
+        allowed: HostPolicy::new("vendor.example", Vec::<String>::new()),
+        extra_roots: Vec::new(),
     };
-    let head = String::from_utf8(bytes[..head_end].to_vec()).unwrap();
-    let length = head
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .map_or(0, |(_, value)| value.trim().parse().unwrap());
-    while bytes.len() < head_end + 4 + length {
-        if stream.read_buf(&mut bytes).await.ok()? == 0 {
-            return None;
-        }
-    }
-    let body = serde_json::from_slice(&bytes[head_end + 4..]).unwrap_or(Json::Null);
-    let line = head.lines().next()?.trim_end_matches(" HTTP/1.1").to_owned();
-    Some(Asked { line, body })
+    Client::new(config).unwrap()
+}
+
+/// A change of the assignment with these key parts.
+pub(crate) fn change(ids: &Ids, action: Action, key: &[&str], desired: Vec<(&'static str, Value)>) -> Change {
+    let key = Key::new(&key.iter().map(|part| ids.sym(part)).collect::<Vec<_>>());
+    let differs = desired.iter().map(|(name, _)| *name).collect();
+    Change { action, key, from_key: None, live: None, desired: Fields::new(desired), differs }
+}
+
+/// The same change of a live row.
+pub(crate) fn of_live(change: Change, id: &str, fields: Vec<(&'static str, Value)>) -> Change {
+    let live = Live { key: change.key, id: Some(id.into()), fields: Fields::new(fields), info: None };
+    Change { live: Some(live), ..change }
+}
+
+/// A route that carries up to `batch` changes.
+pub(crate) fn route(batch: usize) -> Route {
+    Route { name: "as planned", group: Sym::NONE, batch, requests: 1 }
 }

@@ -43,17 +43,22 @@ impl<R: Display> Display for Refusal<R> {
 }
 
 impl<R: Display> Refusal<R> {
-    /// The outcome of a write that was answered like this: a 5xx may hide a write that was carried out, a 408 or 425 was not
-    /// looked at, everything else is a no.
+    /// The outcome of a write whose status is no documented success: a 5xx, or a success that nobody documents, may hide a write
+    /// that was carried out.
     pub(super) fn outcome(&self) -> WriteOutcome {
         match self.status {
-            500.. => WriteOutcome::Unknown { why: self.to_string() },
-            _ => WriteOutcome::Failed {
-                message: self.to_string(),
-                code: self.code.clone(),
-                status: Some(self.status),
-                temporary: matches!(self.status, 408 | 425 | 429),
-            },
+            400..=499 => self.failed(),
+            _ => WriteOutcome::Unknown { why: self.to_string() },
+        }
+    }
+
+    /// The outcome where the answer says no in so many words. A 408, 425 or 429 was not looked at.
+    pub(super) fn failed(&self) -> WriteOutcome {
+        WriteOutcome::Failed {
+            message: self.to_string(),
+            code: self.code.clone(),
+            status: Some(self.status),
+            temporary: matches!(self.status, 408 | 425 | 429),
         }
     }
 }
@@ -145,6 +150,8 @@ mod tests {
     #[test]
     fn a_server_error_leaves_a_write_unknown_and_a_refusal_does_not() {
         assert!(matches!(refusal(500).outcome(), WriteOutcome::Unknown { .. }));
+        assert!(matches!(refusal(202).outcome(), WriteOutcome::Unknown { .. }));
+        assert!(matches!(refusal(202).failed(), WriteOutcome::Failed { status: Some(202), .. }));
         assert!(matches!(refusal(400).outcome(), WriteOutcome::Failed { temporary: false, status: Some(400), .. }));
         assert!(matches!(refusal(408).outcome(), WriteOutcome::Failed { temporary: true, .. }));
     }

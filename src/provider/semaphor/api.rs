@@ -5,24 +5,31 @@ use std::sync::Arc;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::http::{Answer, Client, Path};
-use crate::model::{Fields, Ids, Value};
+use crate::model::{Fields, Ids};
+use crate::provider::options;
 use crate::provider::refusal::{Refusal, clean, words};
 
 use super::params::Params;
 use super::wire::{Envelope, Failure};
+
+/// The status of a create whose assignment exists: not stated, assumed (apis/semaphor.md: Create).
+const DUPLICATE_STATUS: u16 = 409;
 
 /// One project behind one client.
 #[derive(Clone)]
 pub(super) struct Api {
     pub client: Client,
     pub ids: Arc<Ids>,
+    /// The status that says "exists already": `duplicate_status` of the target.
+    pub duplicate_status: u16,
     project_id: Arc<str>,
 }
 
 impl Api {
     /// The project that a target's options name.
-    pub(super) fn new(client: Client, ids: Arc<Ids>, options: &Fields) -> Self {
-        Self { client, ids, project_id: project_id(options) }
+    pub(super) fn new(client: Client, ids: Arc<Ids>, fields: &Fields) -> Self {
+        let status = options::size(fields, "duplicate_status").and_then(|status| u16::try_from(status).ok());
+        Self { client, ids, duplicate_status: status.unwrap_or(DUPLICATE_STATUS), project_id: project_id(fields) }
     }
 
     /// `/api/management/v1/projects/{projectId}/unified-security/assignments`.
@@ -37,11 +44,8 @@ impl Api {
 }
 
 /// The project's id. The loader makes sure that there is one; an empty one is refused by the client as a path segment.
-pub(super) fn project_id(options: &Fields) -> Arc<str> {
-    match options.get("project_id") {
-        Some(Value::Text(id)) => Arc::from(&**id),
-        _ => Arc::from(""),
-    }
+pub(super) fn project_id(fields: &Fields) -> Arc<str> {
+    Arc::from(options::text(fields, "project_id").unwrap_or_default())
 }
 
 /// What an envelope says, apart from what it holds.
@@ -62,19 +66,20 @@ pub(super) fn verdict<T: DeserializeOwned>(
     success: &[u16],
     sent: &Params<'_>,
 ) -> Verdict<T> {
-    if !success.contains(&answer.status) {
+    if !success.contains(&answer.status) && !answer.is_success() {
         return Verdict::No(refusal(request, answer, sent));
     }
     // The verdict is read apart from `data`, so that a refusal's `data` of another shape never hides the refusal.
     let verdict = answer.json::<Envelope<IgnoredAny>>().map(|envelope| envelope.verdict());
-    let unclear = |why: &str| Verdict::Unclear(format!("{request} was answered with {} {why}", answer.status));
+    let unclear = |why: &str| Verdict::Unclear(format!("{request} was answered with {}, {why}", answer.status));
     match verdict {
         Err(error) => Verdict::Unclear(error.to_string()),
         Ok(Some(false)) => Verdict::No(refusal(request, answer, sent)),
-        Ok(None) => unclear(&format!("and neither `ok` nor `success`: {}", clean(&answer.excerpt()))),
+        Ok(None) => unclear(&format!("with neither `ok` nor `success`: {}", clean(&answer.excerpt()))),
+        Ok(Some(true)) if !success.contains(&answer.status) => unclear("a status that the route does not document"),
         Ok(Some(true)) => match answer.json::<Envelope<T>>() {
             Ok(Envelope { data: Some(data), .. }) => Verdict::Yes(data),
-            Ok(_) => unclear("and no `data`"),
+            Ok(_) => unclear("with no `data`"),
             Err(error) => Verdict::Unclear(error.to_string()),
         },
     }

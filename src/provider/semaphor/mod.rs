@@ -6,6 +6,8 @@ mod params;
 mod read;
 pub mod route;
 pub mod spec;
+#[cfg(test)]
+mod tests;
 mod token;
 mod wire;
 mod write;

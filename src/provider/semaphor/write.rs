@@ -63,7 +63,9 @@ impl SemaphorWriter {
         // 200 and 201 are both successes (apis/semaphor.md: Create).
         match verdict::<Written>(CREATE, &answer, &[200, 201], &params) {
             Verdict::Yes(Written { assignment }) => Ok(self.proven(CREATE, change, &assignment)),
-            Verdict::No(refusal) if is_duplicate(&refusal) => Ok(WriteOutcome::Already(refusal.to_string())),
+            Verdict::No(refusal) if is_duplicate(&refusal, self.api.duplicate_status) => {
+                Ok(WriteOutcome::Already(refusal.to_string()))
+            }
             other => Ok(refused(other)),
         }
     }
@@ -127,19 +129,21 @@ fn live_id(change: &Change) -> Result<&str, WriteOutcome> {
     id.ok_or_else(|| failed("the live row has no id, so nothing was sent; plan again".to_owned(), false))
 }
 
-/// Whether a create was refused because the assignment exists. Status and code are not stated; 409 is assumed, and a 400 or
-/// 422 counts where its code says so. A listing has to confirm it in any case (apis/semaphor.md: Create).
-fn is_duplicate(refusal: &Refusal) -> bool {
+/// Whether a create was refused because the assignment exists. Status and code are not stated: the target says the status (409
+/// is assumed), and any other counts where its code says so. A listing has to confirm it (apis/semaphor.md: Create).
+fn is_duplicate(refusal: &Refusal, duplicate_status: u16) -> bool {
     let says_so = || {
         let code = refusal.code.as_deref().unwrap_or("").to_ascii_lowercase();
         ["duplicate", "already", "exists", "conflict"].iter().any(|word| code.contains(word))
     };
-    refusal.status == 409 || (matches!(refusal.status, 400 | 422) && says_so())
+    refusal.status == duplicate_status || (matches!(refusal.status, 400 | 409 | 422) && says_so())
 }
 
 /// The outcome of an answer that is no success.
 fn refused<T>(verdict: Verdict<T>) -> WriteOutcome {
     match verdict {
+        // A no that comes with a success status is said by the envelope.
+        Verdict::No(refusal) if refusal.status < 300 => refusal.failed(),
         Verdict::No(refusal) => refusal.outcome(),
         Verdict::Unclear(why) => WriteOutcome::Unknown { why },
         Verdict::Yes(_) => WriteOutcome::Done(Proof::Answer),

@@ -1,0 +1,83 @@
+//! What reading and writing share: the routes of both surfaces, and how refusals are told.
+
+use std::sync::Arc;
+
+use crate::http::{Answer, Client, Path};
+use crate::model::Ids;
+use crate::provider::refusal::{Refusal, clean, words};
+
+use super::options::{Options, Surface};
+use super::wire::{ErrorBody, Failure};
+
+/// The parts of an assignment's key, by index: identity, node, role.
+pub(super) const IDENTITY: usize = 0;
+/// See [`IDENTITY`].
+pub(super) const NODE: usize = 1;
+/// See [`IDENTITY`].
+pub(super) const ROLE: usize = 2;
+
+/// The fields beside the key.
+pub(super) const FROM: &str = "effective_from";
+/// See [`FROM`].
+pub(super) const TO: &str = "effective_to";
+
+/// The code of "the identity already has this role at this node" (apis/canopy.md: Create, Errors).
+pub(super) const CONFLICT: &str = "rbac.assignment_conflict";
+
+/// One environment behind one client.
+#[derive(Clone)]
+pub(super) struct Api {
+    pub client: Client,
+    pub ids: Arc<Ids>,
+    pub options: Arc<Options>,
+}
+
+impl Api {
+    /// `…/assignments` of the target's surface (apis/canopy.md: the two surfaces).
+    pub(super) fn assignments(&self) -> Path {
+        match &self.options.surface {
+            Surface::Portal { account, application, environment } => Path::new("/portal/v1/accounts")
+                .seg(account)
+                .lit("applications")
+                .seg(application)
+                .lit("environments")
+                .seg(environment)
+                .lit("assignments"),
+            Surface::Api => Path::new("/api/v1/assignments"),
+        }
+    }
+
+    /// One assignment.
+    pub(super) fn assignment(&self, id: &str) -> Path {
+        self.assignments().seg(id)
+    }
+}
+
+/// A refusal with the API's code and message (apis/canopy.md: Errors).
+pub(super) fn refusal(request: &'static str, answer: &Answer) -> Refusal {
+    let (code, said) = match serde_json::from_slice::<Failure>(&answer.body) {
+        Ok(Failure { error }) => code_and_message(&error),
+        Err(_) => (None, clean(&answer.excerpt())),
+    };
+    Refusal { request, status: answer.status, code, said, hint: hint(answer.status) }
+}
+
+/// An error body's code and message, cleaned.
+pub(super) fn code_and_message(error: &ErrorBody) -> (Option<String>, String) {
+    let told = |value| words(value).map(|text| clean(&text));
+    (told(&error.code), told(&error.message).unwrap_or_default())
+}
+
+/// What to do about a status (apis/canopy.md: Update).
+pub(super) fn hint(status: u16) -> &'static str {
+    match status {
+        401 => "check the secret reference in the target's `auth`",
+        403 => "the credential is of the wrong kind for this surface, or lacks the permission to manage assignments",
+        404 => "check the target's account, application and environment, and plan again if the assignment is gone",
+        409 => "the identity already has this role at this node: plan again",
+        429 => "too many requests: lower the target's `requests_per_second`, or try again later",
+        400..=499 => "correct the manifest as the message says, and plan again",
+        500.. => "the server failed: try again later",
+        _ => "the status is none that Canopy documents: check the target's `endpoint`",
+    }
+}

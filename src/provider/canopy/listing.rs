@@ -1,0 +1,336 @@
+//! One listing, first page to last: what was read, and whether it moved meanwhile.
+//!
+//! It does not know what a complete environment is; `read` puts listings together.
+
+use std::collections::HashSet;
+
+use futures::{StreamExt, TryStreamExt, stream};
+
+use crate::http::Request;
+use crate::model::Instant;
+use crate::provider::ReadError;
+use crate::provider::refusal::{clean, unread};
+
+use super::api::{Api, refusal};
+use super::wire::{Identity, Page, Pagination, Role, Row, bare_or_wrapped, id_of};
+
+/// How the listing's route is called in messages.
+pub(super) const LIST: &str = "GET …/assignments/app-wide";
+
+/// The most pages that one listing may have: ten million rows of a hundred a page. More is a server gone wrong, not an environment.
+const MAX_PAGES: u64 = 100_000;
+
+/// `access_type` of a row that is an assignment; all others are inherited (apis/canopy.md: List).
+const DIRECT: &str = "direct";
+
+/// The states of an assignment (apis/canopy.md: Dates and lifecycle), which are also the list's filters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Status {
+    Active,
+    Scheduled,
+    Expired,
+}
+
+impl Status {
+    /// All of them.
+    pub(super) const ALL: [Status; 3] = [Status::Active, Status::Scheduled, Status::Expired];
+
+    /// As the API writes it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Status::Active => "active",
+            Status::Scheduled => "scheduled",
+            Status::Expired => "expired",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+}
+
+/// A direct row, checked.
+pub(super) struct Direct {
+    pub id: String,
+    pub identity: Identity,
+    pub role: Role,
+    pub node: String,
+    pub node_name: String,
+    pub from: Option<Instant>,
+    pub to: Option<Instant>,
+    pub created: Option<Instant>,
+}
+
+/// All rows of one filter.
+pub(super) struct Listing {
+    pub rows: Vec<Direct>,
+    /// Rows of other access types: counted like the direct ones, for whether `item_count` counts them is not stated, and rows are
+    /// compared with it as they come.
+    pub inherited: u64,
+    /// Rows by status, direct and inherited, in the order of [`Status::ALL`].
+    pub by_status: [u64; 3],
+    /// What the API says it holds.
+    pub item_count: u64,
+    pub pages: u64,
+    /// What showed that rows changed during the listing; `None`: nothing did.
+    pub moved: Option<String>,
+}
+
+impl Listing {
+    fn count(&self) -> u64 {
+        self.rows.len() as u64 + self.inherited
+    }
+
+    fn note(&mut self, moved: Option<String>) {
+        if self.moved.is_none() {
+            self.moved = moved;
+        }
+    }
+}
+
+/// Reads all pages of a filter: the first, then the others side by side, for their number is known then.
+pub(super) async fn list(api: &Api, status: Option<Status>) -> Result<Listing, ReadError> {
+    let take = api.options.take as u64;
+    let first = page(api, status, 1, take).await?;
+    let pagination = first.pagination;
+    let pages = page_count(&pagination)?;
+    let mut listing = Listing {
+        rows: Vec::new(),
+        inherited: 0,
+        by_status: [0; 3],
+        item_count: pagination.item_count,
+        pages,
+        moved: None,
+    };
+    let mut seen = HashSet::new();
+    add(&mut listing, &mut seen, first)?;
+    let rest = stream::iter(2..=pages).map(|number| async move {
+        // The page size that the server really uses: it may give less than it is asked for.
+        let next = page(api, status, number, pagination.take).await?;
+        Ok::<_, ReadError>((number, next))
+    });
+    let mut rest = rest.buffered(api.options.concurrency);
+    while let Some((number, next)) = rest.try_next().await? {
+        listing.note(shifted(number, &pagination, &next.pagination));
+        add(&mut listing, &mut seen, next)?;
+    }
+    if listing.count() != listing.item_count {
+        let why = format!("{} rows came where item_count is {}", listing.count(), listing.item_count);
+        listing.note(Some(why));
+    }
+    Ok(listing)
+}
+
+/// How many rows a status has, with one request for one row.
+pub(super) async fn count(api: &Api, status: Status) -> Result<u64, ReadError> {
+    Ok(page(api, Some(status), 1, 1).await?.pagination.item_count)
+}
+
+async fn page(api: &Api, status: Option<Status>, number: u64, take: u64) -> Result<Page, ReadError> {
+    let path = api.assignments().lit("app-wide");
+    // Sorted by creation, so that what comes to be during the listing is at one end and shifts the fewest pages.
+    let mut request = Request::get(path).query("page", number).query("take", take).query("sort_by", "created_at");
+    if let Some(status) = status {
+        request = request.query("status", status.as_str());
+    }
+    let answer = api.client.send(request).await.map_err(|error| unread(&error))?;
+    if answer.status != 200 {
+        return Err(refusal(LIST, &answer).into());
+    }
+    let page: Page = bare_or_wrapped(&answer).map_err(|error| unread(&error))?;
+    if page.pagination.page != number {
+        return Err(nonsense(&format!("page {number} was asked for and page {} came", page.pagination.page)));
+    }
+    if page.pagination.take == 0 || page.items.len() as u64 > page.pagination.take {
+        let Pagination { take, .. } = page.pagination;
+        return Err(nonsense(&format!("page {number} holds {} rows where `take` is {take}", page.items.len())));
+    }
+    Ok(page)
+}
+
+/// The number of pages to read, if it fits the number of rows.
+fn page_count(pagination: &Pagination) -> Result<u64, ReadError> {
+    let Pagination { take, item_count, page_count, .. } = *pagination;
+    let needed = item_count.div_ceil(take.max(1));
+    if page_count != needed && !(item_count == 0 && page_count <= 1) {
+        return Err(nonsense(&format!("{item_count} rows of {take} a page are said to be {page_count} pages")));
+    }
+    if page_count > MAX_PAGES {
+        return Err(nonsense(&format!("it has {page_count} pages, and {MAX_PAGES} are the most that are read")));
+    }
+    Ok(page_count)
+}
+
+/// What a later page's numbers say about changes since the first one.
+fn shifted(number: u64, first: &Pagination, later: &Pagination) -> Option<String> {
+    if later.item_count != first.item_count {
+        return Some(format!("item_count was {} and is {} on page {number}", first.item_count, later.item_count));
+    }
+    (later.take != first.take || later.page_count != first.page_count)
+        .then(|| format!("page {number} counts pages in another way than page 1"))
+}
+
+fn add(listing: &mut Listing, seen: &mut HashSet<String>, page: Page) -> Result<(), ReadError> {
+    for (index, raw) in page.items.iter().enumerate() {
+        let fail = |why: String| match id_of(raw) {
+            Some(id) => nonsense(&format!("the row {} {why}", clean(&id))),
+            None => nonsense(&format!("row {} of page {} {why}", index + 1, page.pagination.page)),
+        };
+        let row: Row = serde_json::from_str(raw.get())
+            .map_err(|error| fail(format!("cannot be understood: {}", clean(&error.to_string()))))?;
+        if let Some(status) = row.assignment.status.as_deref().and_then(Status::parse) {
+            listing.by_status[status as usize] += 1;
+        }
+        if row.assignment.access_type != DIRECT {
+            listing.inherited += 1;
+            continue;
+        }
+        let direct = direct(row).map_err(fail)?;
+        // Only direct rows: whether an inherited row repeats the id of the row that it comes from is not stated.
+        if !seen.insert(direct.id.clone()) {
+            listing.note(Some(format!("the row {} came twice", clean(&direct.id))));
+        }
+        listing.rows.push(direct);
+    }
+    Ok(())
+}
+
+/// A direct row with all that an assignment must have.
+fn direct(row: Row) -> Result<Direct, String> {
+    let Row { identity, role, assignment } = row;
+    let full = |text: Option<String>, name: &str| {
+        text.filter(|text| !text.is_empty()).ok_or_else(|| format!("has no `{name}`"))
+    };
+    let id = full(assignment.id, "assignment.id")?;
+    let node = full(assignment.source_node_id, "assignment.source_node_id")?;
+    let identity = identity.filter(|identity| !identity.id.is_empty()).ok_or("has no `identity.id`")?;
+    let role = role.filter(|role| !role.id.is_empty()).ok_or("has no `role.id`")?;
+    Ok(Direct {
+        id,
+        identity,
+        role,
+        node,
+        node_name: assignment.source_node_name.unwrap_or_default(),
+        from: instant(assignment.effective_from, "effective_from")?,
+        to: instant(assignment.effective_to, "effective_to")?,
+        // Shown beside the row at most, so an odd form costs nothing but itself.
+        created: assignment.created_at.as_deref().and_then(Instant::parse),
+    })
+}
+
+/// A date that decides about access: one that cannot be read is an error, never "no date".
+fn instant(text: Option<String>, name: &str) -> Result<Option<Instant>, String> {
+    let Some(text) = text else { return Ok(None) };
+    Instant::parse(&text).map(Some).ok_or_else(|| format!("has the {name} {}, which is no instant", clean(&text)))
+}
+
+/// An answer that makes no sense is no listing: planning on a part of it could take access away.
+pub(super) fn nonsense(what: &str) -> ReadError {
+    ReadError::Api(format!("{LIST}: {what}; nothing was planned on this listing: look at it in Canopy"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn pagination(take: u64, item_count: u64, page_count: u64) -> Pagination {
+        Pagination { page: 1, take, item_count, page_count }
+    }
+
+    #[test]
+    fn the_number_of_pages_must_fit_the_number_of_rows() {
+        assert_eq!(page_count(&pagination(20, 0, 0)).unwrap(), 0);
+        assert_eq!(page_count(&pagination(20, 0, 1)).unwrap(), 1);
+        assert_eq!(page_count(&pagination(20, 41, 3)).unwrap(), 3);
+        assert!(page_count(&pagination(20, 41, 2)).is_err());
+        assert!(page_count(&pagination(20, 41, 4)).is_err());
+        assert!(page_count(&pagination(1, MAX_PAGES + 1, MAX_PAGES + 1)).is_err());
+        assert!(page_count(&pagination(1, u64::MAX, u64::MAX)).is_err());
+    }
+
+    #[test]
+    fn a_moved_count_is_noticed() {
+        let first = pagination(20, 40, 2);
+        assert_eq!(shifted(2, &first, &Pagination { page: 2, ..first }), None);
+        assert!(shifted(2, &first, &pagination(20, 41, 3)).unwrap().contains("41"));
+        assert!(shifted(2, &first, &pagination(40, 40, 1)).is_some());
+    }
+
+    fn row(change: impl Fn(&mut Value)) -> Value {
+        let mut row = json!({
+            "identity": {"id": "i", "name": "Ann", "email": "a@x.example", "type": "user"},
+            "role": {"id": "r", "name": "Support"},
+            "assignment": {"id": "a", "source_node_id": "n", "source_node_name": "EMEA", "access_type": "direct",
+                "effective_from": "2026-01-01T00:00:00.000Z", "effective_to": null, "status": "active",
+                "created_at": "2026-01-01T00:00:00.000Z"},
+        });
+        change(&mut row);
+        row
+    }
+
+    fn added(rows: &[Value]) -> Result<Listing, ReadError> {
+        let items = rows.iter().map(|row| serde_json::value::to_raw_value(row).unwrap()).collect();
+        let page = Page { items, pagination: pagination(100, rows.len() as u64, 1) };
+        let mut listing =
+            Listing { rows: vec![], inherited: 0, by_status: [0; 3], item_count: 0, pages: 1, moved: None };
+        add(&mut listing, &mut HashSet::new(), page)?;
+        Ok(listing)
+    }
+
+    fn error(change: impl Fn(&mut Value)) -> String {
+        match added(&[row(change)]) {
+            Ok(_) => panic!("the row must be refused"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_row_gives_key_parts_dates_and_names() {
+        let listing = added(&[row(|_| ())]).unwrap();
+        let direct = &listing.rows[0];
+        assert_eq!((&*direct.id, &*direct.identity.id, &*direct.node, &*direct.role.id), ("a", "i", "n", "r"));
+        assert_eq!(direct.from, Instant::parse("2026-01-01T00:00:00Z"));
+        assert_eq!(direct.to, None);
+        assert_eq!(direct.identity.display(), "Ann <a@x.example>");
+        assert_eq!(listing.by_status, [1, 0, 0]);
+    }
+
+    #[test]
+    fn inherited_rows_are_counted_and_never_assignments() {
+        let listing = added(&[
+            row(|_| ()),
+            row(|row| row["assignment"]["access_type"] = json!("inherited")),
+            row(|row| {
+                row["assignment"] = json!({"access_type": "something new", "status": "expired"});
+                row["identity"] = json!(null);
+            }),
+        ])
+        .unwrap();
+        assert_eq!((listing.rows.len(), listing.inherited), (1, 2));
+        assert_eq!(listing.by_status, [2, 0, 1]);
+        assert_eq!(listing.moved, None, "an inherited row may repeat the id of its direct row");
+    }
+
+    #[test]
+    fn a_direct_row_seen_twice_shows_that_pages_shifted() {
+        let listing = added(&[row(|_| ()), row(|_| ())]).unwrap();
+        assert_eq!(listing.moved.as_deref(), Some("the row a came twice"));
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_understood_is_named_by_its_id() {
+        for text in [
+            error(|row| row["assignment"]["effective_to"] = json!("tomorrow")),
+            error(|row| row["assignment"]["effective_to"] = json!(5)),
+            error(|row| row["assignment"]["source_node_id"] = json!("")),
+            error(|row| row["identity"]["id"] = json!("")),
+            error(|row| row["role"] = json!(null)),
+            error(|row| row["assignment"]["access_type"] = json!(null)),
+        ] {
+            assert!(text.contains("the row a "), "{text}");
+        }
+        assert!(error(|row| row["assignment"]["id"] = json!(7)).contains("row 1 of page 1"));
+    }
+}

@@ -1,0 +1,174 @@
+//! Canopy's JSON, as far as it is used: pages, rows, single objects, bulk results, errors.
+//!
+//! Unknown fields are ignored; a known field of a wrong type is an error. The node has three names: `node_id` in requests,
+//! `application_node_id` in answers to writes, `source_node_id` in lists (apis/canopy.md: Create, List).
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::http::{Answer, HttpError};
+
+/// One page. Rows stay raw at first, so that one bad row can be named by its id.
+#[derive(Deserialize)]
+pub(super) struct Page {
+    pub items: Vec<Box<RawValue>>,
+    pub pagination: Pagination,
+}
+
+/// Where a page stands.
+#[derive(Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Pagination {
+    pub page: u64,
+    pub take: u64,
+    pub item_count: u64,
+    pub page_count: u64,
+}
+
+/// One listed row. What only a direct row must have is optional here, so that an odd inherited row stops nothing.
+#[derive(Deserialize)]
+pub(super) struct Row {
+    pub identity: Option<Identity>,
+    pub role: Option<Role>,
+    pub assignment: Listed,
+}
+
+/// Who holds the role.
+#[derive(Deserialize)]
+pub(super) struct Identity {
+    pub id: String,
+    pub name: Option<String>,
+    pub email: Option<String>,
+}
+
+impl Identity {
+    /// The name as a person reads it, with the email that tells two equal names apart.
+    pub(super) fn display(&self) -> String {
+        let (name, email) = (self.name.as_deref().unwrap_or(""), self.email.as_deref().unwrap_or(""));
+        match (name.is_empty(), email.is_empty()) {
+            (_, true) => name.to_owned(),
+            (true, false) => email.to_owned(),
+            (false, false) => format!("{name} <{email}>"),
+        }
+    }
+}
+
+/// Which role.
+#[derive(Deserialize)]
+pub(super) struct Role {
+    pub id: String,
+    pub name: Option<String>,
+}
+
+/// The assignment of a listed row.
+#[derive(Deserialize)]
+pub(super) struct Listed {
+    pub id: Option<String>,
+    pub source_node_id: Option<String>,
+    pub source_node_name: Option<String>,
+    pub access_type: String,
+    pub effective_from: Option<String>,
+    pub effective_to: Option<String>,
+    pub status: Option<String>,
+    pub created_at: Option<String>,
+}
+
+/// The id of a raw row that could not be understood, if it has one.
+pub(super) fn id_of(row: &RawValue) -> Option<String> {
+    let row: Value = serde_json::from_str(row.get()).ok()?;
+    Some(row.get("assignment")?.get("id")?.as_str()?.to_owned())
+}
+
+/// A single assignment, as the answer to a create or an update.
+#[derive(Deserialize)]
+pub(super) struct Assigned {
+    pub id: String,
+    pub identity_id: String,
+    pub application_node_id: String,
+    pub role_id: String,
+}
+
+/// One page says that single objects are wrapped, the assignment pages show them bare: both are read (apis/canopy.md: Errors).
+#[derive(Deserialize)]
+struct Wrapped<T> {
+    data: T,
+}
+
+/// The body of an answer, bare or inside `data`.
+pub(super) fn bare_or_wrapped<T: DeserializeOwned>(answer: &Answer) -> Result<T, HttpError> {
+    answer.json::<T>().or_else(|error| answer.json::<Wrapped<T>>().map(|wrapped| wrapped.data).map_err(|_| error))
+}
+
+/// A new assignment, alone or in a batch.
+#[derive(Serialize)]
+pub(super) struct New<'a> {
+    pub identity_id: &'a str,
+    pub node_id: &'a str,
+    pub role_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effective_from: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effective_to: Option<String>,
+}
+
+/// The answer of a bulk create. Its summary is not read: the results say more, and say it per entry.
+#[derive(Deserialize)]
+pub(super) struct BulkAnswer {
+    pub results: Vec<BulkResult>,
+}
+
+/// How one entry of a bulk create ended.
+#[derive(Deserialize)]
+pub(super) struct BulkResult {
+    pub index: u64,
+    pub status: String,
+    #[serde(default)]
+    pub code: Value,
+    #[serde(default)]
+    pub data: Value,
+    #[serde(default)]
+    pub error: Value,
+}
+
+/// The error envelope.
+#[derive(Deserialize)]
+pub(super) struct Failure {
+    pub error: ErrorBody,
+}
+
+/// `{statusCode, code, message, …}`. Values of any type, so that an odd code never hides the message.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ErrorBody {
+    #[serde(default)]
+    pub status_code: Value,
+    #[serde(default)]
+    pub code: Value,
+    #[serde(default)]
+    pub message: Value,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_page_needs_its_pagination_with_numbers() {
+        let page = |pagination: Value| serde_json::from_value::<Page>(json!({"items": [], "pagination": pagination}));
+        let whole = json!({"page": 1, "take": 20, "item_count": 0, "page_count": 0, "has_next_page": false});
+        assert!(page(whole).is_ok());
+        assert!(page(json!({"page": 1, "take": 20, "item_count": "0", "page_count": 0})).is_err());
+        assert!(page(json!({"page": 1, "take": 20, "item_count": -1, "page_count": 0})).is_err());
+        assert!(page(json!({"page": 1, "take": 20})).is_err());
+        assert!(serde_json::from_value::<Page>(json!({"items": {}, "pagination": {}})).is_err());
+    }
+
+    #[test]
+    fn absent_dates_are_not_sent() {
+        let new = New { identity_id: "i", node_id: "n", role_id: "r", effective_from: None, effective_to: None };
+        assert_eq!(serde_json::to_value(&new).unwrap(), json!({"identity_id": "i", "node_id": "n", "role_id": "r"}));
+    }
+}
