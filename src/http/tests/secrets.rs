@@ -60,7 +60,6 @@ async fn an_echoed_token_is_redacted_in_excerpts_and_errors() {
         match seen.target.as_str() {
             "/html" => plain(200, "text/html", header).into(),
             "/denied" => json(401, &serde_json::json!({ "got": header }).to_string()).into(),
-            "/moved" => json(302, "").with("location", format!("https://{}.example/", "5f1e-tweet")).into(),
             "/busy" => json(503, &serde_json::json!({ "got": header }).to_string()).with("retry-after", 500).into(),
             _ => json(400, &serde_json::json!({ "got": header, "body": seen.body }).to_string()).into(),
         }

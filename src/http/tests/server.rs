@@ -89,8 +89,10 @@ pub(super) struct Server {
     shared: Arc<Shared>,
 }
 
+type Script = dyn Fn(usize, &Seen) -> Reply + Send + Sync;
+
 struct Shared {
-    script: Box<dyn Fn(usize, &Seen) -> Reply + Send + Sync>,
+    script: Box<Script>,
     seen: Mutex<Vec<Seen>>,
     connections: AtomicUsize,
     in_flight: AtomicUsize,

@@ -140,12 +140,12 @@ async fn a_json_token_request_goes_to_a_route_of_the_api() {
 
 #[tokio::test]
 async fn a_token_is_renewed_before_it_expires() {
-    let server = issuing(Some(300), |_| true).await;
+    let server = issuing(Some(2000), |_| true).await;
     let client = Setup::to(&server.url).auth(Exchange::json()).client();
     client.send(read()).await.unwrap();
     client.send(read()).await.unwrap();
-    // A fifth of its life is kept as a margin, so at 250 ms of 300 it is not used any more, though it still lives.
-    tokio::time::sleep(Duration::from_millis(250)).await;
+    // A fifth of its life is kept as a margin, so at 1.7 s of 2 it is not used any more, though it still lives.
+    tokio::time::sleep(Duration::from_millis(1700)).await;
     client.send(read()).await.unwrap();
     assert_eq!(tokens_used(&server), ["t1", "t1", "t2"]);
 }
