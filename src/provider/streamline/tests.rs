@@ -1,6 +1,6 @@
 //! Streamline against a scripted API: which requests are sent, and what is made of the answers.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -152,7 +152,7 @@ async fn a_collection_gives_active_revisions_in_any_shape_and_leaves_history_out
         assert_eq!(live.info.as_ref().unwrap().revision.as_deref(), Some("r1"));
         assert!(live.fields.get("model_version").unwrap().same(&text("2")));
         assert!(got.proves(&account.key("d/s/undeclared")) && !got.proves(&account.key("d/other/k")));
-        assert_eq!(got.coverage[0].evidence, "1 collections, 1 active, 3 archived");
+        assert_eq!(got.coverage[0].evidence, "collections 1, active 1, archived 3");
         assert_eq!((got.requests, account.fake.lines()), (1, vec![format!("GET {SERVICE}")]));
     }
 }
@@ -361,10 +361,27 @@ async fn a_put_that_did_not_happen_is_sent_once_more_and_never_a_third_time() {
     assert_eq!((outcome, puts(&lines)), (WriteOutcome::Done(Proof::Answer), 2), "still absent");
     let replies = vec![Said::Broken, before(), Said::Broken, after()];
     assert_eq!(settled(Account::update, "d/s/k", replies).await.0, WriteOutcome::Done(Proof::Answer));
+    let replies = vec![server_error(), before(), Said::Broken, before(), after()];
+    let (outcome, lines) = settled(Account::update, "d/s/k", replies).await;
+    assert!(matches!(outcome, WriteOutcome::Unknown { .. }), "it may still be on its way: {outcome:?}");
+    assert_eq!((puts(&lines), lines.len()), (2, 4));
     let replies = vec![Said::Broken, before(), server_error(), before(), after()];
     let (outcome, lines) = settled(Account::update, "d/s/k", replies).await;
-    assert!(matches!(outcome, WriteOutcome::Unknown { .. }), "{outcome:?}");
+    let failed = matches!(outcome, WriteOutcome::Failed { status: Some(500), temporary: false, .. });
+    assert!(failed, "it was answered, and nothing happened: {outcome:?}");
     assert_eq!((puts(&lines), lines.len()), (2, 4));
+}
+
+#[tokio::test]
+async fn a_write_that_is_put_off_until_the_budget_is_spent_is_temporary() {
+    let busy = || Said::Json(503, json!({"success": false, "message": "busy"}));
+    let (outcome, lines) = settled(Account::update, "d/s/k", vec![busy(), ok(row("k", "rev-1", "1"))]).await;
+    assert!(matches!(outcome, WriteOutcome::Failed { temporary: true, .. }), "{outcome:?}");
+    assert_eq!(lines, ["PUT", "GET"]);
+    let (outcome, _) = settled(Account::update, "d/s/k", vec![busy(), ok(row("k", "rev-2", "2"))]).await;
+    assert_eq!(outcome, WriteOutcome::Done(Proof::Answer), "a 503 does not say that nothing was done");
+    let (outcome, _) = settled(Account::update, "d/s/k", vec![busy(), busy()]).await;
+    assert!(matches!(outcome, WriteOutcome::Unknown { .. }), "{outcome:?}");
 }
 
 #[tokio::test]
