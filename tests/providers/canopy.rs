@@ -6,7 +6,7 @@ use assignctl::model::{Auth, Change, Instant, Proof, SecretRef, Value, WriteOutc
 use assignctl::provider::canopy::{connect, sign_in};
 use assignctl::sandbox::Running;
 
-use super::server::*;
+use super::*;
 
 const DONE: WriteOutcome = WriteOutcome::Done(Proof::Answer);
 

@@ -7,7 +7,7 @@ use assignctl::provider::semaphor::{connect, sign_in};
 use assignctl::sandbox::Running;
 use serde_json::{Value as Json, json};
 
-use super::server::*;
+use super::*;
 
 const DONE: WriteOutcome = WriteOutcome::Done(Proof::Answer);
 const KEY: [&str; 3] = ["iso", "TENANT", "acme"];
