@@ -2,7 +2,8 @@
 //!
 //! The APIs keep their state in memory, in the order of their lists; this file keeps what survives a kill. One thread writes: it
 //! takes all the batches that wait and commits them together, so that many requests share one flush to disk. Batches are
-//! queued under the lock that changed the memory, so the file sees them in the same order. It knows nothing of what a row means.
+//! queued under the lock that changed the memory, so the file sees them in the same order. A read may see a write that is on its way to
+//! the disk; the writer's own answer waits for it. It knows nothing of what a row means.
 
 use std::{
     path::{Path, PathBuf},
@@ -27,6 +28,8 @@ const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const FORMAT: &[u8] = b"assignctl sandbox 1";
 /// How much may wait for one commit: enough to share a flush, little enough to answer soon.
 const GROUP: usize = 512;
+/// The file is read once, at the start: what redb caches after that only helps its own tree.
+const CACHE: usize = 32 << 20;
 
 /// One change to the file.
 #[derive(Debug, Clone)]
@@ -87,7 +90,8 @@ impl Store {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(|error| state_error(path, error))?;
         }
-        let database = Database::create(path).map_err(|error| open_error(path, error))?;
+        let database =
+            Database::builder().set_cache_size(CACHE).create(path).map_err(|error| open_error(path, error))?;
         let contents = read_all(&database, path)?;
         let (queue, batches) = mpsc::channel();
         let writer = std::thread::Builder::new()

@@ -3,16 +3,22 @@
 //! The value of a secret parameter is never kept: the state holds the mask that the API shows in its place. Knows no HTTP beyond
 //! a request and its answer.
 
+mod rows;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use axum::http::Method;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use self::rows::{
+    CreateBody, Key, Listing, NamedActor, NamedDefinition, Nested, OkEnvelope, One, PatchBody, Row, SuccessEnvelope,
+    holds_mask, one_actor,
+};
 use super::{
     seed::{
         Envelope, JsonMap, ScopeType, SemaphorActor, SemaphorAssignment, SemaphorDefinition, SemaphorProject,
-        SemaphorSeed,
+        SemaphorSeed, TokenForm,
     },
     store::Op,
     time::Instant,
@@ -45,129 +51,6 @@ struct Project {
     org_users: Option<HashMap<String, SemaphorActor>>,
 }
 
-/// One assignment, as the file keeps it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Row {
-    project: String,
-    id: String,
-    definition_id: String,
-    scope_type: ScopeType,
-    actor: Option<String>,
-    params: Option<JsonMap>,
-    created_at: Instant,
-    updated_at: Instant,
-}
-
-/// Project, definition, kind of actor and actor: `params` are not part of the identity (apis/semaphor.md: Create).
-type Key = (String, String, ScopeType, Option<String>);
-
-impl Row {
-    fn key(&self) -> Key {
-        (self.project.clone(), self.definition_id.clone(), self.scope_type, self.actor.clone())
-    }
-
-    fn actor_if(&self, scope_type: ScopeType) -> Option<&str> {
-        self.actor.as_deref().filter(|_| self.scope_type == scope_type)
-    }
-
-    fn shown(&self) -> Shown<'_> {
-        Shown {
-            id: &self.id,
-            definitionId: &self.definition_id,
-            scopeType: self.scope_type,
-            orgUserId: self.actor_if(ScopeType::OrgUser),
-            tenantId: self.actor_if(ScopeType::Tenant),
-            tenantUserId: self.actor_if(ScopeType::TenantUser),
-            params: self.params.as_ref(),
-            createdAt: self.created_at,
-            updatedAt: self.updated_at,
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[allow(non_snake_case)] // the API's own names
-struct Shown<'a> {
-    id: &'a str,
-    definitionId: &'a str,
-    scopeType: ScopeType,
-    orgUserId: Option<&'a str>,
-    tenantId: Option<&'a str>,
-    tenantUserId: Option<&'a str>,
-    params: Option<&'a JsonMap>,
-    createdAt: Instant,
-    updatedAt: Instant,
-}
-
-/// A row of the list: the assignment, and the names beside its ids.
-#[derive(Serialize)]
-#[allow(non_snake_case)] // the API's own names
-struct Nested<'a> {
-    assignment: Shown<'a>,
-    definition: NamedDefinition<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    connection: Option<&'a super::seed::SemaphorConnection>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    orgUser: Option<NamedActor<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tenant: Option<NamedActor<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tenantUser: Option<NamedActor<'a>>,
-}
-
-#[derive(Serialize)]
-#[allow(non_snake_case)] // the API's own names
-struct NamedDefinition<'a> {
-    id: &'a str,
-    projectId: &'a str,
-    name: &'a str,
-}
-
-#[derive(Serialize)]
-struct NamedActor<'a> {
-    id: &'a str,
-    name: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    email: Option<&'a str>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(non_snake_case)] // the API's own names
-struct CreateBody {
-    definitionId: String,
-    scopeType: ScopeType,
-    #[serde(default)]
-    tenantId: Option<String>,
-    #[serde(default)]
-    tenantUserId: Option<String>,
-    #[serde(default)]
-    orgUserId: Option<String>,
-    #[serde(default)]
-    params: Option<JsonMap>,
-}
-
-/// The body of a PATCH. The outer option is whether the field was sent, the inner one whether it is null.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(non_snake_case)] // the API's own names
-struct PatchBody {
-    #[serde(default)]
-    scopeType: Option<ScopeType>,
-    #[serde(default, deserialize_with = "sent")]
-    tenantId: Option<Option<String>>,
-    #[serde(default, deserialize_with = "sent")]
-    tenantUserId: Option<Option<String>>,
-    #[serde(default, deserialize_with = "sent")]
-    orgUserId: Option<Option<String>>,
-    #[serde(default, deserialize_with = "sent")]
-    params: Option<Option<JsonMap>>,
-}
-
-fn sent<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<Option<T>>, D::Error> {
-    Option::<T>::deserialize(deserializer).map(Some)
-}
-
 impl Semaphor {
     pub(super) fn new(seed: &SemaphorSeed) -> Self {
         let mut catalogue = SemaphorSeed { assignments: BTreeMap::new(), ..seed.clone() };
@@ -193,8 +76,8 @@ impl Semaphor {
     /// A token's answer in the form that the seed asks for.
     pub(super) fn token_answer(&self, token: &str) -> Reply {
         match self.catalogue.token {
-            super::seed::TokenForm::Bare => Reply::json(200, &json!({ "accessToken": token })),
-            super::seed::TokenForm::Data => Reply::json(200, &json!({ "ok": true, "data": { "accessToken": token } })),
+            TokenForm::Bare => Reply::json(200, &json!({ "accessToken": token })),
+            TokenForm::Data => Reply::json(200, &json!({ "ok": true, "data": { "accessToken": token } })),
         }
     }
 
@@ -524,23 +407,6 @@ impl Semaphor {
     }
 }
 
-impl Row {
-    fn dump(&self) -> SemaphorAssignment {
-        let owned = |actor: Option<&str>| actor.map(str::to_owned);
-        SemaphorAssignment {
-            id: Some(self.id.clone()),
-            definitionId: self.definition_id.clone(),
-            scopeType: self.scope_type,
-            tenantId: owned(self.actor_if(ScopeType::Tenant)),
-            tenantUserId: owned(self.actor_if(ScopeType::TenantUser)),
-            orgUserId: owned(self.actor_if(ScopeType::OrgUser)),
-            params: self.params.clone(),
-            createdAt: Some(self.created_at),
-            updatedAt: Some(self.updated_at),
-        }
-    }
-}
-
 impl Project {
     fn new(seed: &SemaphorProject) -> Self {
         let actors = |entries: &Option<Vec<SemaphorActor>>| -> Option<HashMap<String, SemaphorActor>> {
@@ -563,78 +429,6 @@ impl Project {
             ScopeType::TenantUser => self.tenant_users.as_ref(),
             ScopeType::OrgUser => self.org_users.as_ref(),
         }
-    }
-}
-
-#[derive(Serialize)]
-struct Listing<'a> {
-    assignments: Vec<Nested<'a>>,
-}
-
-#[derive(Serialize)]
-struct One<'a> {
-    assignment: Shown<'a>,
-}
-
-#[derive(Serialize)]
-struct OkEnvelope<'a, T> {
-    ok: bool,
-    data: &'a T,
-}
-
-#[derive(Serialize)]
-struct SuccessEnvelope<'a, T> {
-    success: bool,
-    data: &'a T,
-}
-
-/// The actor that a scope type requires; any other actor field is refused.
-fn one_actor(scope_type: ScopeType, fields: [(ScopeType, Option<String>); 3]) -> Result<Option<String>, Failure> {
-    let mut actor = None;
-    for (kind, value) in fields {
-        match value {
-            None => {}
-            Some(id) if id.is_empty() => return Err(invalid(format!("{} must not be empty", field_of(kind)))),
-            Some(id) if kind == scope_type => actor = Some(id),
-            Some(_) => {
-                return Err(invalid(format!(
-                    "{} does not belong to scopeType {}",
-                    field_of(kind),
-                    word_of(scope_type)
-                )));
-            }
-        }
-    }
-    if actor.is_none() && scope_type != ScopeType::AllTenants {
-        return Err(invalid(format!("scopeType {} needs {}", word_of(scope_type), field_of(scope_type))));
-    }
-    Ok(actor)
-}
-
-fn field_of(scope_type: ScopeType) -> &'static str {
-    match scope_type {
-        ScopeType::AllTenants => "no actor",
-        ScopeType::Tenant => "tenantId",
-        ScopeType::TenantUser => "tenantUserId",
-        ScopeType::OrgUser => "orgUserId",
-    }
-}
-
-fn word_of(scope_type: ScopeType) -> &'static str {
-    match scope_type {
-        ScopeType::AllTenants => "ALL_TENANTS",
-        ScopeType::Tenant => "TENANT",
-        ScopeType::TenantUser => "TENANT_USER",
-        ScopeType::OrgUser => "ORG_USER",
-    }
-}
-
-fn holds_mask(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text == MASK,
-        Value::Array(values) => values.iter().any(holds_mask),
-        Value::Object(fields) => fields.values().any(holds_mask),
-        _ => false,
     }
 }
 
