@@ -16,7 +16,7 @@ pub enum HttpError {
         maybe_done: bool,
     },
     /// Sent, and the answer never came whole.
-    #[error("{place}: sent, but no whole answer came: {problem}{}", if *.maybe_done { "; it may have been carried out, so read before sending it again" } else { "; try again" })]
+    #[error("{place}: sent, but no whole answer came: {problem}; {}", after_loss(*.maybe_done))]
     Lost {
         /// Method, path and host.
         place: Box<str>,
@@ -90,4 +90,8 @@ impl HttpError {
         }
         self
     }
+}
+
+fn after_loss(maybe_done: bool) -> &'static str {
+    if maybe_done { "it may have been carried out, so read before sending it again" } else { "try again" }
 }

@@ -25,11 +25,13 @@ impl Redactor {
     /// Remembers a value in each of the forms in which a server may echo it.
     pub(super) fn hide(&self, secret: &SecretString) {
         let raw = secret.expose_secret();
-        let json = serde_json::to_string(raw).unwrap_or_default();
+        // Once as a JSON string, and once more for a server that echoes a whole JSON body as a string.
+        let json = escaped(raw);
+        let twice = escaped(&json);
         let percent = utf8_percent_encode(raw, NON_ALPHANUMERIC).to_string();
         let form: String = url::form_urlencoded::byte_serialize(raw.as_bytes()).collect();
         let mut secrets = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
-        for text in [raw, json.trim_matches('"'), &percent, &form] {
+        for text in [raw, &json, &twice, &percent, &form] {
             if !text.is_empty() && !secrets.iter().any(|known| known.expose_secret() == text) {
                 secrets.push(SecretString::from(text));
             }
@@ -74,6 +76,12 @@ impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Redactor(..)")
     }
+}
+
+/// As it stands between the quotes of a JSON string.
+fn escaped(text: &str) -> String {
+    let quoted = serde_json::to_string(text).unwrap_or_default();
+    quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
 }
 
 /// Control and invisible characters as escapes, at most `limit` characters, with `…` where it was cut.

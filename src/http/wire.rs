@@ -14,12 +14,12 @@ use url::Url;
 use super::USER_AGENT;
 use super::hosts::{host_and_port, is_loopback};
 
-/// The largest body that is read, counted after decompression. A million assignments of the wordiest system are about 200 MB, and no
-/// system has a page near that; past it the answer is a mistake or an attack, and would only fill the memory.
+/// The largest body that is read, counted after decompression: room for a million rows of 250 bytes in one answer, for Semaphor's and
+/// Streamline's listings have no pages. Past it the answer is a mistake or an attack, and would only fill the memory.
 pub(super) const MAX_BODY: usize = 256 * 1024 * 1024;
 
-/// Connecting gets at most this long, and at most half of the request's time: a host that does not answer the phone is then told apart
-/// from an answer that was lost.
+/// Connecting gets at most this long, and at most half of the request's time: a host that takes no connection is then told apart from
+/// an answer that was lost.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Idle connections are dropped before common servers drop them (Node.js after 5 s): a write sent into a connection that is just being
@@ -244,11 +244,13 @@ pub(super) fn accident(error: &reqwest::Error) -> Outcome {
 }
 
 fn is_tls(error: &reqwest::Error) -> bool {
-    chain(error).any(|cause| {
-        // `io::Error::source` skips the error that it wraps, so that one is looked at too.
-        let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause.is::<rustls::Error>() || wrapped.is_some_and(|inner| inner.is::<rustls::Error>())
-    })
+    chain(error).any(is_tls_cause)
+}
+
+fn is_tls_cause(cause: &(dyn StdError + 'static)) -> bool {
+    // `io::Error::source` skips the error that it wraps, and the layers wrap more than once.
+    let wrapped = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    cause.is::<rustls::Error>() || wrapped.is_some_and(|inner| is_tls_cause(inner))
 }
 
 fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn StdError + 'static)> {

@@ -1,0 +1,60 @@
+//! Requests in flight and requests a second, seen from the server.
+
+use std::time::{Duration, Instant};
+
+use super::server::{Server, json};
+use super::{Setup, read};
+use crate::http::HttpError;
+
+#[tokio::test]
+async fn no_more_requests_are_in_flight_than_allowed_and_no_fewer_than_possible() {
+    let server = Server::start(|_, _| json(200, "{}").after(Duration::from_millis(30))).await;
+    let mut setup = Setup::to(&server.url);
+    setup.limits.concurrency = 3;
+    let client = setup.client();
+    let ends = futures::future::join_all((0..24).map(|_| client.send(read()))).await;
+    assert!(ends.iter().all(Result::is_ok));
+    assert_eq!(server.most_at_once(), 3);
+}
+
+#[tokio::test]
+async fn a_request_that_waits_for_its_retry_takes_no_place_in_flight() {
+    // The first is lost and rests for a while; with one place, the other must go on meanwhile.
+    let server = Server::start(|number, _| json(if number == 0 { 500 } else { 200 }, "{}")).await;
+    let mut setup = Setup::to(&server.url);
+    setup.limits.concurrency = 1;
+    setup.tuning.backoff.first = Duration::from_secs(3600);
+    setup.tuning.backoff.longest = Duration::from_secs(3600);
+    let client = setup.budget(Duration::from_secs(36_000)).client();
+    let resting = tokio::spawn({
+        let client = client.clone();
+        async move { client.send(read()).await }
+    });
+    while server.seen().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let other = tokio::time::timeout(Duration::from_secs(5), client.send(read())).await;
+    assert_eq!(other.expect("not held up").unwrap().status, 200);
+    resting.abort();
+}
+
+#[tokio::test]
+async fn requests_a_second_are_kept() {
+    let server = Server::start(|_, _| json(200, "{}")).await;
+    let mut setup = Setup::to(&server.url);
+    setup.limits.requests_per_second = Some(40.0);
+    let client = setup.client();
+    let started = Instant::now();
+    let ends = futures::future::join_all((0..10).map(|_| client.send(read()))).await;
+    assert!(ends.iter().all(Result::is_ok));
+    // 2 at once (40 a second for 0.05 s), the other 8 every 25 ms.
+    assert!(started.elapsed() >= Duration::from_millis(195), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_rate_that_is_no_rate_is_refused_at_once() {
+    let mut setup = Setup::to(&"http://127.0.0.1:1".parse().unwrap());
+    setup.limits.requests_per_second = Some(0.0);
+    let error = setup.build().unwrap_err();
+    assert!(matches!(error, HttpError::NotSent { .. }) && error.to_string().contains("requests_per_second"), "{error}");
+}

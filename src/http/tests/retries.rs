@@ -1,0 +1,199 @@
+//! What is resent after which accident, and when it ends.
+
+use std::time::{Duration, Instant};
+
+use super::server::{Reply, Server, json};
+use super::{Setup, read, write};
+use crate::http::{HttpError, Request, Safety};
+
+/// Answers `bad` to the first `n` requests and 200 to the rest.
+async fn recovering(n: usize, bad: impl Fn() -> Reply + Send + Sync + 'static) -> Server {
+    Server::start(move |number, _| if number < n { bad() } else { json(200, "{}").into() }).await
+}
+
+fn all_kinds() -> [Request; 3] {
+    [read(), write().safety(Safety::Idempotent), write()]
+}
+
+#[tokio::test]
+async fn a_429_is_resent_whatever_the_request() {
+    for request in all_kinds() {
+        let server = recovering(2, || json(429, "").into()).await;
+        let client = Setup::to(&server.url).client();
+        assert_eq!(client.send(request).await.unwrap().status, 200);
+        assert_eq!((client.requests(), server.seen().len()), (3, 3));
+    }
+}
+
+#[tokio::test]
+async fn a_503_is_resent_where_it_means_not_done() {
+    for request in [read(), write().safety(Safety::Idempotent), write().refused_by_503()] {
+        let server = recovering(2, || json(503, "").into()).await;
+        assert_eq!(Setup::to(&server.url).client().send(request).await.unwrap().status, 200);
+        assert_eq!(server.seen().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_503_to_a_write_that_must_not_be_repeated_is_an_answer_and_the_next_read_waits() {
+    let server = recovering(1, || json(503, r#"{"detail": "busy"}"#).with("retry-after", 1).into()).await;
+    let client = Setup::to(&server.url).client();
+    let started = Instant::now();
+    let answer = client.send(write()).await.unwrap();
+    assert_eq!((answer.status, server.seen().len()), (503, 1));
+    assert!(started.elapsed() < Duration::from_millis(900), "{:?}", started.elapsed());
+    client.send(read()).await.unwrap();
+    assert!(started.elapsed() >= Duration::from_secs(1), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_503_to_such_a_write_may_have_been_done_when_the_budget_is_gone() {
+    let server = Server::start(|_, _| json(503, "")).await;
+    let client = Setup::to(&server.url).budget(Duration::ZERO).client();
+    let error = client.send(write()).await.unwrap_err();
+    assert!(matches!(error, HttpError::BudgetSpent { .. }) && error.may_have_happened(), "{error:?}");
+    let error = client.send(write().refused_by_503()).await.unwrap_err();
+    assert!(matches!(error, HttpError::BudgetSpent { .. }) && !error.may_have_happened(), "{error:?}");
+}
+
+#[tokio::test]
+async fn retry_after_is_waited_for_and_slows_the_whole_client() {
+    let server = recovering(1, || json(429, "").with("retry-after", 1).into()).await;
+    let client = Setup::to(&server.url).client();
+    let started = Instant::now();
+    let first = tokio::spawn({
+        let client = client.clone();
+        async move { client.send(write()).await.unwrap().status }
+    });
+    while server.seen().is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let second = client.send(read()).await.unwrap().status;
+    assert!(started.elapsed() >= Duration::from_secs(1), "the other one waits too: {:?}", started.elapsed());
+    assert_eq!((first.await.unwrap(), second, server.seen().len()), (200, 200, 3));
+}
+
+#[tokio::test]
+async fn the_budget_ends_it_and_the_error_says_what_was_seen() {
+    let server = Server::start(|_, _| json(503, r#"{"detail": "Catalog manager is in maintenance mode"}"#)).await;
+    let client = Setup::to(&server.url).budget(Duration::from_millis(60)).client();
+    let started = Instant::now();
+    let error = client.send(read()).await.unwrap_err();
+    assert!(matches!(error, HttpError::BudgetSpent { .. }) && error.temporary(), "{error:?}");
+    for part in ["GET /things at 127.0.0.1", "503", "maintenance mode", "limits.retry_budget"] {
+        assert!(error.to_string().contains(part), "{part}: {error}");
+    }
+    assert!(client.requests() > 5, "waits of at most 8 ms: {}", client.requests());
+    assert!(started.elapsed() < Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn a_wait_that_the_budget_does_not_cover_is_not_begun() {
+    let server = Server::start(|_, _| json(429, "").with("retry-after", 3600)).await;
+    let client = Setup::to(&server.url).client();
+    let started = Instant::now();
+    let error = client.send(read()).await.unwrap_err();
+    assert!(matches!(error, HttpError::BudgetSpent { .. }), "{error:?}");
+    assert!(started.elapsed() < Duration::from_secs(2) && client.requests() == 1);
+}
+
+#[tokio::test]
+async fn requests_side_by_side_share_one_budget() {
+    let server = Server::start(|_, _| json(503, "")).await;
+    let client = Setup::to(&server.url).budget(Duration::from_millis(60)).client();
+    let started = Instant::now();
+    let ends = futures::future::join_all((0..40).map(|_| client.send(read()))).await;
+    assert!(ends.iter().all(|end| end.as_ref().is_err_and(HttpError::temporary)));
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn no_connection_is_tried_until_the_budget_ends_and_nothing_has_happened() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    for request in all_kinds() {
+        let url = format!("http://{closed}").parse().unwrap();
+        let client = Setup::to(&url).budget(Duration::from_millis(40)).client();
+        let error = client.send(request).await.unwrap_err();
+        assert!(matches!(error, HttpError::BudgetSpent { .. }) && error.temporary(), "{error:?}");
+        assert!(!error.may_have_happened() && client.requests() > 2, "{error} after {}", client.requests());
+        assert!(error.to_string().contains("no connection to 127.0.0.1"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn other_5xx_are_resent_a_few_times_and_only_where_that_is_safe() {
+    for (request, expected) in
+        [(read(), 5), (write().safety(Safety::Idempotent), 5), (write(), 1), (write().refused_by_503(), 1)]
+    {
+        let server = Server::start(|_, _| json(502, "")).await;
+        let answer = Setup::to(&server.url).client().send(request).await.unwrap();
+        assert_eq!((answer.status, server.seen().len()), (502, expected));
+    }
+}
+
+#[tokio::test]
+async fn a_fault_that_passes_is_not_seen() {
+    for bad in [
+        || Reply::Drop,
+        || json(500, "").into(),
+        || Reply::Raw(b"HTTP/1.1 200 X\r\ncontent-length: 9\r\n\r\n{".to_vec()),
+    ] {
+        let server = recovering(3, bad).await;
+        let answer = Setup::to(&server.url).client().send(read()).await.unwrap();
+        assert_eq!((answer.status, server.seen().len()), (200, 4));
+    }
+}
+
+#[tokio::test]
+async fn a_lost_write_that_must_not_be_repeated_is_sent_once() {
+    let accidents: [fn() -> Reply; 3] = [
+        || Reply::Drop,
+        || {
+            Reply::Raw(
+                b"HTTP/1.1 200 X\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{\"id\":".to_vec(),
+            )
+        },
+        || Reply::Raw(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec()),
+    ];
+    for bad in accidents {
+        let server = Server::start(move |_, _| bad()).await;
+        let error = Setup::to(&server.url).client().send(write()).await.unwrap_err();
+        assert!(matches!(error, HttpError::Lost { .. }), "{error:?}");
+        assert!(error.may_have_happened() && !error.temporary());
+        assert!(
+            error.to_string().contains("POST /things") && error.to_string().contains("read before sending it again"),
+            "{error}"
+        );
+        assert_eq!(server.seen().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn reads_that_are_lost_again_and_again_end_as_temporary() {
+    let server = Server::start(|_, _| Reply::Drop).await;
+    let client = Setup::to(&server.url).client();
+    let error = client.send(read()).await.unwrap_err();
+    assert!(matches!(error, HttpError::Lost { .. }) && error.temporary() && !error.may_have_happened(), "{error:?}");
+    assert_eq!(client.requests(), 5);
+}
+
+#[tokio::test]
+async fn a_slow_drip_is_cut_off_by_the_timeout_of_the_whole_request() {
+    let server = Server::start(|_, _| Reply::Drip).await;
+    let client = Setup::to(&server.url).timeout(Duration::from_millis(200)).client();
+    let started = Instant::now();
+    let error = client.send(write()).await.unwrap_err();
+    assert!(matches!(error, HttpError::Lost { .. }) && error.to_string().contains("limits.timeout"), "{error:?}");
+    assert!(started.elapsed() >= Duration::from_millis(200) && started.elapsed() < Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn a_lost_attempt_is_not_forgotten_when_the_budget_ends_later() {
+    let server =
+        Server::start(|number, _| if number == 0 { Reply::Drop } else { json(429, "").with("retry-after", 60).into() })
+            .await;
+    let client = Setup::to(&server.url).client();
+    let error = client.send(write().safety(Safety::Idempotent)).await.unwrap_err();
+    assert!(matches!(error, HttpError::BudgetSpent { .. }) && error.may_have_happened(), "{error:?}");
+}
