@@ -6,6 +6,7 @@
 
 pub mod diag;
 pub mod http;
+pub mod manifest;
 pub mod model;
 pub mod provider;
 pub mod sandbox;

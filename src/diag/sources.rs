@@ -84,6 +84,16 @@ impl Sources {
         self.text(span.source).get(span.start as usize..span.end as usize).unwrap_or("")
     }
 
+    /// Blacks a span out: every character becomes as many `*` as it had bytes, so that no place moves. Line breaks stay.
+    pub fn redact(&mut self, span: Span) {
+        let range = span.start as usize..span.end as usize;
+        let Some(source) = self.items.get_mut(span.source.0 as usize) else { return };
+        let Some(text) = source.text.get(range.clone()) else { return };
+        let black = |c: char| if matches!(c, '\n' | '\r') { c.to_string() } else { "*".repeat(c.len_utf8()) };
+        let black: String = text.chars().map(black).collect();
+        source.text.replace_range(range, &black);
+    }
+
     /// File, line and column of a span's start.
     pub fn locate(&self, span: Span) -> Location {
         let Some(source) = self.items.get(span.source.0 as usize) else {

@@ -12,11 +12,13 @@ mod refusal;
 pub mod semaphor;
 pub mod streamline;
 
-use std::sync::Arc;
-
 use async_trait::async_trait;
 
-use crate::model::{Batch, Capabilities, Ids, ReadRequest, SecretResolver, Snapshot, Target, WriteOutcome};
+use crate::manifest::Kind;
+use crate::model::{Batch, ReadRequest, Snapshot, WriteOutcome};
+
+/// The manifests of all providers, in the order in which people are shown them.
+pub static ALL: &[&Kind] = &[&streamline::spec::KIND, &partium::spec::KIND, &semaphor::spec::KIND, &canopy::spec::KIND];
 
 /// Why a target could not be read.
 #[derive(Debug, thiserror::Error)]

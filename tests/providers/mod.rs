@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod account;
 mod canopy;
+mod partium;
 mod semaphor;
+mod streamline;
 
 use std::sync::Arc;
 use std::time::Duration;

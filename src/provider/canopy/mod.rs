@@ -5,6 +5,8 @@ mod bulk;
 mod listing;
 mod options;
 mod read;
+pub mod route;
+pub mod spec;
 #[cfg(test)]
 mod tests;
 mod wire;

@@ -4,8 +4,13 @@
 //! by index, and a delete's answer tells nothing at all.
 
 mod read;
+pub mod route;
+pub mod spec;
 mod wire;
 mod write;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -14,10 +19,6 @@ use crate::model::{Auth, Ids, SecretResolver, Target};
 
 use super::refusal::{Refusal, clean};
 use super::{Connection, options};
-
-/// Key parts, in the order of the provider's `key_fields`.
-const ASS: usize = 0;
-const ORG: usize = 1;
 
 /// Create and delete (apis/partium.md: Create, Delete).
 const ASSIGNMENTS: &str = "/1/catalog/assignments/organizations";

@@ -11,8 +11,9 @@ use crate::model::{Coverage, Fields, Key, Live, PartScope, ReadRequest, Scope, S
 
 use super::super::refusal::{clean, unread};
 use super::super::{ReadError, Reader};
+use super::spec::{ASS, ORG};
 use super::wire::{self, Page, Paging, Query};
-use super::{ASS, Api, LIST, ORG, path, refusal};
+use super::{Api, LIST, path, refusal};
 
 /// How the list is called in messages.
 const REQUEST: &str = "POST /1/catalog/assignments/organizations/list";
@@ -21,7 +22,7 @@ const REQUEST: &str = "POST /1/catalog/assignments/organizations/list";
 const MAX_PAGES: usize = 100_000;
 
 /// The most pages in a row that may be empty although more is promised: filtered lists may have some, endless ones have only those.
-const MAX_EMPTY_PAGES: usize = 100;
+pub(super) const MAX_EMPTY_PAGES: usize = 100;
 
 /// After this many pages a filtered chain is known to be long, and is read as several chains side by side instead: what was read
 /// is read again, which costs these few requests and gains the target's whole concurrency.

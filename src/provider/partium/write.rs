@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;
+use serde::de::IgnoredAny;
 
 use crate::http::{Answer, Client, HttpError, Request, Safety};
 use crate::model::{Action, Batch, Change, Proof, WriteOutcome};
 
 use super::super::Writer;
 use super::super::refusal::{clean, failed, unwritten};
+use super::route::{CREATE, DELETE};
+use super::spec::{ASS, ORG};
 use super::wire::{self, Entry, Pair};
-use super::{ASS, ASSIGNMENTS, Api, ORG, path, refusal};
-
-const CREATE: &str = "POST /1/catalog/assignments/organizations";
-const DELETE: &str = "DELETE /1/catalog/assignments/organizations";
+use super::{ASSIGNMENTS, Api, path, refusal};
 
 /// Answers to a whole batch that may be the fault of its size or of single entries: it is sent again in halves, so that one bad entry
 /// never stops the others. 413 is a payload that is too large (apis/partium.md: Maintenance).
@@ -95,13 +95,16 @@ impl Verb {
         if !answer.is_success() {
             return vec![self.refused(answer); count];
         }
+        // Whatever is no JSON does not come from this API: a proxy's page, say.
+        if let Err(error) = answer.json::<IgnoredAny>() {
+            return vec![unwritten(&error); count];
+        }
         match self {
+            Verb::Create => {
+                wire::entries(&answer.body, count).into_iter().map(|entry| outcome(entry, answer)).collect()
+            }
             // 200 `{}` tells nothing about what was deleted (apis/partium.md: Delete).
             Verb::Delete => vec![WriteOutcome::Done(Proof::Listing); count],
-            Verb::Create => match answer.json::<serde::de::IgnoredAny>() {
-                Ok(_) => wire::entries(&answer.body, count).into_iter().map(|entry| outcome(entry, answer)).collect(),
-                Err(error) => vec![unwritten(&error); count],
-            },
         }
     }
 
@@ -132,7 +135,7 @@ fn outcome(entry: Entry, answer: &Answer) -> WriteOutcome {
         |message: String| WriteOutcome::Failed { message, code: None, status: Some(answer.status), temporary: false };
     match entry {
         Entry::Created => WriteOutcome::Done(Proof::Answer),
-        Entry::Existed => WriteOutcome::Already("the pair existed before".to_owned()),
+        Entry::Existed => WriteOutcome::Already("the API says that the pair is there already".to_owned()),
         Entry::Refused(told) => refused(format!(
             "{CREATE} could not create the pair: {}; only root assemblies can be assigned, and only to sub-organizations",
             clean(&answer.clean(&told))

@@ -4,6 +4,8 @@ mod actor;
 mod api;
 mod params;
 mod read;
+pub mod route;
+pub mod spec;
 #[cfg(test)]
 mod tests;
 mod token;

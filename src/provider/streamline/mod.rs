@@ -4,9 +4,14 @@
 //! the reader says exactly which revision it saw, and the writer never sends a second time without having looked.
 
 mod read;
+pub mod route;
+pub mod spec;
 mod token;
 mod wire;
 mod write;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -15,11 +20,6 @@ use crate::model::{Auth, Ids, SecretResolver, Sym, Target};
 
 use super::refusal::clean;
 use super::{Connection, options};
-
-/// Key parts, in the order of the provider's `key_fields`.
-const DOMAIN: usize = 0;
-const SERVICE: usize = 1;
-const KEY: usize = 2;
 
 /// The two sides of a target.
 pub fn connect(target: &Target, client: Client, ids: Arc<Ids>, _secrets: Arc<dyn SecretResolver>) -> Connection {
@@ -51,7 +51,7 @@ struct Options {
     /// Where a list answer holds its array, as a JSON pointer. Not given: bare, or under `assignments`, `items` or `data`
     /// (apis/streamline.md: Reading, \[assumed\]).
     list_pointer: Option<String>,
-    /// Whether declared keys are read one by one from the start (`read_strategy: keys`) instead of after the collection
+    /// Whether declared keys are read one by one from the start (`read: keyed`) instead of after the collection
     /// answered 404 or 405 (apis/streamline.md: Reading, \[assumed\]).
     by_key: bool,
     /// Whether a domain's own assignments have a keyed PUT (apis/streamline.md: Domain scope, \[assumed\], off).
@@ -64,8 +64,8 @@ impl Options {
         Self {
             client_id: options::text(fields, "client_id").unwrap_or_default().to_owned(),
             list_pointer: options::text(fields, "list_pointer").map(str::to_owned),
-            by_key: options::text(fields, "read_strategy") == Some("keys"),
-            keyed_domain_put: options::switch(fields, "keyed_domain_put").unwrap_or(false),
+            by_key: options::text(fields, "read") == Some("keyed"),
+            keyed_domain_put: route::is_keyed_domain_put(fields),
         }
     }
 }

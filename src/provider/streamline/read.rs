@@ -12,8 +12,9 @@ use crate::model::{Coverage, Key, Live, LiveInfo, PartScope, ReadRequest, Scope,
 
 use super::super::refusal::{Refusal, clean, unread};
 use super::super::{ReadError, Reader};
+use super::spec::{DOMAIN, KEY, SERVICE};
 use super::wire::{self, Assignment, Status};
-use super::{Api, DOMAIN, KEY, Place, Route, SERVICE, next_step};
+use super::{Api, Place, Route, next_step};
 
 /// The reading side of a target.
 pub(super) struct StreamlineReader(pub(super) Arc<Api>);
@@ -110,7 +111,7 @@ fn coverage(listings: &[Listing]) -> Vec<Coverage> {
 impl Api {
     async fn place(&self, place: Place, keys: BTreeSet<Sym>) -> Result<Listing, ReadError> {
         if self.options.by_key {
-            let gap = "the target's read_strategy reads declared keys only".to_owned();
+            let gap = "the target says `read: keyed`, so only declared keys were read".to_owned();
             return self.declared(place, keys, gap).await;
         }
         match self.listed(place).await? {

@@ -14,8 +14,9 @@ use crate::model::{Batch, Change, Fields, LiveInfo, Proof, Sym, Value, WriteOutc
 use super::super::refusal::{clean, failed, unwritten};
 use super::super::{ReadError, Writer};
 use super::read::refusal;
+use super::spec::{DOMAIN, KEY, SERVICE};
 use super::wire::{self, Sent, Status};
-use super::{Api, DOMAIN, KEY, Place, SERVICE};
+use super::{Api, Place};
 
 /// The writing side of a target.
 pub(super) struct StreamlineWriter(pub(super) Arc<Api>);
@@ -39,7 +40,7 @@ enum Sending {
     /// It may have been carried out.
     Doubtful {
         why: String,
-        /// No success was answered, so if nothing changed it was not carried out.
+        /// The API itself answered no success, so if nothing changed it was not carried out.
         unanswered: bool,
     },
 }
@@ -95,9 +96,13 @@ impl Api {
             Err(error) => return Sending::Ended(unwritten(&error)),
         };
         match answer.status {
-            200..300 => match self.check(&answer, change, sent) {
-                Ok(()) => Sending::Ended(WriteOutcome::Done(Proof::Answer)),
-                Err(problem) => Sending::Doubtful { why: format!("{text}: {problem}"), unanswered: false },
+            200..300 => match answer.json::<Json>() {
+                Ok(body) => match self.check(&answer, body, change, sent) {
+                    Ok(()) => Sending::Ended(WriteOutcome::Done(Proof::Answer)),
+                    Err(problem) => Sending::Doubtful { why: format!("{text}: {problem}"), unanswered: false },
+                },
+                // No JSON: a proxy's page, say. The API itself may not have seen the request.
+                Err(error) => Sending::Doubtful { why: error.to_string(), unanswered: true },
             },
             // A 5xx says nothing about whether it was carried out (apis/streamline.md: What makes this API different).
             500.. => Sending::Doubtful { why: refusal(text, &answer).to_string(), unanswered: true },
@@ -118,11 +123,10 @@ impl Api {
     }
 
     /// Whether a success speaks of what was sent: the status code alone is not printed in the contract, so 200 and 201 count the same.
-    fn check(&self, answer: &Answer, change: &Change, sent: &Sent) -> Result<(), String> {
+    fn check(&self, answer: &Answer, body: Json, change: &Change, sent: &Sent) -> Result<(), String> {
         if !matches!(answer.status, 200 | 201) {
             return Err(format!("answered {}, which the contract does not know", answer.status));
         }
-        let body: Json = answer.json().map_err(|error| error.to_string())?;
         let row = wire::assignment(body).map_err(|problem| clean(&answer.clean(&problem)))?;
         let key = self.ids.text(change.key.part(KEY));
         if row.key.as_deref().is_some_and(|other| other != &*key) {

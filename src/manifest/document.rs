@@ -1,0 +1,170 @@
+//! One text: its documents, told apart by `kind`, each handed to the tables that know it.
+
+use super::common::{API_VERSION, DOCUMENT, ROOT_DOCUMENT};
+use super::findings::{Findings, closest, did_you_mean, one_of, shown};
+use super::root::{self, RootSpec};
+use super::set::{self, DraftSet};
+use super::shape::Record;
+use super::target::{self, DraftTarget};
+use super::yaml::{self, Node, NodeKind, is_null};
+use super::{Kind, ROOT_FILE};
+use crate::diag::{Diagnostic, Diagnostics, SourceId, Span};
+use crate::model::Ids;
+
+/// What is the same for all texts of a run.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'c> {
+    pub(super) kinds: &'c [&'static Kind],
+    pub(super) ids: &'c Ids,
+}
+
+/// What the documents declared, before they are held against each other.
+#[derive(Debug, Default)]
+pub(super) struct Drafts {
+    pub(super) targets: Vec<DraftTarget>,
+    pub(super) sets: Vec<DraftSet>,
+    pub(super) roots: Vec<(Span, RootSpec)>,
+}
+
+/// `metadata`, read.
+#[derive(Debug)]
+pub(super) struct Meta {
+    /// `None` where it is missing or wrong: reported.
+    pub(super) name: Option<String>,
+    /// The name, or the best place to point at.
+    pub(super) span: Span,
+    pub(super) labels: Vec<(String, String)>,
+}
+
+/// Reads all documents of a text.
+pub(super) fn read_text(
+    text: &str,
+    source: SourceId,
+    is_root_file: bool,
+    context: Context<'_>,
+    drafts: &mut Drafts,
+    findings: &mut Findings,
+) {
+    let mut diagnostics = Diagnostics::default();
+    let tree = yaml::parse(text, source, &mut diagnostics);
+    let is_broken = diagnostics.errors() > 0;
+    findings.extend(diagnostics);
+    let roots = drafts.roots.len();
+    for node in tree.documents() {
+        read_document(node, is_root_file, context, drafts, findings);
+    }
+    if is_root_file && drafts.roots.len() == roots && !is_broken && findings.errors() == 0 {
+        let at = Span { source, start: 0, end: 0 };
+        let message = format!("{ROOT_FILE} holds no document of kind Root");
+        let help = format!("begin it with `apiVersion: {API_VERSION}` and `kind: Root`");
+        findings.push(Diagnostic::error("missing-root", message, at).help(help));
+    }
+}
+
+fn read_document(
+    node: Node<'_>,
+    is_root_file: bool,
+    context: Context<'_>,
+    drafts: &mut Drafts,
+    findings: &mut Findings,
+) {
+    if node.scalar().is_some_and(|scalar| scalar.plain && is_null(scalar.text)) || node.kind() == NodeKind::Bad {
+        return; // an empty document, or one that is reported already
+    }
+    let Some(kind) = word(node, "kind") else { return no_kind(node, findings) };
+    let name = kind.scalar().map_or("", |scalar| scalar.text);
+    match name {
+        "Root" => read_root(node, kind, is_root_file, drafts, findings),
+        "Target" => {
+            if let Some(document) = open(node, findings) {
+                let meta = read_meta(&document, findings);
+                drafts.targets.extend(document.get("spec").map(|spec| target::lower(meta, spec, context, findings)));
+            }
+        }
+        _ => match context.kinds.iter().position(|known| known.name == name) {
+            Some(index) => {
+                let Some(document) = open(node, findings) else { return };
+                let meta = read_meta(&document, findings);
+                let spec = document.get("spec");
+                drafts.sets.extend(spec.and_then(|spec| set::lower(meta, spec, index, context, findings)));
+            }
+            None => unknown_kind(name, kind, context, findings),
+        },
+    }
+}
+
+/// The value of a top-level key, before any table is chosen.
+pub(super) fn word<'t>(node: Node<'t>, name: &str) -> Option<Node<'t>> {
+    node.pairs().find(|(key, _)| key.scalar().is_some_and(|scalar| scalar.text == name)).map(|(_, value)| value)
+}
+
+fn no_kind(node: Node<'_>, findings: &mut Findings) {
+    if node.kind() == NodeKind::Mapping && word(node, "apiVersion").is_some() {
+        DOCUMENT.read(node, findings);
+        return;
+    }
+    let message = "this document is no manifest: it has no `apiVersion` and no `kind`";
+    let help = format!("if the file is meant for another program, list it under `ignore` in {ROOT_FILE}");
+    findings.push(Diagnostic::error("not-a-manifest", message, node.head()).help(help));
+}
+
+fn unknown_kind(name: &str, kind: Node<'_>, context: Context<'_>, findings: &mut Findings) {
+    let mut names: Vec<&str> = context.kinds.iter().map(|kind| kind.name).collect();
+    names.extend(["Target", "Root"]);
+    let message = format!("there is no kind {}", shown(name));
+    let mut diagnostic = Diagnostic::error("unknown-kind", message, kind.head()).help(did_you_mean(name, &names));
+    if closest(name, names.iter().copied()).is_some() {
+        diagnostic = diagnostic.help(one_of(&names));
+    }
+    findings.push(diagnostic);
+}
+
+/// Checks the outer fields of a document.
+fn open<'t>(node: Node<'t>, findings: &mut Findings) -> Option<Record<'t>> {
+    let document = DOCUMENT.read(node, findings)?;
+    check_version(&document, findings);
+    Some(document)
+}
+
+fn check_version(document: &Record<'_>, findings: &mut Findings) {
+    let Some((version, span)) = document.text("apiVersion").filter(|(version, _)| *version != API_VERSION) else {
+        return;
+    };
+    let message = format!("this program does not read {}", shown(version));
+    let help = format!("write `apiVersion: {API_VERSION}`");
+    findings.push(Diagnostic::error("unknown-version", message, span).help(help));
+}
+
+fn read_meta(document: &Record<'_>, findings: &mut Findings) -> Meta {
+    let fallback = document.node.head();
+    let Some(record) = document.object("metadata", findings) else {
+        return Meta { name: None, span: fallback, labels: Vec::new() };
+    };
+    let name = record.text("name");
+    let labels = record.get("labels").map(set::labels).unwrap_or_default();
+    Meta {
+        name: name.map(|(name, _)| name.to_owned()),
+        span: name.map_or(record.node.head(), |(_, span)| span),
+        labels,
+    }
+}
+
+fn read_root(node: Node<'_>, kind: Node<'_>, is_root_file: bool, drafts: &mut Drafts, findings: &mut Findings) {
+    if !is_root_file {
+        let message = format!("a Root stands only in {ROOT_FILE}");
+        let help = format!("move it to a file of that name in the directory that is the root, or remove it");
+        findings.push(Diagnostic::error("misplaced-root", message, kind.span()).help(help));
+    }
+    let Some(document) = ROOT_DOCUMENT.read(node, findings) else { return };
+    check_version(&document, findings);
+    let _ = document.object("metadata", findings);
+    let spec = root::lower(&document, findings);
+    if let Some((first, _)) = drafts.roots.first().filter(|_| is_root_file) {
+        let message = "a root has one document of kind Root";
+        let diagnostic = Diagnostic::error("misplaced-root", message, kind.span()).also(*first, "the first one");
+        findings.push(diagnostic.help("put both into one"));
+    }
+    if is_root_file {
+        drafts.roots.push((kind.span(), spec));
+    }
+}

@@ -1,0 +1,62 @@
+//! The root of a repository of manifests: what it ignores, and where its sandbox keeps its files.
+
+use std::path::PathBuf;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use super::findings::Findings;
+use super::shape::Record;
+
+/// Where a sandbox keeps its state unless the root says otherwise: a hidden directory is never walked.
+const DEFAULT_STATE: &str = ".assignctl/sandbox.db";
+
+/// The root of the manifests of a run.
+#[derive(Debug, Clone)]
+pub struct Root {
+    /// The directory that holds `assignctl.yaml`.
+    pub dir: PathBuf,
+    /// The sandbox's state file, inside `dir`.
+    pub sandbox_state: PathBuf,
+    /// The live state that a new sandbox starts with, inside `dir`.
+    pub sandbox_seed: Option<PathBuf>,
+}
+
+/// `Root.spec`, read.
+#[derive(Debug, Clone, Default)]
+pub(super) struct RootSpec {
+    pub(super) ignore: Vec<String>,
+    pub(super) state: Option<String>,
+    pub(super) seed: Option<String>,
+}
+
+pub(super) fn lower(document: &Record<'_>, findings: &mut Findings) -> RootSpec {
+    let Some(spec) = document.object("spec", findings) else { return RootSpec::default() };
+    let globs = spec.get("ignore").into_iter().flat_map(|list| list.items());
+    let ignore = globs.filter_map(|item| item.scalar()).map(|scalar| scalar.text.to_owned()).collect();
+    let sandbox = spec.object("sandbox", findings);
+    let path = |name| sandbox.and_then(|sandbox| sandbox.text(name)).map(|(text, _)| text.to_owned());
+    RootSpec { ignore, state: path("state"), seed: path("seed") }
+}
+
+impl RootSpec {
+    /// What is no manifest, matched against paths relative to the root. Globs were checked when they were read.
+    pub(super) fn ignored(&self) -> GlobSet {
+        let mut set = GlobSetBuilder::new();
+        for pattern in &self.ignore {
+            let pattern = pattern.trim_start_matches("./").trim_matches('/');
+            let anywhere = if pattern.contains('/') { pattern.to_owned() } else { format!("**/{pattern}") };
+            if let Ok(glob) = GlobBuilder::new(&anywhere).literal_separator(true).build() {
+                set.add(glob);
+            }
+        }
+        set.build().unwrap_or_else(|_| GlobSet::empty())
+    }
+
+    pub(super) fn at(&self, dir: PathBuf) -> Root {
+        Root {
+            sandbox_state: dir.join(self.state.as_deref().unwrap_or(DEFAULT_STATE)),
+            sandbox_seed: self.seed.as_ref().map(|seed| dir.join(seed)),
+            dir,
+        }
+    }
+}

@@ -1,0 +1,482 @@
+//! Single values: checked once, read afterwards without a second report.
+
+use std::time::Duration;
+
+use super::{Choice, Field, Type, check::kind_words, check_id, json};
+use crate::diag::{Diagnostic, Span};
+use crate::manifest::findings::{Findings, did_you_mean, one_of, shown};
+use crate::manifest::yaml::{Node, NodeKind, Resolved, Scalar, is_null, resolve};
+use crate::model::{Instant, SecretRef};
+
+/// The longest name of a document or label.
+const MAX_NAME: usize = 128;
+
+/// Checks one field's value; false: it is wrong, and reported. Objects are left to whoever enters them.
+pub(super) fn check_value(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool {
+    if node.kind() == NodeKind::Bad {
+        return false;
+    }
+    if let Some(scalar) = node.scalar().filter(|s| s.plain && is_null(s.text)) {
+        return field.nullable || refuse_null(field, node, scalar, findings);
+    }
+    match field.ty {
+        Type::Object(_) | Type::JsonMap => is_kind(field, node, NodeKind::Mapping, findings),
+        Type::Objects(_) => is_kind(field, node, NodeKind::Sequence, findings),
+        Type::Scope(_) => node.kind() == NodeKind::Mapping || is_all(field, node, findings),
+        Type::Secret => secret_ref(node, findings).is_some(),
+        Type::SecretMap => check_secret_map(field, node, findings),
+        Type::Labels => check_labels(field, node, findings),
+        Type::Ids => {
+            check_list(field, node, true, findings, |text, span, findings| check_id(text, span, field.name, findings))
+        }
+        Type::Texts => check_list(field, node, false, findings, |text, span, findings| {
+            check_text(field.name, text, span, findings)
+        }),
+        Type::Globs => {
+            check_list(field, node, false, findings, |text, span, findings| check_glob(text, span, findings))
+        }
+        _ => check_scalar(field, node, findings),
+    }
+}
+
+fn refuse_null(field: &Field, node: Node<'_>, scalar: Scalar<'_>, findings: &mut Findings) -> bool {
+    let message = match scalar.text {
+        "" => format!("`{}` has no value", field.name),
+        text => format!("`{}` cannot be {text}", field.name),
+    };
+    let help = match field.ty {
+        Type::Objects(_) => format!("write `{}: []` for none at all", field.name),
+        Type::Id | Type::Text | Type::Version | Type::Name if !scalar.text.is_empty() => {
+            format!("quote it if it is text (`\"{}\"`), else write {}", scalar.text, field.ty.words())
+        }
+        _ => format!("write {}", field.ty.words()),
+    };
+    findings.push(Diagnostic::error("null-value", message, at_value(node)).help(help));
+    false
+}
+
+/// The value, or its key where the value is nothing that could be underlined.
+fn at_value(node: Node<'_>) -> Span {
+    let span = node.head();
+    if span.start < span.end { span } else { node.sibling(node.place().wrapping_sub(1)).span() }
+}
+
+fn wrong_type(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool {
+    let message = format!("`{}` must be {}, not {}", field.name, field.ty.words(), kind_words(node));
+    let mut diagnostic = Diagnostic::error("wrong-type", message, at_value(node));
+    if let (Type::Id | Type::Text | Type::Version, NodeKind::Sequence) = (field.ty, node.kind()) {
+        diagnostic = diagnostic.help(format!("for several, use the plural field `{}s` where there is one", field.name));
+    } else if let (Type::Ids | Type::Texts | Type::Globs | Type::Objects(_), NodeKind::Scalar | NodeKind::Mapping) =
+        (field.ty, node.kind())
+    {
+        diagnostic = diagnostic.help(format!("write a list: `{}: [ … ]`", field.name));
+    }
+    findings.push(diagnostic);
+    false
+}
+
+fn is_kind(field: &Field, node: Node<'_>, kind: NodeKind, findings: &mut Findings) -> bool {
+    if node.kind() == kind {
+        return true;
+    }
+    if matches!(field.ty, Type::Object(shape) if shape.secret) {
+        findings.redact(node.span());
+    }
+    wrong_type(field, node, findings)
+}
+
+fn is_all(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool {
+    node.scalar().is_some_and(|scalar| scalar.text == "all") || wrong_type(field, node, findings)
+}
+
+fn check_list(
+    field: &Field,
+    node: Node<'_>,
+    filled: bool,
+    findings: &mut Findings,
+    check: impl Fn(&str, Span, &mut Findings) -> bool,
+) -> bool {
+    if node.kind() != NodeKind::Sequence {
+        return wrong_type(field, node, findings);
+    }
+    if filled && node.is_empty() {
+        let message = format!("`{}` is an empty list, which selects nothing", field.name);
+        let help = format!("list at least one, or remove `{}`", field.name);
+        findings.push(Diagnostic::error("empty-list", message, node.span()).help(help));
+        return false;
+    }
+    let mut good = true;
+    for item in node.items() {
+        good &= match item.scalar() {
+            Some(scalar) if scalar.plain && is_null(scalar.text) => {
+                let message = format!("an item of `{}` has no value", field.name);
+                findings
+                    .push(Diagnostic::error("null-value", message, item.span()).help("write it, or quote the text"));
+                false
+            }
+            Some(scalar) => check(scalar.text, item.span(), findings),
+            None if item.kind() == NodeKind::Bad => false,
+            None => {
+                let message = format!("an item of `{}` must be a single value, not {}", field.name, kind_words(item));
+                findings.push(Diagnostic::error("wrong-type", message, item.head()));
+                false
+            }
+        };
+    }
+    good
+}
+
+fn check_scalar(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool {
+    let Some(scalar) = node.scalar() else { return wrong_type(field, node, findings) };
+    let (text, span) = (scalar.text, node.span());
+    match field.ty {
+        Type::Id => check_id(text, span, field.name, findings),
+        Type::Name => check_name(field.name, text, span, findings),
+        Type::Text | Type::Version => check_text(field.name, text, span, findings),
+        Type::Bool => check_bool(field, scalar, span, findings),
+        Type::Integer(min, max) => check_integer(field, scalar, span, min, max, findings),
+        Type::Number(max) => check_number(field, scalar, span, max, findings),
+        Type::Duration(min, max) => check_duration(field, text, span, min, max, findings),
+        Type::Instant => check_instant(field, text, span, findings),
+        Type::Until => check_until(field, text, span, findings),
+        Type::Choice(choices) => check_choice(field, text, span, choices, findings),
+        Type::Url => check_url(field, text, span, findings).is_some(),
+        Type::Endpoint => text == "sandbox" || check_url(field, text, span, findings).is_some(),
+        Type::Path => check_path(field.name, text, span, findings),
+        _ => wrong_type(field, node, findings),
+    }
+}
+
+fn check_text(name: &str, text: &str, span: Span, findings: &mut Findings) -> bool {
+    if text.is_empty() {
+        let message = format!("`{name}` is empty");
+        findings.push(Diagnostic::error("empty-text", message, span).help("write a value, or leave the field out"));
+        return false;
+    }
+    if text.contains('\0') {
+        findings.push(Diagnostic::error("control-character", format!("`{name}` holds a NUL"), span).help("remove it"));
+        return false;
+    }
+    true
+}
+
+/// Names of documents and labels stand in flags, file names and reports: letters, digits and `. _ -` only; a label may have a prefix
+/// such as `example.com/team`.
+fn check_name(what: &str, text: &str, span: Span, findings: &mut Findings) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') || (what == "labels" && c == '/');
+    let starts = text.chars().next().is_some_and(|c| c.is_ascii_alphanumeric());
+    if starts && text.len() <= MAX_NAME && text.chars().all(fits) {
+        return true;
+    }
+    let message = format!("{} is no name for `{what}`", shown(text));
+    let help = format!("use letters, digits, `.`, `_`, `-`, starting with a letter or digit, up to {MAX_NAME}");
+    findings.push(Diagnostic::error("invalid-name", message, span).help(help));
+    false
+}
+
+fn check_bool(field: &Field, scalar: Scalar<'_>, span: Span, findings: &mut Findings) -> bool {
+    if scalar.plain && matches!(resolve(scalar.text), Ok(Resolved::Bool(_))) {
+        return true;
+    }
+    let message = format!("`{}` must be `true` or `false`, not {}", field.name, shown(scalar.text));
+    let help = match scalar.text.to_ascii_lowercase().as_str() {
+        "yes" | "on" | "y" | "true" => "write `true`, without quotes",
+        "no" | "off" | "n" | "false" => "write `false`, without quotes",
+        _ => "write `true` or `false`",
+    };
+    findings.push(Diagnostic::error("wrong-type", message, span).help(help));
+    false
+}
+
+fn check_integer(field: &Field, scalar: Scalar<'_>, span: Span, min: u64, max: u64, findings: &mut Findings) -> bool {
+    let number = match resolve(scalar.text) {
+        Ok(Resolved::Number(number)) if scalar.plain => number.as_u64(),
+        _ => None,
+    };
+    let (code, message) = match number {
+        Some(number) if (min..=max).contains(&number) => return true,
+        Some(number) => ("out-of-range", format!("`{}` is {number}, outside {min} to {max}", field.name)),
+        None => ("wrong-type", format!("`{}` must be a whole number, not {}", field.name, shown(scalar.text))),
+    };
+    let help = format!("write a whole number from {min} to {max}, in plain digits and without quotes");
+    findings.push(Diagnostic::error(code, message, span).help(help));
+    false
+}
+
+fn check_number(field: &Field, scalar: Scalar<'_>, span: Span, max: u32, findings: &mut Findings) -> bool {
+    let number = match resolve(scalar.text) {
+        Ok(Resolved::Number(number)) if scalar.plain => number.as_f64(),
+        _ => None,
+    };
+    let (code, message) = match number {
+        Some(number) if number > 0.0 && number <= f64::from(max) => return true,
+        Some(number) => ("out-of-range", format!("`{}` is {number}, outside 0 to {max}", field.name)),
+        None => ("wrong-type", format!("`{}` must be a number, not {}", field.name, shown(scalar.text))),
+    };
+    let help = format!("write a number above 0, up to {max}, without quotes");
+    findings.push(Diagnostic::error(code, message, span).help(help));
+    false
+}
+
+/// A duration: whole numbers with units, largest first, such as `1h30m`, `30s`, `250ms`.
+pub fn parse_duration(text: &str) -> Option<Duration> {
+    let mut rest = text;
+    let mut total = Duration::ZERO;
+    let mut last = u64::MAX;
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, tail) = rest.split_at_checked(digits)?;
+        let letters = tail.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let (unit, tail) = tail.split_at_checked(letters)?;
+        let millis: u64 = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return None,
+        };
+        if millis >= last {
+            return None;
+        }
+        last = millis;
+        total = total.checked_add(Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(millis)?))?;
+        rest = tail;
+    }
+    (!text.is_empty()).then_some(total)
+}
+
+fn check_duration(field: &Field, text: &str, span: Span, min: u64, max: u64, findings: &mut Findings) -> bool {
+    let words = |millis: u64| match millis {
+        n if n.is_multiple_of(3_600_000) && n > 0 => format!("{}h", n / 3_600_000),
+        n if n.is_multiple_of(1_000) => format!("{}s", n / 1_000),
+        n => format!("{n}ms"),
+    };
+    let (code, message) = match parse_duration(text) {
+        Some(d) if d >= Duration::from_millis(min) && d <= Duration::from_millis(max) => return true,
+        Some(_) => {
+            ("out-of-range", format!("`{}` is {}, outside {} to {}", field.name, shown(text), words(min), words(max)))
+        }
+        None => ("invalid-duration", format!("`{}` is no duration: {}", field.name, shown(text))),
+    };
+    findings
+        .push(Diagnostic::error(code, message, span).help("write a number and a unit: `500ms`, `30s`, `5m`, `1h30m`"));
+    false
+}
+
+fn check_instant(field: &Field, text: &str, span: Span, findings: &mut Findings) -> bool {
+    if Instant::parse(text).is_some() {
+        return true;
+    }
+    let message = format!("`{}` is no date-time with an offset: {}", field.name, shown(text));
+    let help = match text.parse::<jiff::civil::DateTime>() {
+        Ok(_) => format!("say the time and the offset, such as `{}T23:59:59Z`", text.get(..10).unwrap_or("2026-12-31")),
+        Err(_) => "write date, time and offset, such as `2026-12-31T23:59:59Z`".to_owned(),
+    };
+    findings.push(Diagnostic::error("invalid-date", message, span).help(help));
+    false
+}
+
+/// The first instant at which an `until` no longer counts: a date counts to its end, in UTC.
+pub fn parse_until(text: &str) -> Option<Instant> {
+    if let Some(instant) = Instant::parse(text) {
+        return Some(instant);
+    }
+    if text.len() != "2026-12-24".len() {
+        return None;
+    }
+    let date: jiff::civil::Date = text.parse().ok()?;
+    Instant::parse(&format!("{}T00:00:00Z", date.tomorrow().ok()?))
+}
+
+fn check_until(field: &Field, text: &str, span: Span, findings: &mut Findings) -> bool {
+    if parse_until(text).is_some() {
+        return true;
+    }
+    let message = format!("`{}` is no date: {}", field.name, shown(text));
+    let help = "write a date such as `2026-12-24`, or a date-time with an offset";
+    findings.push(Diagnostic::error("invalid-date", message, span).help(help));
+    false
+}
+
+fn check_choice(field: &Field, text: &str, span: Span, choices: &[Choice], findings: &mut Findings) -> bool {
+    if choices.iter().any(|choice| choice.name == text) {
+        return true;
+    }
+    let names: Vec<&str> = choices.iter().map(|choice| choice.name).collect();
+    let message = format!("`{}` cannot be {}", field.name, shown(text));
+    let hint = did_you_mean(text, &names);
+    let mut diagnostic = Diagnostic::error("unknown-value", message, span).help(hint.clone());
+    if hint != one_of(&names) {
+        diagnostic = diagnostic.help(one_of(&names));
+    }
+    findings.push(diagnostic);
+    false
+}
+
+/// An address that credentials may go to: `https`, or `http` to this machine. Nothing hidden in it.
+fn check_url(field: &Field, text: &str, span: Span, findings: &mut Findings) -> Option<url::Url> {
+    let refuse = |findings: &mut Findings, code, message: String, help: &str| {
+        findings.push(Diagnostic::error(code, message, span).help(help));
+        None
+    };
+    let parsed = match url::Url::parse(text) {
+        Ok(url) if url.host_str().is_some_and(|host| !host.is_empty()) => url,
+        _ => {
+            findings.redact(span); // whatever it is, it may be a secret in the wrong place
+            let message = format!("`{}` is no address", field.name);
+            return refuse(findings, "invalid-address", message, "write it whole, such as `https://api.example.com`");
+        }
+    };
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        findings.redact(span);
+        let message = format!("`{}` holds a user name or a password", field.name);
+        return refuse(findings, "secret-literal", message, "sign-in belongs in `auth`, as a reference");
+    }
+    if parsed.query().is_some() || parsed.fragment().is_some() {
+        let message = format!("`{}` holds a query or a fragment", field.name);
+        return refuse(findings, "invalid-address", message, "write scheme, host, port and path only");
+    }
+    let loopback = match parsed.host() {
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(url::Host::Domain(name)) => name == "localhost",
+        None => false,
+    };
+    match parsed.scheme() {
+        "https" => Some(parsed),
+        "http" if loopback => Some(parsed),
+        "http" => {
+            let message = format!("`{}` would send credentials in the clear", field.name);
+            refuse(findings, "insecure-address", message, "use `https://`; `http://` is for this machine only")
+        }
+        scheme => {
+            let message = format!("`{}` uses {}", field.name, shown(scheme));
+            refuse(findings, "invalid-address", message, "use `https://`")
+        }
+    }
+}
+
+/// Paths of manifests stay inside the root: relative, without `..`.
+fn check_path(name: &str, text: &str, span: Span, findings: &mut Findings) -> bool {
+    let parts = || std::path::Path::new(text).components();
+    let inside = parts().all(|part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir));
+    if inside && parts().any(|part| matches!(part, std::path::Component::Normal(_))) && !text.contains(['\0', '\\']) {
+        return true;
+    }
+    let message = format!("`{name}` leaves its directory: {}", shown(text));
+    findings.push(Diagnostic::error("path-outside", message, span).help("write a relative path without `..`"));
+    false
+}
+
+fn check_glob(text: &str, span: Span, findings: &mut Findings) -> bool {
+    match globset::Glob::new(text) {
+        Ok(_) if !text.is_empty() => true,
+        _ => {
+            let message = format!("{} is no glob", shown(text));
+            findings
+                .push(Diagnostic::error("invalid-glob", message, span).help("such as `drafts/**` or `*.tmpl.yaml`"));
+            false
+        }
+    }
+}
+
+fn check_labels(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool {
+    if node.kind() != NodeKind::Mapping {
+        return wrong_type(field, node, findings);
+    }
+    let before = findings.errors();
+    let mut good = true;
+    for (_, span, name, value) in json::unique_pairs(node, findings) {
+        good &= check_name("labels", name, span, findings);
+        good &= match value.scalar() {
+            Some(scalar) if scalar.plain && is_null(scalar.text) => {
+                let message = format!("the label {} has no value", shown(name));
+                findings.push(Diagnostic::error("null-value", message, at_value(value)).help("write one, or quote it"));
+                false
+            }
+            Some(scalar) => check_text("labels", scalar.text, value.span(), findings),
+            None => {
+                let message = format!("the label {} must be text, not {}", shown(name), kind_words(value));
+                findings.push(Diagnostic::error("wrong-type", message, value.head()));
+                false
+            }
+        };
+    }
+    good && findings.errors() == before // doubled labels count too
+}
+
+fn check_secret_map(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool {
+    if node.kind() != NodeKind::Mapping {
+        findings.redact(node.span());
+        return wrong_type(field, node, findings);
+    }
+    let before = findings.errors();
+    for (_, span, name, value) in json::unique_pairs(node, findings) {
+        check_id(name, span, field.name, findings);
+        secret_ref(value, findings);
+    }
+    findings.errors() == before
+}
+
+/// Reads a reference to a secret. Anything else in its place may be the secret itself: it is reported and blacked out.
+pub fn secret_ref(node: Node<'_>, findings: &mut Findings) -> Option<SecretRef> {
+    if node.kind() == NodeKind::Bad {
+        return None;
+    }
+    let mut pairs = node.pairs();
+    let single = match (pairs.next(), pairs.next()) {
+        (Some((key, value)), None) => key.scalar().zip(value.scalar()).map(|(k, v)| (k.text, v.text, value)),
+        _ => None,
+    };
+    match single {
+        Some(("env", name, value)) => env_ref(name, value, findings),
+        Some(("file", path, value)) => {
+            check_path("file", path, value.span(), findings).then(|| SecretRef::File(path.into()))
+        }
+        _ => {
+            findings.redact(node.span());
+            let message = "a reference to a secret belongs here, never a value";
+            let help = "write `{env: NAME}`, or `{file: PATH}` below --secrets-dir; a value that was committed is no secret any more: change it";
+            findings.push(Diagnostic::error("secret-literal", message, node.head()).help(help));
+            None
+        }
+    }
+}
+
+fn env_ref(name: &str, value: Node<'_>, findings: &mut Findings) -> Option<SecretRef> {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    let starts = name.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+    if starts && name.bytes().all(fits) {
+        return Some(SecretRef::Env(name.into()));
+    }
+    findings.redact(value.span());
+    let message = "this is no name of an environment variable";
+    let help = "letters, digits and `_`, such as `PARTIUM_TOKEN`: the variable's name, not its value";
+    findings.push(Diagnostic::error("secret-literal", message, value.head()).help(help));
+    None
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_numbers_with_units() {
+        assert_eq!(parse_duration("1h30m"), Some(Duration::from_secs(5400)));
+        assert_eq!(parse_duration("250ms"), Some(Duration::from_millis(250)));
+        for text in ["", "5", "s", "5 s", "5m1h", "1s1s", "-5s", "1.5s", "99999999999999999999s", "5s "] {
+            assert_eq!(parse_duration(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_counts_to_its_end() {
+        assert_eq!(parse_until("2026-12-24"), Instant::parse("2026-12-25T00:00:00Z"));
+        assert_eq!(parse_until("2026-12-24T12:00:00Z"), Instant::parse("2026-12-24T12:00:00Z"));
+        assert_eq!(parse_until("2026-13-01"), None);
+        assert_eq!(parse_until("20261224"), None);
+        assert_eq!(parse_until("2026-12-24T12:00:00"), None);
+    }
+}

@@ -1,0 +1,193 @@
+//! Semaphor's manifests (apis/semaphor.md): tables, and the rules about parameters that tables cannot say.
+
+use std::time::Duration;
+
+use crate::diag::Diagnostic;
+use crate::manifest::common::{SET, TARGET};
+use crate::manifest::findings::{Findings, shown};
+use crate::manifest::shape::{Case, Choice, Field, Mark, Record, Rule, Shape, Type, unique_pairs};
+use crate::manifest::yaml::Node;
+use crate::manifest::{AuthForm, Kind, no_more_rules};
+use crate::model::{Capabilities, FieldKind, FieldSpec, Limits, OnRemove};
+
+/// Key part: the definition.
+pub const DEFINITION: usize = 0;
+/// Key part: the scope type, as its word.
+pub const SCOPE_TYPE: usize = 1;
+/// Key part: the actor; none for `ALL_TENANTS`.
+pub const ACTOR: usize = 2;
+
+/// What the API shows in place of a secret value.
+pub const MASK: &str = "***";
+
+/// What the API can do.
+pub static CAPABILITIES: Capabilities = Capabilities {
+    provider: "semaphor",
+    key_fields: &["definitionId", "scopeType", "actorId"],
+    fields: &[
+        // One map on the wire: `params` is sent whole, so sending it means sending the masked keys too.
+        FieldSpec { name: "params", kind: FieldKind::Json, sent_with: Some("secret_params") },
+        FieldSpec { name: "secret_params", kind: FieldKind::SecretMap, sent_with: None },
+    ],
+    pairing: None,
+    window: None,
+    order_by: DEFINITION,
+    holder: None,
+    on_remove: OnRemove::Remove,
+    route: super::route::route,
+};
+
+/// The kind.
+pub static KIND: Kind = Kind {
+    name: "SemaphorAssignments",
+    doc: "Security definitions bound to tenants, tenant users, organization users or all tenants, with parameters.",
+    capabilities: &CAPABILITIES,
+    vendor: "https://semaphor.cloud",
+    limits: Limits {
+        concurrency: 8,
+        // 5000 requests a minute an account (apis/semaphor.md: Limits): 83 a second, of which we leave a third to others.
+        requests_per_second: Some(50.0),
+        batch_size: 1,    // there is no batch route
+        page_size: 1_000, // the listing has no pages; kept for the one field that all targets share
+        timeout: Duration::from_secs(30),
+        retry_budget: Duration::from_secs(300), // a rate limit ends within the minute
+    },
+    max_page_size: usize::MAX,
+    auth: &[AuthForm::Bearer, AuthForm::ProjectSecret],
+    target: &TARGET_SHAPE,
+    account: &["project_id"],
+    set: &SET_SHAPE,
+    address_is_scope: false,
+    check_target: no_more_rules,
+    check_assignment,
+};
+
+static TARGET_SHAPE: Shape = Shape {
+    title: "a semaphor target's spec",
+    doc: "One project of Semaphor.",
+    groups: &[
+        TARGET,
+        &[
+            Field::new("project_id", Type::Id, "The project in the path.").required().mark(Mark::Seed),
+            Field::new(
+                "duplicate_status",
+                Type::Integer(400, 499),
+                "The status that says an assignment exists already; 409 unless given.",
+            )
+            .mark(Mark::Assumed),
+        ],
+    ],
+    rules: &[],
+    secret: false,
+};
+
+static SET_SHAPE: Shape = Shape {
+    title: "the set's spec",
+    doc: "The assignments, and what the set has authority over.",
+    groups: &[
+        SET,
+        &[
+            Field::new("scope", Type::Scope(&SCOPE), "What the set has authority over; `all` for the whole project."),
+            Field::new("protect", Type::Objects(&PROTECT), "Assignments that must never be lost."),
+            Field::new("assignments", Type::Objects(&ASSIGNMENT), "What should exist; `[]` for nothing.").required(),
+        ],
+    ],
+    rules: &[],
+    secret: false,
+};
+
+static SCOPE: Shape = Shape {
+    title: "the scope",
+    doc: "All assignments of these definitions.",
+    groups: &[&[Field::new("definitionIds", Type::Ids, "These definitions.")
+        .required()
+        .part(DEFINITION)
+        .mark(Mark::Seed)]],
+    rules: &[],
+    secret: false,
+};
+
+const SCOPE_TYPES: &[Choice] = &[
+    Choice { name: "ALL_TENANTS", doc: "everyone; takes no actor" },
+    Choice { name: "TENANT", doc: "one tenant" },
+    Choice { name: "TENANT_USER", doc: "one user of a tenant" },
+    Choice { name: "ORG_USER", doc: "one user of the organization" },
+];
+
+/// Which actor field goes with which scope type (apis/semaphor.md: Create).
+const ACTORS: &[Case] = &[
+    Case { value: "ALL_TENANTS", groups: &[] },
+    Case { value: "TENANT", groups: &[&["tenantId", "tenantIds"]] },
+    Case { value: "TENANT_USER", groups: &[&["tenantUserId", "tenantUserIds"]] },
+    Case { value: "ORG_USER", groups: &[&["orgUserId", "orgUserIds"]] },
+];
+
+static PROTECT: Shape = Shape {
+    title: "a protection",
+    doc: "Rows with all of these ids must not be lost.",
+    groups: &[&[
+        Field::new("definitionId", Type::Id, "The definition.").part(DEFINITION).mark(Mark::Seed),
+        Field::new("scopeType", Type::Choice(SCOPE_TYPES), "The scope type.").part(SCOPE_TYPE).mark(Mark::Seed),
+        Field::new("tenantId", Type::Id, "The tenant.").part(ACTOR).mark(Mark::Seed),
+        Field::new("tenantUserId", Type::Id, "The tenant user.").part(ACTOR).mark(Mark::Seed),
+        Field::new("orgUserId", Type::Id, "The organization user.").part(ACTOR).mark(Mark::Seed),
+    ]],
+    rules: &[
+        Rule::AtLeastOne(&["definitionId", "scopeType", "tenantId", "tenantUserId", "orgUserId"]),
+        Rule::AtMostOne(&["tenantId", "tenantUserId", "orgUserId"]),
+    ],
+    secret: false,
+};
+
+static ASSIGNMENT: Shape = Shape {
+    title: "an assignment",
+    doc: "A definition, an actor, and the parameters for that actor; plural fields give the cross product.",
+    groups: &[&[
+        Field::new("definitionId", Type::Id, "The definition.").part(DEFINITION).mark(Mark::Seed),
+        Field::new("definitionIds", Type::Ids, "Several definitions.").part(DEFINITION),
+        Field::new("scopeType", Type::Choice(SCOPE_TYPES), "Whom it holds for.")
+            .required()
+            .part(SCOPE_TYPE)
+            .mark(Mark::Seed),
+        Field::new("tenantId", Type::Id, "The tenant.").part(ACTOR).mark(Mark::Seed),
+        Field::new("tenantIds", Type::Ids, "Several tenants.").part(ACTOR),
+        Field::new("tenantUserId", Type::Id, "The tenant user.").part(ACTOR).mark(Mark::Seed),
+        Field::new("tenantUserIds", Type::Ids, "Several tenant users.").part(ACTOR),
+        Field::new("orgUserId", Type::Id, "The organization user.").part(ACTOR).mark(Mark::Seed),
+        Field::new("orgUserIds", Type::Ids, "Several organization users.").part(ACTOR),
+        Field::new("params", Type::JsonMap, "Parameter values, managed whole.").nullable().mark(Mark::Seed),
+        Field::new("secret_params", Type::SecretMap, "Secret parameter values, as references.").nullable(),
+    ]],
+    rules: &[
+        Rule::ExactlyOne(&["definitionId", "definitionIds"]),
+        Rule::Case { field: "scopeType", default: None, cases: ACTORS },
+    ],
+    secret: false,
+};
+
+/// A masked value is no value, and a parameter has one source.
+fn check_assignment(entry: &Record<'_>, findings: &mut Findings) {
+    let Some(params) = entry.get("params") else { return };
+    refuse_masks(params, findings);
+    let Some(secrets) = entry.get("secret_params") else { return };
+    // Doubled keys are reported where the maps are read.
+    let mut silent = Findings::default();
+    let plain = unique_pairs(params, &mut silent);
+    for (_, span, name, _) in unique_pairs(secrets, &mut silent) {
+        let Some((_, other, ..)) = plain.iter().find(|(_, _, key, _)| *key == name) else { continue };
+        let message = format!("the parameter {} is given twice", shown(name));
+        let diagnostic =
+            Diagnostic::error("conflicting-fields", message, span).also(*other, "and as a plain value here");
+        findings.push(diagnostic.help("keep it in `params` or in `secret_params`, not in both"));
+    }
+}
+
+fn refuse_masks(node: Node<'_>, findings: &mut Findings) {
+    if node.scalar().is_some_and(|scalar| scalar.text == MASK) {
+        let message = format!("`{MASK}` is what the API shows in place of a secret, not a value");
+        let help = "move the parameter to `secret_params`, with a reference: `{env: NAME}`";
+        findings.push(Diagnostic::error("masked-value", message, node.span()).help(help));
+    }
+    node.items().for_each(|item| refuse_masks(item, findings));
+    node.pairs().for_each(|(_, value)| refuse_masks(value, findings));
+}
