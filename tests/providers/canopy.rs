@@ -193,6 +193,18 @@ async fn a_lost_create_is_unknown_and_never_sent_again() {
 }
 
 #[tokio::test]
+async fn a_503_is_waited_for_and_sent_again() {
+    for size in [1, 100] {
+        let server = start(&environment("")).await;
+        server.add_fault("POST /**=503;retry-after=0:2".parse().unwrap());
+        let side = portal(&server, &[]);
+        let outcomes = side.write(size, &[side.create(&["bob", "emea", "support"], vec![])]).await;
+        assert_eq!(outcomes, [DONE]);
+        assert_eq!(writes(&server.requests()).len(), 3);
+    }
+}
+
+#[tokio::test]
 async fn a_lost_removal_is_sent_again() {
     let server = start(&environment("")).await;
     let side = portal(&server, &[]);

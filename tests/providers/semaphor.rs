@@ -118,6 +118,15 @@ async fn a_lost_create_is_unknown_and_a_lost_update_is_sent_again() {
 }
 
 #[tokio::test]
+async fn a_503_is_waited_for_and_sent_again() {
+    let server = start(&project("")).await;
+    let side = connected(&server, bearer());
+    server.add_fault("POST /**=503;retry-after=0:2".parse().unwrap());
+    assert_eq!(side.write_one(side.create(&KEY, vec![])).await, DONE);
+    assert_eq!(writes(&server.requests()).len(), 3);
+}
+
+#[tokio::test]
 async fn a_project_secret_signs_in() {
     let server = start(&project("")).await;
     let auth = |name: &str| Auth::ProjectSecret { secret: SecretRef::Env(name.into()), org_user_id: None };
