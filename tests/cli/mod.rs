@@ -26,7 +26,7 @@ spec:
   provider: partium
   endpoint: {url}
   auth: {{ bearer: {{ env: TOKEN }} }}
-  limits: {{ timeout: 500ms, retry_budget: 50ms }}
+  limits: {{ timeout: 500ms, retry_budget: 0s }}
 "
     )
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Wider maps and lists than this are written as blocks.
-const WIDTH: usize = 128;
+const WIDTH: usize = 140;
 
 /// The parts of an expectation, in the order of the file.
 pub type Parts = Vec<(&'static str, Value)>;
