@@ -4,6 +4,7 @@
 //! API or a manifest is untrusted and passes through [`clean`] on its way to a person.
 
 pub mod clean;
+pub mod diagnostics;
 pub mod human;
 pub mod json;
 pub mod progress;

@@ -263,7 +263,7 @@ impl<'t> Record<'t> {
         let own: Vec<&str> = case.groups.iter().flat_map(|group| group.iter().copied()).collect();
         let all = cases.iter().flat_map(|case| case.groups.iter()).flat_map(|group| group.iter().copied());
         let mut told: Vec<&str> = Vec::new();
-        for name in all.filter(|name| !own.contains(name)) {
+        for name in all.filter(|name| !own.contains(name) && !case.optional.contains(name)) {
             let Some(span) = self.key(name) else { continue };
             if told.contains(&name) {
                 continue;

@@ -135,7 +135,7 @@ fn case_schema(field: &str, default: Option<&str>, case: &Case, cases: &[Case]) 
         .iter()
         .flat_map(|c| c.groups.iter())
         .flat_map(|g| g.iter().copied())
-        .filter(|n| !own.contains(n))
+        .filter(|n| !own.contains(n) && !case.optional.contains(n))
         .collect();
     foreign.sort_unstable();
     foreign.dedup();
