@@ -51,7 +51,8 @@ fn layer(path: &Path) -> String {
 }
 
 fn is_test(path: &Path) -> bool {
-    path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs" || part.as_os_str() == "testing.rs")
+    path.components()
+        .any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs" || part.as_os_str() == "testing.rs")
 }
 
 fn program_files() -> Vec<PathBuf> {
@@ -141,7 +142,9 @@ fn providers_do_not_know_each_other() {
     let names = ["canopy", "partium", "semaphor", "streamline"];
     let mut wrong = Vec::new();
     for path in program_files().into_iter().filter(|path| layer(path) == "provider") {
-        let Some(own) = names.iter().find(|name| path.components().any(|part| part.as_os_str() == **name)) else { continue };
+        let Some(own) = names.iter().find(|name| path.components().any(|part| part.as_os_str() == **name)) else {
+            continue;
+        };
         let code = program(&path);
         for other in names.iter().filter(|name| *name != own) {
             if code.contains(&format!("{other}::")) {

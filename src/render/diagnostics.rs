@@ -3,6 +3,7 @@
 //! It knows no manifests: only texts, places and words. The texts are hostile: control characters are made visible, long lines
 //! are cut, and no excerpt costs more than the lines it shows, however large the file is.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -36,7 +37,7 @@ pub fn human(diagnostics: &Diagnostics, sources: &Sources, color: bool) -> Strin
         Severity::Warning => (errors, warnings + 1),
     });
     if errors + warnings > 0 {
-        let _ = writeln!(text, "and {} more\n", count(errors, warnings));
+        let _ = writeln!(text, "and {} that are not shown\n", count(errors, warnings));
     }
     text
 }
@@ -80,7 +81,12 @@ fn one(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> Strin
     let excerpts = excerpts(diagnostic, sources);
     let mut group = Group::with_title(title);
     for excerpt in &excerpts {
-        group = group.element(excerpt.origin(sources)).element(excerpt.snippet());
+        let path = clean::terminal(sources.name(excerpt.at.source)).into_owned();
+        group = match excerpt.is_exact {
+            true => group.element(excerpt.snippet().path(path)),
+            // The renderer would count columns in the excerpt, which is not the file's line any more.
+            false => group.element(excerpt.origin(sources)).element(excerpt.snippet()),
+        };
     }
     for help in &diagnostic.help {
         group = group.element(Level::HELP.message(clean::terminal(help).into_owned()));
@@ -102,6 +108,8 @@ struct Excerpt {
     last_line: u32,
     text: String,
     marks: Vec<Mark>,
+    /// Whether its columns are those of the file: nothing was cut off in front, nothing made visible.
+    is_exact: bool,
 }
 
 impl Excerpt {
@@ -154,6 +162,7 @@ fn excerpt(labels: &[(&Label, u32, bool)], sources: &Sources) -> Option<Excerpt>
         last_line: bottom,
         text: String::new(),
         marks: Vec::new(),
+        is_exact: true,
     };
     let mut line_start = start;
     for line in excerpt.first_line..=excerpt.last_line {
@@ -189,6 +198,7 @@ impl Excerpt {
         let window = window(text, &line, &spans);
         let base = self.text.len();
         if window.start > line.start {
+            self.is_exact = false;
             self.text.push('…');
         }
         let mut moved: Vec<Range<usize>> = vec![base..base; spans.len()];
@@ -205,7 +215,9 @@ impl Excerpt {
             }
             let mut buffer = [0; 4];
             // A tab stays: the renderer shows it as spaces. Everything else that moves a cursor becomes visible.
-            if c == '\t' { self.text.push(c) } else { self.text.push_str(&clean::terminal(c.encode_utf8(&mut buffer))) }
+            let shown = if c == '\t' { Cow::Borrowed("\t") } else { clean::terminal(c.encode_utf8(&mut buffer)) };
+            self.is_exact &= shown.chars().count() == 1;
+            self.text.push_str(&shown);
         }
         let content_end = window.start + content.len();
         for ((moved, span), (label, _, is_primary)) in moved.iter_mut().zip(&spans).zip(labels) {
@@ -266,7 +278,8 @@ mod tests {
     #[test]
     fn the_exact_token_is_underlined_and_the_second_place_shown() {
         let text = "a: 1\nb: 2\nc: 3\n";
-        let diagnostic = Diagnostic::error("code", "message", span(8, 9)).label("here").also(span(3, 4), "there").help("do");
+        let diagnostic =
+            Diagnostic::error("code", "message", span(8, 9)).label("here").also(span(3, 4), "there").help("do");
         insta::assert_snapshot!(render(text, vec![diagnostic]));
     }
 
@@ -284,14 +297,15 @@ mod tests {
     fn places_far_apart_do_not_cost_what_lies_between() {
         let text = format!("first\n{}last\n", "middle\n".repeat(100_000));
         let end = u32::try_from(text.len()).unwrap_or(0);
-        let shown = render(&text, vec![Diagnostic::error("code", "m", span(end - 5, end - 1)).also(span(0, 5), "there")]);
+        let shown =
+            render(&text, vec![Diagnostic::error("code", "m", span(end - 5, end - 1)).also(span(0, 5), "there")]);
         assert!(shown.contains("first") && shown.contains("last") && shown.len() < 1_000, "{shown}");
     }
 
     #[test]
     fn more_findings_than_anyone_reads_are_counted() {
         let many = (0..MAX_SHOWN + 5).map(|_| Diagnostic::error("code", "m", span(0, 1))).collect();
-        assert!(render("a", many).contains("and 5 more errors"));
+        assert!(render("a", many).contains("and 5 errors that are not shown"));
     }
 
     #[test]

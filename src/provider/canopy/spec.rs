@@ -63,7 +63,10 @@ pub static KIND: Kind = Kind {
 
 const SURFACES: &[Choice] = &[
     Choice { name: "portal", doc: "an environment by account, application and environment; needs a bearer token" },
-    Choice { name: "api", doc: "the environment that the API key is bound to; account, application and environment then only name it" },
+    Choice {
+        name: "api",
+        doc: "the environment that the API key is bound to; account, application and environment then only name it",
+    },
 ];
 
 const CLEARING: &[Choice] = &[

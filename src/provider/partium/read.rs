@@ -11,8 +11,8 @@ use crate::model::{Coverage, Fields, Key, Live, PartScope, ReadRequest, Scope, S
 
 use super::super::refusal::{clean, unread};
 use super::super::{ReadError, Reader};
-use super::wire::{self, Page, Paging, Query};
 use super::spec::{ASS, ORG};
+use super::wire::{self, Page, Paging, Query};
 use super::{Api, LIST, path, refusal};
 
 /// How the list is called in messages.

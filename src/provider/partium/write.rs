@@ -11,9 +11,9 @@ use crate::model::{Action, Batch, Change, Proof, WriteOutcome};
 
 use super::super::Writer;
 use super::super::refusal::{clean, failed, unwritten};
-use super::wire::{self, Entry, Pair};
 use super::route::{CREATE, DELETE};
 use super::spec::{ASS, ORG};
+use super::wire::{self, Entry, Pair};
 use super::{ASSIGNMENTS, Api, path, refusal};
 
 /// Answers to a whole batch that may be the fault of its size or of single entries: it is sent again in halves, so that one bad entry

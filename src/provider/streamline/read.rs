@@ -12,8 +12,8 @@ use crate::model::{Coverage, Key, Live, LiveInfo, PartScope, ReadRequest, Scope,
 
 use super::super::refusal::{Refusal, clean, unread};
 use super::super::{ReadError, Reader};
-use super::wire::{self, Assignment, Status};
 use super::spec::{DOMAIN, KEY, SERVICE};
+use super::wire::{self, Assignment, Status};
 use super::{Api, Place, Route, next_step};
 
 /// The reading side of a target.

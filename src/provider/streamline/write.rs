@@ -14,8 +14,8 @@ use crate::model::{Batch, Change, Fields, LiveInfo, Proof, Sym, Value, WriteOutc
 use super::super::refusal::{clean, failed, unwritten};
 use super::super::{ReadError, Writer};
 use super::read::refusal;
-use super::wire::{self, Sent, Status};
 use super::spec::{DOMAIN, KEY, SERVICE};
+use super::wire::{self, Sent, Status};
 use super::{Api, Place};
 
 /// The writing side of a target.
