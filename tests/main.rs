@@ -3,6 +3,7 @@
 
 mod cli;
 mod layers;
+mod loader;
 mod planner;
 mod providers;
 mod render;

@@ -63,7 +63,10 @@ pub static KIND: Kind = Kind {
 
 const SURFACES: &[Choice] = &[
     Choice { name: "portal", doc: "an environment by account, application and environment; needs a bearer token" },
-    Choice { name: "api", doc: "the environment that the API key is bound to" },
+    Choice {
+        name: "api",
+        doc: "the environment that the API key is bound to; account, application and environment then only name it",
+    },
 ];
 
 const CLEARING: &[Choice] = &[
@@ -90,8 +93,8 @@ static TARGET_SHAPE: Shape = Shape {
         field: "surface",
         default: Some("portal"),
         cases: &[
-            Case { value: "portal", groups: &[&["account"], &["application"], &["environment"]] },
-            Case { value: "api", groups: &[] },
+            Case { value: "portal", groups: &[&["account"], &["application"], &["environment"]], optional: &[] },
+            Case { value: "api", groups: &[], optional: &["account", "application", "environment"] },
         ],
     }],
     secret: false,
@@ -172,7 +175,7 @@ fn check_target(spec: &Record<'_>, findings: &mut Findings) {
     let key = auth.map(|(key, _)| key).find(|key| key.scalar().is_some_and(|scalar| scalar.text == "api_key"));
     if let (false, Some(key)) = (is_api, key) {
         let message = "the portal surface does not take `api_key`";
-        let help = "use `bearer`, or `surface: api` without account, application and environment";
+        let help = "use `bearer`, or `surface: api`";
         findings.push(Diagnostic::error("auth-not-accepted", message, key.span()).help(help));
     }
 }

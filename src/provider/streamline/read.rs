@@ -99,7 +99,7 @@ fn coverage(listings: &[Listing]) -> Vec<Coverage> {
     }
     let entry = |((domain, gap), group): ((Sym, Option<&str>), Group)| {
         let evidence =
-            format!("{} collections, {} active, {} archived", group.services.len(), group.active, group.archived);
+            format!("collections {}, active {}, archived {}", group.services.len(), group.active, group.archived);
         let mut scope = Scope::default();
         scope.parts[DOMAIN] = PartScope::In(BTreeSet::from([domain]));
         scope.parts[SERVICE] = PartScope::In(group.services);
