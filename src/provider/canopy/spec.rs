@@ -45,8 +45,8 @@ pub static KIND: Kind = Kind {
     limits: Limits {
         // Pages are small, so reading needs several side by side; rates are not stated.
         concurrency: 8,
-        requests_per_second: Some(20.0),
-        batch_size: 100, // apis/canopy.md: Largest bulk [assumed]; 1 uses the single routes
+        requests_per_second: None, // not stated: concurrency bounds it, and a 429 slows it down
+        batch_size: 100,           // apis/canopy.md: Largest bulk [assumed]; 1 uses the single routes
         page_size: LARGEST_PAGE,
         timeout: Duration::from_secs(30),
         retry_budget: Duration::from_secs(300),
