@@ -77,8 +77,7 @@ impl Stage {
         let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
         write(dir.path(), "assignctl.yaml", scenario.root.as_deref().unwrap_or(ROOT));
         write(dir.path(), "manifests.yaml", &scenario.manifests.replace("{{sandbox}}", &server.url()));
-        let mut env =
-            vec![("TOKEN".to_owned(), "sandbox".to_owned()), ("API_KEY".to_owned(), "cnpy_sandbox".to_owned())];
+        let mut env = vec![("TOKEN".to_owned(), "sandbox".to_owned()), ("API_KEY".to_owned(), "cnpy_sandbox".to_owned())];
         env.extend(scenario.env.clone());
         Ok(Self { server, dir, env })
     }
@@ -131,8 +130,7 @@ impl Stage {
 
     /// Text without what differs from run to run.
     fn steady(&self, text: &str) -> String {
-        let text =
-            text.replace(&self.server.url(), "{{sandbox}}").replace(&self.server.addr().to_string(), "{{address}}");
+        let text = text.replace(&self.server.url(), "{{sandbox}}").replace(&self.server.addr().to_string(), "{{address}}");
         text.replace(&self.dir.path().display().to_string(), "{{directory}}")
     }
 
@@ -265,8 +263,7 @@ fn shown_change(change: &Value) -> Value {
     if !fields.is_empty() {
         shown.insert("fields".to_owned(), Value::Object(fields));
     }
-    let names: Vec<&str> =
-        change["names"].as_object().into_iter().flatten().filter_map(|(_, name)| name.as_str()).collect();
+    let names: Vec<&str> = change["names"].as_object().into_iter().flatten().filter_map(|(_, name)| name.as_str()).collect();
     if !names.is_empty() {
         shown.insert("who".to_owned(), json!(names.join(", ")));
     }
@@ -336,11 +333,7 @@ fn places(value: &Value, place: &str, found: &mut Map<String, Value>) {
         Value::Array(items) => items.iter().for_each(|item| places(item, place, found)),
         Value::Object(map) => {
             let ids = PLACE.iter().filter_map(|name| map.get(*name)?.as_str());
-            let place =
-                ids.fold(
-                    place.to_owned(),
-                    |place, id| if place.is_empty() { id.to_owned() } else { format!("{place}/{id}") },
-                );
+            let place = ids.fold(place.to_owned(), |place, id| if place.is_empty() { id.to_owned() } else { format!("{place}/{id}") });
             for (name, value) in map {
                 match (name.as_str(), value) {
                     ("assignments", Value::Array(rows)) => {
