@@ -221,8 +221,10 @@ pub enum Rule {
 pub struct Case {
     /// The value.
     pub value: &'static str,
-    /// Of each group, exactly one must be there; fields of other values' groups must not.
+    /// Of each group, exactly one must be there; fields of other values' groups must not, unless they are `optional`.
     pub groups: &'static [&'static [&'static str]],
+    /// Fields of other values' groups that may be there all the same.
+    pub optional: &'static [&'static str],
 }
 
 /// One kind of object.

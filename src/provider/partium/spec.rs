@@ -50,10 +50,10 @@ pub static KIND: Kind = Kind {
     limits: Limits {
         // Nothing is stated about rates: eight at once is gentle for a catalog that also serves search.
         concurrency: 8,
-        requests_per_second: Some(20.0),
-        batch_size: 500,                        // apis/partium.md: Largest batch [assumed]
-        page_size: 1_000,                       // apis/partium.md: Default and largest limit [assumed]
-        timeout: Duration::from_secs(60),       // a batch of 500 is one transaction over there
+        requests_per_second: None, // not stated: concurrency bounds it, and a 429 slows it down
+        batch_size: 500,           // apis/partium.md: Largest batch [assumed]
+        page_size: 1_000,          // apis/partium.md: Default and largest limit [assumed]
+        timeout: Duration::from_secs(60), // a batch of 500 is one transaction over there
         retry_budget: Duration::from_secs(300), // maintenance mode lasts minutes
     },
     max_page_size: usize::MAX,

@@ -125,10 +125,10 @@ const SCOPE_TYPES: &[Choice] = &[
 
 /// Which actor field goes with which scope type (apis/semaphor.md: Create).
 const ACTORS: &[Case] = &[
-    Case { value: "ALL_TENANTS", groups: &[] },
-    Case { value: "TENANT", groups: &[&["tenantId", "tenantIds"]] },
-    Case { value: "TENANT_USER", groups: &[&["tenantUserId", "tenantUserIds"]] },
-    Case { value: "ORG_USER", groups: &[&["orgUserId", "orgUserIds"]] },
+    Case { value: "ALL_TENANTS", groups: &[], optional: &[] },
+    Case { value: "TENANT", groups: &[&["tenantId", "tenantIds"]], optional: &[] },
+    Case { value: "TENANT_USER", groups: &[&["tenantUserId", "tenantUserIds"]], optional: &[] },
+    Case { value: "ORG_USER", groups: &[&["orgUserId", "orgUserIds"]], optional: &[] },
 ];
 
 static PROTECT: Shape = Shape {

@@ -76,9 +76,9 @@ pub static KIND: Kind = Kind {
     limits: Limits {
         // Every service is a listing of its own, so reading gains most from requests side by side; rates are not stated.
         concurrency: 8,
-        requests_per_second: Some(20.0),
-        batch_size: 1,                    // apis/streamline.md: there is no batch route
-        page_size: 1_000,                 // listings have no pages; kept for the one field that all targets share
+        requests_per_second: None, // not stated: concurrency bounds it, and a 429 slows it down
+        batch_size: 1,             // apis/streamline.md: there is no batch route
+        page_size: 1_000,          // listings have no pages; kept for the one field that all targets share
         timeout: Duration::from_secs(60), // a PUT checks feature contracts before it answers
         retry_budget: Duration::from_secs(300),
     },
