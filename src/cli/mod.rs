@@ -6,6 +6,7 @@ mod args;
 mod connect;
 mod generate;
 mod plan;
+mod report;
 mod sandbox;
 pub mod schemas;
 mod secrets;

@@ -7,6 +7,7 @@ use futures::future::join_all;
 
 use super::args::{PlanningArgs, SelectArgs, SourceArgs};
 use super::connect::{Connector, SandboxHome, endpoint_text};
+use super::report::Reports;
 use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::manifest::{self, Loaded};
@@ -45,14 +46,15 @@ pub(super) struct Open {
 
 impl Session {
     /// Loads the manifests; prints what is wrong with them.
-    pub(super) fn load(args: &SourceArgs, terminal: &Terminal) -> anyhow::Result<Step<Self>> {
+    pub(super) fn load(args: &SourceArgs, terminal: &Terminal, reports: &mut Reports) -> anyhow::Result<Step<Self>> {
         let ids = Arc::new(Ids::default());
         let loaded = load(&args.manifests, &ids)?;
+        reports.loaded(&loaded);
         if !loaded.diagnostics.is_empty() {
             terminal.say(&render::diagnostics::human(&loaded.diagnostics, &loaded.sources, terminal.stderr_color));
         }
         if loaded.diagnostics.errors() > 0 {
-            return Ok(Step::Ended(Exit::Error));
+            return Ok(Step::Ended(Exit::Error.worse(reports.findings(&loaded, terminal))));
         }
         let selected = select(&loaded, &args.select)?;
         let now = Instant(jiff::Timestamp::now().as_millisecond());

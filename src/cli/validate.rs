@@ -1,6 +1,7 @@
 //! `validate`: check manifests, offline.
 
 use super::args::{Format, ValidateArgs};
+use super::report::{Reports, Run};
 use super::session::load;
 use super::terminal::Terminal;
 use crate::apply::Exit;
@@ -9,7 +10,9 @@ use crate::render;
 
 /// Prints every finding; exit 1 where there is an error.
 pub(super) fn run(args: &ValidateArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let mut reports = Reports::new(&args.reports, Run::Validate, args.format)?;
     let loaded = load(&args.manifests, &Ids::default())?;
+    reports.loaded(&loaded);
     let (diagnostics, sources) = (&loaded.diagnostics, &loaded.sources);
     match args.format {
         Format::Json => {
@@ -29,7 +32,8 @@ pub(super) fn run(args: &ValidateArgs, terminal: &Terminal) -> anyhow::Result<Ex
             }
         }
     }
-    Ok(if diagnostics.errors() > 0 { Exit::Error } else { Exit::Success })
+    let exit = if diagnostics.errors() > 0 { Exit::Error } else { Exit::Success };
+    Ok(exit.worse(reports.findings(&loaded, terminal)))
 }
 
 fn counted(n: usize, one: &str, many: &str) -> String {
