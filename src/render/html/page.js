@@ -41,6 +41,7 @@
   };
   const keyText = (row) => row.k.map((_, index) => part(row, index)).join(" / ");
   const effectText = (row) => [...(row.l || []), ...(row.g || [])].join(", ");
+  const changesText = (row) => (row.a === "update" && row.d ? `changes ${row.d.map(([name]) => name).join(", ")}` : "");
   const personOf = (row) => {
     const { holder } = targetOf(row);
     return holder === null || row.k[holder] === null ? "" : withName(targetOf(row), holder, row.k[holder]);
@@ -116,7 +117,7 @@
     image.append(svg("title", {}, `${title}: ${top.map(([name, g]) => `${name} ${g.create} create, ${g.update} update, ${g.remove} remove`).join("; ")}`));
     top.forEach(([name, group], index) => {
       const line = svg("g", { transform: `translate(0 ${index * 30})` });
-      const short = name.length > 40 ? `${name.slice(0, 39)}…` : name;
+      const short = name.length > 36 ? `${name.slice(0, 35)}…` : name;
       line.append(svg("text", { x: 0, y: 11 }, short), svg("text", { x: 300, y: 11, "text-anchor": "end" }, grouped(group.all)));
       let x = 0;
       for (const action of ["remove", "update", "create"]) {
@@ -243,7 +244,7 @@
   };
 
   const line = (row, index) => {
-    const said = row.o && row.o[0] !== "done" ? row.o.filter(Boolean).join(": ") : effectText(row);
+    const said = row.o && row.o[0] !== "done" ? row.o.filter(Boolean).join(": ") : effectText(row) || changesText(row) || (row.a === "unmanaged" ? row.r : "");
     const bad = row.l || (row.o && ["failed", "blocked", "unknown"].includes(row.o[0]));
     const element = make(
       "div", "row",
