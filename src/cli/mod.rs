@@ -6,6 +6,7 @@ mod args;
 mod connect;
 mod generate;
 mod plan;
+mod policy;
 mod report;
 mod sandbox;
 pub mod schemas;

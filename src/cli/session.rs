@@ -7,11 +7,12 @@ use futures::future::join_all;
 
 use super::args::{PlanningArgs, SelectArgs, SourceArgs};
 use super::connect::{Connector, SandboxHome, endpoint_text};
+use super::policy::InForce;
 use super::report::Reports;
 use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::manifest::{self, Loaded};
-use crate::model::{Capabilities, DesiredSet, Endpoint, Ids, Instant, Mode, ReadRequest, Snapshot, Target};
+use crate::model::{Capabilities, DesiredSet, Endpoint, Ids, Instant, Mode, Protect, ReadRequest, Snapshot, Target};
 use crate::plan::{Input, Plan, SetInput, TargetPlan, Unreadable, plan_target};
 use crate::provider::{self, Connection, ReadError, Reader};
 use crate::render;
@@ -32,6 +33,7 @@ pub(super) struct Session {
     planning: PlanningArgs,
     /// For each set of `loaded`, whether the command chose it.
     selected: Vec<bool>,
+    policy: InForce,
     endpoints: Vec<String>,
     capabilities: Vec<&'static Capabilities>,
 }
@@ -48,7 +50,8 @@ impl Session {
     /// Loads the manifests; prints what is wrong with them.
     pub(super) fn load(args: &SourceArgs, terminal: &Terminal, reports: &mut Reports) -> anyhow::Result<Step<Self>> {
         let ids = Arc::new(Ids::default());
-        let loaded = load(&args.manifests, &ids)?;
+        let mut loaded = load(&args.manifests, &ids)?;
+        let policy = InForce::load(&args.policy, &mut loaded, &ids)?;
         reports.loaded(&loaded);
         if !loaded.diagnostics.is_empty() {
             terminal.say(&render::diagnostics::human(&loaded.diagnostics, &loaded.sources, terminal.stderr_color));
@@ -57,10 +60,12 @@ impl Session {
             return Ok(Step::Ended(Exit::Error.worse(reports.findings(&loaded, terminal))));
         }
         let selected = select(&loaded, &args.select)?;
+        policy.check_flags(&args.planning)?;
         let now = Instant(jiff::Timestamp::now().as_millisecond());
         let endpoints = loaded.targets.iter().map(endpoint_text).collect();
         let capabilities = loaded.targets.iter().map(capabilities).collect::<anyhow::Result<_>>()?;
-        let session = Self { loaded, ids, now, planning: args.planning.clone(), selected, endpoints, capabilities };
+        let session =
+            Self { loaded, ids, now, planning: args.planning.clone(), selected, policy, endpoints, capabilities };
         session.check_modes()?;
         Ok(Step::Ready(session))
     }
@@ -101,7 +106,7 @@ impl Session {
             connector.start_sandbox(&self.sandbox_home()?).await?;
         }
         let open = |target: usize| {
-            let connection = connector.open(self.target(target));
+            let connection = connector.open(self.target(target), self.policy.hosts(target));
             let refused = |error| Unreadable { message: format!("{error:#}"), temporary: false };
             Open { target, connection: connection.map_err(refused), request: self.read_request(target) }
         };
@@ -125,8 +130,11 @@ impl Session {
     /// What a plan needs to know of a target: the scopes and keys of all its sets, since guards judge it whole.
     fn read_request(&self, target: usize) -> ReadRequest {
         let sets = || self.loaded.sets.iter().filter(move |set| set.target == target);
+        // Holders are counted on the whole target (DESIGN section 5), also where no set looks.
+        let protects = sets().flat_map(|set| &set.protect).chain(self.policy.protects(target));
+        let counted = protects.filter(|protect| protect.min_holders.is_some()).map(Protect::scope);
         ReadRequest {
-            scopes: sets().filter_map(|set| set.scope.clone()).collect(),
+            scopes: sets().filter_map(|set| set.scope.clone()).chain(counted).collect(),
             keys: sets().flat_map(|set| set.rows.iter().map(|row| row.key)).collect(),
         }
     }
@@ -145,7 +153,8 @@ impl Session {
             sources: &self.loaded.sources,
             now: self.now,
             rotate: self.planning.rotate,
-            thresholds: self.planning.thresholds(),
+            thresholds: self.policy.thresholds(target, &self.planning),
+            policy: self.policy.of(target),
             target: settings,
             endpoint: &self.endpoints[target],
             capabilities: self.capabilities[target],
@@ -164,7 +173,13 @@ impl Session {
         }))
         .await;
         let targets = open.iter().zip(snapshots).map(|(open, live)| self.plan_target(open.target, live)).collect();
-        Plan { ids: Arc::clone(&self.ids), now: self.now, targets }
+        Plan {
+            ids: Arc::clone(&self.ids),
+            now: self.now,
+            policy: self.policy.digest().cloned(),
+            policy_file: self.policy.file().map(str::to_owned),
+            targets,
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `validate`: check manifests, offline.
 
 use super::args::{Format, ValidateArgs};
+use super::policy::InForce;
 use super::report::{Reports, Run};
 use super::session::load;
 use super::terminal::Terminal;
@@ -11,7 +12,9 @@ use crate::render;
 /// Prints every finding; exit 1 where there is an error.
 pub(super) fn run(args: &ValidateArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut reports = Reports::new(&args.reports, Run::Validate, args.format)?;
-    let loaded = load(&args.manifests, &Ids::default())?;
+    let ids = Ids::default();
+    let mut loaded = load(&args.manifests, &ids)?;
+    InForce::load(&args.policy, &mut loaded, &ids)?;
     reports.loaded(&loaded);
     let (diagnostics, sources) = (&loaded.diagnostics, &loaded.sources);
     match args.format {

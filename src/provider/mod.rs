@@ -9,8 +9,6 @@ mod fake;
 mod options;
 pub mod partium;
 mod refusal;
-#[cfg(test)]
-mod scripted;
 pub mod semaphor;
 pub mod streamline;
 

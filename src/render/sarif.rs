@@ -275,7 +275,7 @@ fn trouble(results: &mut Results<'_>, target: &TargetPlan) {
     for refusal in &target.refusals {
         let set = refusal.set.as_deref().unwrap_or_default();
         let message = format!("{}. To allow it: {}", refusal.message, refusal.allow);
-        results.add("error", guard(refusal.guard), refusal.at.as_ref().or(at), &message, &[name, set]);
+        results.add("error", &guard(refusal.guard), refusal.at.as_ref().or(at), &message, &[name, set]);
     }
     for gap in target.evidence.iter().filter_map(|evidence| evidence.gap.as_ref()) {
         let message = format!("target {name}: the listing is not proven complete, nothing is removed there: {gap}");
@@ -295,13 +295,8 @@ fn differences(results: &mut Results<'_>, speaker: Speaker<'_>, target: &TargetP
     }
 }
 
-fn guard(guard: Guard) -> &'static str {
-    match guard {
-        Guard::Losses => "guard-losses",
-        Guard::Updates => "guard-updates",
-        Guard::EmptyScope => "guard-empty-scope",
-        Guard::Protect => "guard-protect",
-        Guard::MinHolders => "guard-min-holders",
-        Guard::MaskedValue => "guard-masked-value",
-    }
+/// A guard's rule: its stable name, which JSON uses too.
+fn guard(guard: Guard) -> String {
+    let name = serde_json::to_value(guard).ok();
+    format!("guard-{}", name.as_ref().and_then(serde_json::Value::as_str).unwrap_or("unknown"))
 }

@@ -100,12 +100,15 @@ impl Bulk {
                     new.map_err(|error| failed(format!("the entry cannot be written as JSON: {error}"), false))
                 };
                 let entries = changes.iter().map(entry).collect::<Result<Vec<Json>, _>>()?;
-                Request::post(path.lit("bulk-create")).safety(Safety::Once).json(&json!({"assignments": entries}))
+                Request::post(path.lit("bulk-create"))
+                    .safety(Safety::Once)
+                    .refused_by_503()
+                    .json(&json!({"assignments": entries}))
             }
             Bulk::ChangeRole(role) => {
                 let body = json!({"assignment_ids": ids()?, "role_id": &*api.ids.text(role)});
-                // Not resent after a lost answer: what a change to the role that is there already answers is not stated.
-                Request::post(path.lit("bulk-change-role")).safety(Safety::Once).json(&body)
+                // Resent after a 503 as a create is, and not after a lost answer: what a change to the role that is there already answers is not stated.
+                Request::post(path.lit("bulk-change-role")).safety(Safety::Once).refused_by_503().json(&body)
             }
             // Removing twice removes once; whoever is gone already is told by a 404, or not at all.
             Bulk::Remove => Request::post(path.lit("bulk-remove"))

@@ -75,7 +75,10 @@ async fn one(api: &Api, change: &Change) -> Outcome {
 }
 
 async fn create(api: &Api, change: &Change, dates: Dates) -> Outcome {
-    let request = with_new(api, change, dates, |new| Request::post(api.assignments()).safety(Safety::Once).json(new));
+    // A 503 is resent: should it have been carried out against all custom, the second one is answered as a conflict.
+    let request = with_new(api, change, dates, |new| {
+        Request::post(api.assignments()).safety(Safety::Once).refused_by_503().json(new)
+    });
     let answer = send(api, request).await?;
     match answer.status {
         200 | 201 => Ok(proven(api, CREATE, change, &answer, None)),

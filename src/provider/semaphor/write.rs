@@ -58,7 +58,8 @@ impl SemaphorWriter {
             actor: field.map(|field| (field, &*actor)),
             params: &params,
         };
-        let request = Request::post(self.api.collection()).safety(Safety::Once).json(&body);
+        // A 503 is resent: should it have been carried out against all custom, the second one is answered as a duplicate.
+        let request = Request::post(self.api.collection()).safety(Safety::Once).refused_by_503().json(&body);
         let answer = self.send(request, &params).await?;
         // 200 and 201 are both successes (apis/semaphor.md: Create).
         match verdict::<Written>(CREATE, &answer, &[200, 201], &params) {

@@ -23,6 +23,8 @@ pub(super) struct Page<'a> {
     exit: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     planned_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
     counts: Counts,
     requests: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -372,6 +374,7 @@ fn of<'a>(
         verdict,
         exit: exit.code(),
         planned_at: Some(plan.now.to_string()),
+        policy: words::policy(plan),
         counts: plan.counts(),
         requests: plan.targets.iter().map(|target| target.write_requests).sum(),
         totals: report.map(Report::totals),
@@ -396,6 +399,7 @@ pub(super) fn findings<'a>(diagnostics: &'a Diagnostics, sources: &Sources) -> P
         verdict: if diagnostics.errors() > 0 { "Not valid" } else { "Valid" },
         exit: exit.code(),
         planned_at: None,
+        policy: None,
         counts: Counts::default(),
         requests: 0,
         totals: None,

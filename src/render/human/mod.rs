@@ -168,6 +168,9 @@ fn summary(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resul
     } else {
         writeln!(out, "{good}No changes.{good:#} Live state equals the manifests. {rest}.")?;
     }
+    if let Some(policy) = words::policy(plan) {
+        writeln!(out, "{dim}{policy}{dim:#}")?;
+    }
     if not_selected > 0 {
         let count = words::counted(u64::try_from(not_selected).unwrap_or(u64::MAX), "set");
         writeln!(out, "{dim}{count} not selected.{dim:#}")?;

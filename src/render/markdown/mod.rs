@@ -43,6 +43,9 @@ impl Default for Options {
 /// A plan.
 pub fn plan(plan: &Plan, options: Options) -> String {
     let mut page = Page::new(&summary(plan), options.limit);
+    if let Some(policy) = words::policy(plan) {
+        page.push(&format!("\n{}\n", code(&policy)));
+    }
     problems(&mut page, plan);
     let loses = |planned: &PlannedChange| !planned.losses.is_empty();
     let gains = |planned: &PlannedChange| planned.losses.is_empty() && !planned.grants.is_empty();

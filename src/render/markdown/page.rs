@@ -56,7 +56,7 @@ impl Page {
         }
     }
 
-    /// Writes text that [`Self::room`] was asked for.
+    /// Writes text that [`Self::room`] was asked for, or that belongs to the summary.
     pub(super) fn push(&mut self, text: &str) {
         self.text.push_str(text);
     }
