@@ -178,10 +178,85 @@ pub(super) struct OutputArgs {
     pub full: bool,
 }
 
+/// Outputs beside standard output.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Reports")]
+pub(super) struct ReportArgs {
+    /// Write a report to a file as well: json, markdown, html, sarif, junit, gitlab-terraform, or (apply) ndjson; repeatable.
+    /// In the environment, one a line.
+    #[arg(long, value_name = "FORMAT=PATH", env = "ASSIGNCTL_REPORT", value_delimiter = '\n', value_parser = report)]
+    pub report: Vec<ReportArg>,
+    /// The most bytes of a Markdown report: a number, or github, gitlab or gitea for the longest comment they take.
+    #[arg(long, value_name = "BYTES", default_value = "github", env = "ASSIGNCTL_MARKDOWN_LIMIT", value_parser = markdown_limit)]
+    pub markdown_limit: usize,
+    /// Whose job summary, annotations and outputs to write. Presentation only: nothing else depends on it.
+    #[arg(long, value_enum, default_value_t = Ci::Auto, env = "ASSIGNCTL_CI")]
+    pub ci: Ci,
+}
+
+/// One more output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ReportArg {
+    pub format: ReportFormat,
+    pub path: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    Json,
+    Markdown,
+    Html,
+    Sarif,
+    Junit,
+    GitlabTerraform,
+    Ndjson,
+}
+
+/// Where the program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Ci {
+    /// What the environment says.
+    Auto,
+    /// GitHub Actions, and what is compatible.
+    Github,
+    /// GitLab CI/CD.
+    Gitlab,
+    /// None of these.
+    None,
+}
+
+fn report(text: &str) -> Result<ReportArg, String> {
+    let formats = || {
+        let names = ReportFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        names.map(|name| name.get_name().to_owned()).collect::<Vec<_>>().join(", ")
+    };
+    let (format, path) = text.split_once('=').ok_or("expected FORMAT=PATH, such as html=plan.html")?;
+    let format = ReportFormat::from_str(format, false)
+        .map_err(|_| format!("there is no report format {format:?}; there are: {}", formats()))?;
+    match path {
+        "" => Err("the path is empty; expected FORMAT=PATH, such as html=plan.html".to_owned()),
+        "-" => Err("a report is a file; for standard output there is --format".to_owned()),
+        path => Ok(ReportArg { format, path: PathBuf::from(path) }),
+    }
+}
+
+fn markdown_limit(text: &str) -> Result<usize, String> {
+    match text {
+        "github" => Ok(crate::render::markdown::LIMIT),
+        // docs.gitlab.com, "GitLab application limits": a note has at most a million characters.
+        "gitlab" => Ok(1_000_000),
+        // Gitea sets no limit of its own; its pages get slow long before its database is full.
+        "gitea" => Ok(262_144),
+        number => number.parse().map_err(|_| "expected a number of bytes, or github, gitlab or gitea".to_owned()),
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct ValidateArgs {
     #[command(flatten)]
     pub manifests: ManifestArgs,
+    #[command(flatten)]
+    pub reports: ReportArgs,
     #[command(flatten)]
     pub policy: PolicyArgs,
     /// Format of standard output.
@@ -210,6 +285,8 @@ pub(super) struct PlanArgs {
     pub source: SourceArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub reports: ReportArgs,
     /// Exit 2 when there are changes.
     #[arg(long, env = "ASSIGNCTL_DETAILED_EXITCODE")]
     pub detailed_exitcode: bool,
@@ -241,6 +318,8 @@ pub(super) struct ApplyArgs {
     /// Where the saved plan is stale, apply the rest of it.
     #[arg(long, requires = "plan", env = "ASSIGNCTL_PARTIAL")]
     pub partial: bool,
+    #[command(flatten)]
+    pub reports: ReportArgs,
     /// Do not ask.
     #[arg(long, env = "ASSIGNCTL_AUTO_APPROVE")]
     pub auto_approve: bool,
@@ -275,7 +354,7 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
 
 #[derive(Debug, Args)]
 pub(super) struct SchemaArgs {
-    /// A kind such as Target or CanopyAssignments, or `plan` or `report`; without it, the names of all.
+    /// A kind such as Target or CanopyAssignments, or `plan`, `report` or `event`; without it, the names of all.
     pub kind: Option<String>,
     /// Write all schemas into this directory.
     #[arg(long, value_name = "DIR", conflicts_with = "kind", env = "ASSIGNCTL_OUT")]

@@ -10,6 +10,7 @@ mod generate;
 mod git;
 mod plan;
 mod policy;
+mod report;
 mod sandbox;
 pub mod schemas;
 mod secrets;

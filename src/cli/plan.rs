@@ -3,6 +3,7 @@
 use super::approved;
 use super::args::{Format, PlanArgs};
 use super::connect::Connector;
+use super::report::{Reports, Run};
 use super::session::{Session, Step, plan_exit, runtime};
 use super::terminal::Terminal;
 use crate::apply::Exit;
@@ -11,7 +12,8 @@ use crate::render::{self, Style, human};
 
 /// Shows the plan; see DESIGN section 6 for the exit codes.
 pub(super) fn run(args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
-    let session = match Session::load(&args.source, None, terminal)? {
+    let mut reports = Reports::new(&args.reports, Run::Plan, args.output.format)?;
+    let session = match Session::load(&args.source, None, terminal, &mut reports)? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
@@ -27,7 +29,7 @@ pub(super) fn run(args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
         Format::Text => show(&plan, args, terminal, next.as_deref())?,
         Format::Json => terminal.json(&render::json::plan(&plan, exit))?,
     }
-    Ok(exit)
+    Ok(exit.worse(reports.plan(&plan, exit, terminal)))
 }
 
 async fn make(session: &Session, args: &PlanArgs) -> anyhow::Result<Plan> {

@@ -9,6 +9,7 @@ use futures::future::join_all;
 use super::args::{PlanningArgs, SelectArgs, SourceArgs};
 use super::connect::{Connector, SandboxHome, endpoint_text};
 use super::policy::InForce;
+use super::report::Reports;
 use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::manifest::{self, Loaded};
@@ -58,15 +59,17 @@ impl Session {
         args: &SourceArgs,
         approved: Option<SavedPlan>,
         terminal: &Terminal,
+        reports: &mut Reports,
     ) -> anyhow::Result<Step<Self>> {
         let ids = Arc::new(Ids::default());
         let mut loaded = load(&args.manifests, &ids)?;
         let policy = InForce::load(&args.policy, &mut loaded, &ids)?;
+        reports.loaded(&loaded);
         if !loaded.diagnostics.is_empty() {
             terminal.say(&render::diagnostics::human(&loaded.diagnostics, &loaded.sources, terminal.stderr_color));
         }
         if loaded.diagnostics.errors() > 0 {
-            return Ok(Step::Ended(Exit::Error));
+            return Ok(Step::Ended(Exit::Error.worse(reports.findings(&loaded, terminal))));
         }
         let selected = match &approved {
             Some(saved) => {

@@ -5,11 +5,17 @@
 
 pub mod clean;
 pub mod diagnostics;
+pub mod github;
+pub mod gitlab;
 mod held;
+pub mod html;
 pub mod human;
 pub mod json;
+pub mod junit;
+pub mod markdown;
 pub mod progress;
 pub mod report;
+pub mod sarif;
 mod style;
 mod words;
 
