@@ -115,7 +115,7 @@ fn require_complete(sets: &[(Span, DesiredSet)], findings: &mut Findings) {
 }
 
 /// Reads all texts in order, and notes which of them the given paths cover.
-fn gather(inputs: &Inputs, sources: &mut Sources, selected: &mut Vec<bool>, findings: &mut Findings) -> Option<Root> {
+fn gather(inputs: &Inputs, sources: &mut Sources, texts: &mut Vec<Text>, findings: &mut Findings) -> Option<Root> {
     let mut root = None;
     let given = if inputs.paths.is_empty() { None } else { files::locate(&inputs.paths, findings) };
     let files = match given {

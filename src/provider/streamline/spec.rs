@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::manifest::common::{SET, TARGET};
-use crate::manifest::shape::{Choice, Field, Mark, Rule, Shape, Type};
+use crate::manifest::shape::{Choice, Field, Mark, Masks, Rule, Shape, Type};
 use crate::manifest::{AuthForm, Kind, no_more_rules};
 use crate::model::{Capabilities, FieldKind, FieldSpec, Limits, OnRemove};
 
@@ -93,6 +93,7 @@ static TARGET_SHAPE: Shape = Shape {
     ],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 static SET_SHAPE: Shape = Shape {
@@ -113,6 +114,7 @@ static SET_SHAPE: Shape = Shape {
     ],
     rules: &[Rule::AtMostOne(&["service_id", "service_ids"])],
     secret: false,
+    masks: Masks::new(),
 };
 
 static PROTECT: Shape = Shape {
@@ -125,6 +127,7 @@ static PROTECT: Shape = Shape {
     ]],
     rules: &[Rule::AtLeastOne(&["domain_id", "service_id", "assignment_key"])],
     secret: false,
+    masks: Masks::new(),
 };
 
 static ASSIGNMENT: Shape = Shape {
@@ -140,4 +143,5 @@ static ASSIGNMENT: Shape = Shape {
     ]],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
