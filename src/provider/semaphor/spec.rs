@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::diag::Diagnostic;
 use crate::manifest::common::{SET, TARGET};
 use crate::manifest::findings::{Findings, shown};
-use crate::manifest::shape::{Case, Choice, Field, Mark, Record, Rule, Shape, Type, unique_pairs};
+use crate::manifest::shape::{Case, Choice, Field, Mark, Masks, Record, Rule, Shape, Type, unique_pairs};
 use crate::manifest::yaml::Node;
 use crate::manifest::{AuthForm, Kind, PathSpec, no_more_rules};
 use crate::model::{Capabilities, FieldKind, FieldSpec, Limits, OnRemove};
@@ -88,6 +88,7 @@ static TARGET_SHAPE: Shape = Shape {
     ],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 static SET_SHAPE: Shape = Shape {
@@ -103,6 +104,7 @@ static SET_SHAPE: Shape = Shape {
     ],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 static SCOPE: Shape = Shape {
@@ -114,6 +116,7 @@ static SCOPE: Shape = Shape {
         .mark(Mark::Seed)]],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 const SCOPE_TYPES: &[Choice] = &[
@@ -146,6 +149,7 @@ static PROTECT: Shape = Shape {
         Rule::AtMostOne(&["tenantId", "tenantUserId", "orgUserId"]),
     ],
     secret: false,
+    masks: Masks::new(),
 };
 
 static ASSIGNMENT: Shape = Shape {
@@ -172,6 +176,7 @@ static ASSIGNMENT: Shape = Shape {
         Rule::Case { field: "scopeType", default: None, cases: ACTORS },
     ],
     secret: false,
+    masks: Masks::new(),
 };
 
 /// A masked value is no value, and a parameter has one source.
