@@ -212,7 +212,7 @@ impl Repo {
         for (name, value) in [("CRM", "crm-token"), ("PIE", "pie-token"), ("BI", "bi-token"), ("PARTS", "parts-token")] {
             command.env(format!("{name}_TOKEN"), value);
         }
-        command.env("DEPLOY_KEY", "never-to-be-sent").env("HTTPS_PROXY", &self.elsewhere.address);
+        command.env("PIE_ID", "client-1").env("DEPLOY_KEY", "never-to-be-sent").env("HTTPS_PROXY", &self.elsewhere.address);
         command
     }
 
