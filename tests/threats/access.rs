@@ -107,3 +107,29 @@ fn what_a_mode_keeps_is_shown_as_suppressed() {
     assert_eq!(run.code, 0, "{}", run.text());
     assert!(run.stdout.contains("unmanaged idn_anna") && run.stdout.contains("removal suppressed"), "{}", run.text());
 }
+
+#[test]
+fn holders_are_counted_on_the_whole_target_not_only_where_a_set_looks() {
+    let elsewhere = "        - { identity_id: idn_dora, node_id: node_apac, role_id: role_owner }\n";
+    let repo = Repo::with_live(&format!("{}{elsewhere}", super::LIVE));
+    repo.edit("support.yaml", "  protect: [{ identity_id: idn_chiara }]\n", "");
+    repo.edit("support.yaml", CHIARA, "");
+    let run = repo.run(&["plan"]);
+    assert_eq!(run.code, 0, "idn_dora stays an owner: {}", run.text());
+    assert!(run.stdout.contains("idn_chiara"), "{}", run.text());
+}
+
+#[test]
+fn own_access_can_be_any_key_fields_of_the_system() {
+    let parts = "provider: partium,";
+    let repo = Repo::new();
+    repo.edit("targets.yaml", parts, "provider: partium, self: { ass_id: a },");
+    assert_eq!(repo.run(&["plan"]).code, 0);
+    repo.edit("others.yaml", "ass_ids: [a, b]", "ass_ids: [b]");
+    repo.refused(3, &["`self` (ass_id a)"]);
+    for (own, word) in [("at", "has no holder"), ("{ role_id: x }", "role_id"), ("[a]", "wrong-type"), ("{}", "needs `ass_id`")] {
+        let repo = Repo::new();
+        repo.edit("targets.yaml", parts, &format!("provider: partium, self: {own},"));
+        repo.refused(1, &[word]);
+    }
+}
