@@ -7,6 +7,7 @@ mod examples;
 mod narrowing;
 mod output;
 mod sandbox;
+mod saved;
 mod usage;
 
 use std::path::Path;

@@ -26,7 +26,7 @@ fn a_deleted_protect_leaves_the_policys() {
     let repo = Repo::new();
     repo.edit("support.yaml", "  protect: [{ identity_id: idn_chiara }]\n", "");
     repo.edit("support.yaml", CHIARA, "");
-    repo.refused(3, &["role_id role_owner has 1 holders now and would keep 0"]);
+    repo.refused(3, &["holders of role_id role_owner: 1 now, 0 after this plan"]);
 }
 
 #[test]
@@ -57,7 +57,11 @@ fn an_owner_role_is_given_to_nobody() {
 #[test]
 fn a_definition_is_not_opened_to_all_tenants() {
     let repo = Repo::new();
-    repo.edit("others.yaml", "params: { region: eu } }]", "params: { region: eu } }, { definitionId: by_tenant, scopeType: ALL_TENANTS }]");
+    repo.edit(
+        "others.yaml",
+        "params: { region: eu } }]",
+        "params: { region: eu } }, { definitionId: by_tenant, scopeType: ALL_TENANTS }]",
+    );
     repo.refused(3, &["scopeType ALL_TENANTS"]);
 }
 
@@ -94,7 +98,9 @@ fn many_losses_are_too_many_by_the_policys_thresholds() {
     for row in [ANNA, BEN] {
         repo.edit("support.yaml", row, "");
     }
-    repo.set_policy(&super::POLICY.replace("max_loss_count: 2", "max_loss_count: 1").replace("percent: 40", "percent: 10"));
+    repo.set_policy(
+        &super::POLICY.replace("max_loss_count: 2", "max_loss_count: 1").replace("percent: 40", "percent: 10"),
+    );
     repo.refused(3, &["2 losses among 5 live in scope; the limit is 10 % and more than 1"]);
 }
 
@@ -127,7 +133,9 @@ fn own_access_can_be_any_key_fields_of_the_system() {
     assert_eq!(repo.run(&["plan"]).code, 0);
     repo.edit("others.yaml", "ass_ids: [a, b]", "ass_ids: [b]");
     repo.refused(3, &["`self` (ass_id a)"]);
-    for (own, word) in [("at", "has no holder"), ("{ role_id: x }", "role_id"), ("[a]", "wrong-type"), ("{}", "needs `ass_id`")] {
+    for (own, word) in
+        [("at", "has no holder"), ("{ role_id: x }", "role_id"), ("[a]", "wrong-type"), ("{}", "needs `ass_id`")]
+    {
         let repo = Repo::new();
         repo.edit("targets.yaml", parts, &format!("provider: partium, self: {own},"));
         repo.refused(1, &[word]);

@@ -6,7 +6,11 @@ use super::Repo;
 fn an_endpoint_of_somebody_elses_gets_nothing() {
     let repo = Repo::new();
     let url = repo.server.url();
-    repo.edit("targets.yaml", &format!("streamline, endpoint: {url}"), "streamline, endpoint: https://evil.example.com");
+    repo.edit(
+        "targets.yaml",
+        &format!("streamline, endpoint: {url}"),
+        "streamline, endpoint: https://evil.example.com",
+    );
     repo.refused(1, &["evil.example.com", "--allow-host"]);
     assert!(!repo.paths().iter().any(|path| path.starts_with("/v2/clients")));
 }
@@ -21,7 +25,11 @@ fn an_address_that_looks_like_an_allowed_one_is_another() {
     ] {
         let repo = Repo::new();
         let url = repo.server.url();
-        repo.edit("targets.yaml", &format!("streamline, endpoint: {url}"), &format!("streamline, endpoint: \"{endpoint}\""));
+        repo.edit(
+            "targets.yaml",
+            &format!("streamline, endpoint: {url}"),
+            &format!("streamline, endpoint: \"{endpoint}\""),
+        );
         repo.refused(1, &[word]);
     }
 }
@@ -60,7 +68,11 @@ fn another_variable_as_bearer_token_is_not_read() {
 #[test]
 fn another_variable_as_secret_parameter_is_not_read() {
     let repo = Repo::new();
-    repo.edit("others.yaml", "params: { region: eu } }]", "params: { region: eu }, secret_params: { key: { env: DEPLOY_KEY } } }]");
+    repo.edit(
+        "others.yaml",
+        "params: { region: eu } }]",
+        "params: { region: eu }, secret_params: { key: { env: DEPLOY_KEY } } }]",
+    );
     repo.refused(1, &["policy-secret", "{env: DEPLOY_KEY}"]);
     repo.edit("others.yaml", "DEPLOY_KEY", "BI_KEY");
     let run = crate::support::run(repo.command(&["apply", "--auto-approve"]).env("BI_KEY", "k"));
@@ -75,9 +87,14 @@ fn a_secret_file_is_taken_from_the_callers_directory_or_not_at_all() {
     crate::support::write(secrets.path(), "outside", "parts-token\n");
     std::os::unix::fs::symlink(secrets.path().join("outside"), secrets.path().join("dir/parts/link")).unwrap();
     let dir = secrets.path().join("dir");
-    for (file, code) in
-        [("parts/token", 0), ("other/token", 1), ("parts/link", 1), ("parts/../../outside", 1), ("../outside", 1), ("/etc/hostname", 1)]
-    {
+    for (file, code) in [
+        ("parts/token", 0),
+        ("other/token", 1),
+        ("parts/link", 1),
+        ("parts/../../outside", 1),
+        ("../outside", 1),
+        ("/etc/hostname", 1),
+    ] {
         let repo = Repo::new();
         repo.edit("targets.yaml", "bearer: { env: PARTS_TOKEN }", &format!("bearer: {{ file: {file} }}"));
         let run = crate::support::run(repo.command(&["plan"]).arg("--secrets-dir").arg(&dir));
@@ -91,7 +108,11 @@ fn a_secret_file_is_taken_from_the_callers_directory_or_not_at_all() {
 #[test]
 fn api_paths_are_not_for_manifests() {
     let repo = Repo::new();
-    repo.edit("targets.yaml", "client_id: client-1,", "client_id: client-1, paths: { service: /v2/clients/evil }, path_service: /v2/evil,");
+    repo.edit(
+        "targets.yaml",
+        "client_id: client-1,",
+        "client_id: client-1, paths: { service: /v2/clients/evil }, path_service: /v2/evil,",
+    );
     repo.refused(1, &["unknown-field", "paths", "path_service"]);
 }
 

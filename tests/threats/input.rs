@@ -22,7 +22,16 @@ fn an_id_is_one_segment_whatever_it_says() {
         repo.refused(1, &["invalid-id"]);
         assert!(repo.paths().is_empty());
     }
-    for id in ["%2e%2e", "../secret", "..%2fsecret", "pricing/../secret", "secret/assignments/default?", "secret#", "..;/secret", "\\\\..\\\\secret"] {
+    for id in [
+        "%2e%2e",
+        "../secret",
+        "..%2fsecret",
+        "pricing/../secret",
+        "secret/assignments/default?",
+        "secret#",
+        "..;/secret",
+        "\\\\..\\\\secret",
+    ] {
         let repo = Repo::new();
         repo.edit("others.yaml", "service_id: pricing", &format!("service_id: \"{id}\""));
         repo.run(&["apply", "--auto-approve"]);
@@ -39,7 +48,9 @@ fn an_id_is_one_segment_whatever_it_says() {
 #[test]
 fn a_bomb_of_aliases_goes_off_outside() {
     let repo = Repo::new();
-    let mut bomb = String::from("apiVersion: assignctl/v1\nkind: Root\nx:\n  - &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n");
+    let mut bomb = String::from(
+        "apiVersion: assignctl/v1\nkind: Root\nx:\n  - &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n",
+    );
     for level in 1..30 {
         let items = vec![format!("*a{}", level - 1); 9].join(", ");
         bomb.push_str(&format!("  - &a{level} [{items}]\n"));
@@ -72,8 +83,16 @@ fn names_and_values_are_no_commands_to_a_terminal_or_a_ci_system() {
         &format!("      environment: prod\n{names}"),
         1,
     ));
-    repo.edit("others.yaml", "params: { region: eu }", &format!("params: {{ region: \"{HOSTILE}\", \"::set-output name=x::\": [\"##vso[x]\"] }}"));
-    repo.edit("support.yaml", "idn_anna, node_id: node_emea, role_id: role_agent", "idn_anna, node_id: node_emea, role_id: \"::error::r\"");
+    repo.edit(
+        "others.yaml",
+        "params: { region: eu }",
+        &format!("params: {{ region: \"{HOSTILE}\", \"::set-output name=x::\": [\"##vso[x]\"] }}"),
+    );
+    repo.edit(
+        "support.yaml",
+        "idn_anna, node_id: node_emea, role_id: role_agent",
+        "idn_anna, node_id: node_emea, role_id: \"::error::r\"",
+    );
     repo.edit("support.yaml", "name: support }", "name: support, labels: { a: \"::error::l\" } }");
     for args in [
         &["plan", "-v", "--full"][..],
@@ -85,7 +104,11 @@ fn names_and_values_are_no_commands_to_a_terminal_or_a_ci_system() {
         is_inert(&run.stdout);
         is_inert(&run.stderr);
         if args.contains(&"-v") {
-            assert!(run.stdout.contains("\\u{1b}[2J") && run.stdout.contains("error::r"), "all is shown: {}", run.text());
+            assert!(
+                run.stdout.contains("\\u{1b}[2J") && run.stdout.contains("error::r"),
+                "all is shown: {}",
+                run.text()
+            );
         }
     }
 }

@@ -209,10 +209,14 @@ impl Repo {
     fn command(&self, args: &[&str]) -> Command {
         let mut command = support::program(self.path());
         command.args(args).env("ASSIGNCTL_POLICY", self.protected.path().join("policy.yaml"));
-        for (name, value) in [("CRM", "crm-token"), ("PIE", "pie-token"), ("BI", "bi-token"), ("PARTS", "parts-token")] {
+        for (name, value) in [("CRM", "crm-token"), ("PIE", "pie-token"), ("BI", "bi-token"), ("PARTS", "parts-token")]
+        {
             command.env(format!("{name}_TOKEN"), value);
         }
-        command.env("PIE_ID", "client-1").env("DEPLOY_KEY", "never-to-be-sent").env("HTTPS_PROXY", &self.elsewhere.address);
+        command
+            .env("PIE_ID", "client-1")
+            .env("DEPLOY_KEY", "never-to-be-sent")
+            .env("HTTPS_PROXY", &self.elsewhere.address);
         command
     }
 

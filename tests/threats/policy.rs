@@ -44,6 +44,35 @@ fn plan_and_apply_say_which_policy_was_in_force() {
     assert!(without.json().get("policy").is_none());
 }
 
+/// What a reviewer approved was approved under a policy: another one, or none, makes it stale; no edit brings in what the policy denies.
+#[test]
+fn a_saved_plan_holds_under_its_policy_only() {
+    let repo = Repo::new();
+    repo.edit(
+        "support.yaml",
+        "idn_anna, node_id: node_emea, role_id: role_agent",
+        "idn_anna, node_id: node_emea, role_id: role_lead",
+    );
+    let plan = repo.run(&["plan", "--out", "plan.json"]);
+    assert_eq!(plan.code, 0, "{}", plan.text());
+    let before = repo.server.dump().unwrap();
+    let apply = ["apply", "--plan", "plan.json", "--auto-approve"];
+    let without = support::run(repo.command(&apply).env_remove("ASSIGNCTL_POLICY"));
+    assert_eq!(without.code, 4, "{}", without.text());
+    repo.set_policy(&POLICY.replace("role_super*", "*"));
+    let other = repo.run(&apply);
+    assert_eq!(other.code, 4, "{}", other.text());
+    assert!(other.text().contains("policy sha256:"), "{}", other.text());
+    let saved = std::fs::read_to_string(repo.path().join("plan.json")).unwrap();
+    repo.set_policy(POLICY);
+    repo.write("plan.json", &saved.replace("role_lead", "role_owner"));
+    assert_eq!(repo.run(&apply).code, 1, "its seal is broken");
+    assert_eq!(repo.server.dump().unwrap(), before, "nothing is written");
+    repo.write("plan.json", &saved);
+    let good = repo.run(&apply);
+    assert_eq!(good.code, 0, "{}", good.text());
+}
+
 #[test]
 fn a_target_can_have_bounds_of_its_own() {
     let repo = Repo::new();
@@ -51,7 +80,10 @@ fn a_target_can_have_bounds_of_its_own() {
     repo.set_policy(&POLICY.replace("{ name: crm,", own));
     let ben = "    - { identity_id: idn_ben, node_id: node_emea, role_id: role_agent }\n";
     repo.edit("support.yaml", ben, "    - { identity_id: idn_mallory, node_id: node_emea, role_id: role_agent }\n");
-    repo.refused(3, &["identity_id idn_ben", "identity_id idn_mallory", "1 losses among 5 live in scope; the limit is 0 %"]);
+    repo.refused(
+        3,
+        &["identity_id idn_ben", "identity_id idn_mallory", "1 losses among 5 live in scope; the limit is 0 %"],
+    );
 }
 
 #[test]
@@ -104,12 +136,25 @@ fn a_policy_that_is_wrong_stops_everything_with_its_place() {
         ("apiVersion: assignctl/v1\nkind: Root\n", &["not-a-policy"]),
         ("apiVersion: assignctl/v1\nkind: Policy\n", &["missing-field", "spec"]),
         ("apiVersion: assignctl/v2\nkind: Policy\nspec: {}\n", &["unknown-version"]),
-        ("apiVersion: assignctl/v1\nkind: Policy\nspec: {}\n---\napiVersion: assignctl/v1\nkind: Policy\nspec: {}\n", &["not-a-policy"]),
+        (
+            "apiVersion: assignctl/v1\nkind: Policy\nspec: {}\n---\napiVersion: assignctl/v1\nkind: Policy\nspec: {}\n",
+            &["not-a-policy"],
+        ),
         (
             "apiVersion: assignctl/v1\nkind: Policy\nspec:\n  protects: []\n  thresholds: { max_loss_percent: 200 }\n  deny_grants: [{ rol_id: x }, { role_id: x, scopeType: TENANT }, { role_id: x, min_holders: 2 }, { scopeType: EVERYONE }, x]\n  protect: [{ role_id: 'role_*' }, {}]\n  targets: [{ provider: canopi, account: { acount: x }, secrets: [{ env: A, file: b }] }]\n",
             &[
-                "did you mean `protect`", "outside 0 to 100", "names no key field", "`scopeType`", "`min_holders`", "EVERYONE", "must be a mapping",
-                "takes ids as they are", "needs `name`", "did you mean `canopy`", "did you mean `account`", "cannot stand together",
+                "did you mean `protect`",
+                "outside 0 to 100",
+                "names no key field",
+                "`scopeType`",
+                "`min_holders`",
+                "EVERYONE",
+                "must be a mapping",
+                "takes ids as they are",
+                "needs `name`",
+                "did you mean `canopy`",
+                "did you mean `account`",
+                "cannot stand together",
             ],
         ),
     ] {

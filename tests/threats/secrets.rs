@@ -143,7 +143,15 @@ fn no_command_shows_or_keeps_a_secret() {
     assert_eq!(apply.code, 0, "the secrets are good, and were sent: {}", apply.text());
     let again = place.run(&["apply", "--auto-approve", "--rotate", "--format=json", "--log=trace"]);
     assert_eq!(again.json()["totals"]["done"], 1, "{}", again.text());
-    for args in [&["schema"][..], &["schema", "plan"], &["completions", "bash"], &["man"], &["--help"], &["plan", "--help"], &["nonsense"]] {
+    for args in [
+        &["schema"][..],
+        &["schema", "plan"],
+        &["completions", "bash"],
+        &["man"],
+        &["--help"],
+        &["plan", "--help"],
+        &["nonsense"],
+    ] {
         place.run(args);
     }
     is_clean("the server's dump", server.dump().unwrap().to_string().as_bytes());
@@ -168,12 +176,15 @@ fn answers_that_go_wrong_or_repeat_a_secret_show_none() {
         ("/api/v1/assignments/**", FILE),
     ];
     let echo = |secret: &str| {
-        format!("{{\"detail\": \"{secret}\", \"message\": \"{secret}\", \"error\": {{\"code\": \"{secret}\", \"message\": \"{secret}\"}}}}")
+        format!(
+            "{{\"detail\": \"{secret}\", \"message\": \"{secret}\", \"error\": {{\"code\": \"{secret}\", \"message\": \"{secret}\"}}}}"
+        )
     };
     // A parameter is known to nobody before it is sent.
     let method = |secret: &str| if secret == PARAMETER { "POST" } else { "*" };
     let repeated = |status: &str| -> Vec<String> {
-        let fault = |(path, secret): (&str, &str)| format!("{} {path}={status};body={}:*", method(secret), echo(secret));
+        let fault =
+            |(path, secret): (&str, &str)| format!("{} {path}={status};body={}:*", method(secret), echo(secret));
         apis.into_iter().map(fault).collect()
     };
     for faults in [
@@ -202,7 +213,11 @@ fn answers_that_go_wrong_or_repeat_a_secret_show_none() {
 
 #[test]
 fn secrets_that_cannot_be_used_are_named_and_not_shown() {
-    for (name, value) in [("TOKEN", format!("{TOKEN}\nX-Evil: 1")), ("PARAMETER", format!("{PARAMETER}\u{7}")), ("CLIENT", format!("{CLIENT}\u{e9}"))] {
+    for (name, value) in [
+        ("TOKEN", format!("{TOKEN}\nX-Evil: 1")),
+        ("PARAMETER", format!("{PARAMETER}\u{7}")),
+        ("CLIENT", format!("{CLIENT}\u{e9}")),
+    ] {
         let server = support::sandbox::seeded(&seed());
         let place = Place::new(&server.url());
         let run = support::run(place.command(&["apply", "--auto-approve", "-vv"]).env(name, &value));
