@@ -10,3 +10,4 @@ mod providers;
 mod render;
 mod scenarios;
 mod support;
+mod threats;

@@ -141,7 +141,7 @@ impl Session {
 
     /// The digest of the policy in force.
     pub(super) fn policy(&self) -> Option<digest::Digest> {
-        None
+        self.policy.digest().cloned()
     }
 
     /// Where the manifests lie.

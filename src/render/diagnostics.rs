@@ -43,7 +43,8 @@ pub fn human(diagnostics: &Diagnostics, sources: &Sources, color: bool) -> Strin
     if errors + warnings > 0 {
         let _ = writeln!(text, "and {} that are not shown\n", count(errors, warnings));
     }
-    text
+    // Excerpts are the manifests' own text; every line of them begins with its number, so only commands inside a line are left.
+    clean::without_commands(&text).into_owned()
 }
 
 /// The counts in words, such as `3 errors, 1 warning`.

@@ -158,7 +158,7 @@ fn by_index(api: &Api, changes: &[&Change], answer: &Answer) -> Vec<WriteOutcome
         let index = usize::try_from(result.index).unwrap_or(usize::MAX);
         let (Some(slot), Some(change)) = (outcomes.get_mut(index), changes.get(index)) else { continue };
         let outcome = match slot {
-            None => entry(api, change, result, proof),
+            None => entry(api, change, (answer, result), proof),
             Some(_) => unknown("the answer tells about this entry twice"),
         };
         *slot = Some(outcome);
@@ -171,7 +171,7 @@ fn unknown(why: &str) -> WriteOutcome {
     WriteOutcome::Unknown { why: format!("{}: {why}", Bulk::Create.request()) }
 }
 
-fn entry(api: &Api, change: &Change, result: &BulkResult, proof: Proof) -> WriteOutcome {
+fn entry(api: &Api, change: &Change, (answer, result): (&Answer, &BulkResult), proof: Proof) -> WriteOutcome {
     let error = error_body(&result.error);
     let status = status_of(result, &error);
     if result.status == SUCCESS {
@@ -184,7 +184,7 @@ fn entry(api: &Api, change: &Change, result: &BulkResult, proof: Proof) -> Write
             _ => WriteOutcome::Done(proof),
         };
     }
-    let (code, said) = code_and_message(&error);
+    let (code, said) = code_and_message(answer, &error);
     let words = [code.as_deref().unwrap_or(""), &said].into_iter().filter(|text| !text.is_empty());
     let words = words.collect::<Vec<_>>().join(": ");
     let words = if words.is_empty() { "no explanation".to_owned() } else { words };
