@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::manifest::common::{SET, TARGET};
 use crate::manifest::shape::{Field, Mark, Rule, Shape, Type};
-use crate::manifest::{AuthForm, Kind, no_more_rules};
+use crate::manifest::{AuthForm, Kind, PathSpec, no_more_rules};
 use crate::model::{Capabilities, Limits, OnRemove};
 
 /// Key part: the assembly.
@@ -23,6 +23,22 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     holder: None,
     on_remove: OnRemove::Remove,
     route: super::route::route,
+};
+
+/// Creating and deleting.
+pub const ASSIGNMENTS_PATH: PathSpec = PathSpec {
+    name: "assignments",
+    option: "path_assignments",
+    template: "/1/catalog/assignments/organizations",
+    doc: "Creating and deleting.",
+};
+
+/// Listing.
+pub const LIST_PATH: PathSpec = PathSpec {
+    name: "list",
+    option: "path_list",
+    template: "/1/catalog/assignments/organizations/list",
+    doc: "Listing.",
 };
 
 /// The kind.
@@ -45,6 +61,7 @@ pub static KIND: Kind = Kind {
     target: &TARGET_SHAPE,
     account: &[],
     set: &SET_SHAPE,
+    paths: &[ASSIGNMENTS_PATH, LIST_PATH],
     address_is_scope: false,
     check_target: no_more_rules,
     check_assignment: no_more_rules,
