@@ -12,7 +12,7 @@ use crate::provider::refusal::{clean, failed, words};
 
 use super::api::{Api, CONFLICT, code_and_message, hint, refusal};
 use super::wire::{Assigned, BulkAnswer, BulkResult, ErrorBody, bare_or_wrapped};
-use super::write::{is_meant, live_id, new_dates, send, with_new};
+use super::write::{accepted, is_meant, live_id, new_dates, send, with_new};
 
 /// The name of an entry's status that worked (apis/canopy.md: Bulk).
 const SUCCESS: &str = "success";
@@ -121,7 +121,7 @@ impl Bulk {
         let all = |outcome: WriteOutcome| Whole::Settled(vec![outcome; changes.len()]);
         match (self, answer.status) {
             (Bulk::Create, 200 | 201 | 207) => Whole::Settled(by_index(api, changes, answer)),
-            (Bulk::ChangeRole(_), 200 | 204) | (Bulk::Remove, 200 | 204) => all(WriteOutcome::Done(Proof::Answer)),
+            (Bulk::ChangeRole(_), 200 | 204) | (Bulk::Remove, 200 | 204) => all(accepted(answer)),
             (_, status) if may_be_one_entrys_fault(status) => Whole::Refused(self.alone(answer)),
             _ => all(refusal(self.request(), answer).outcome()),
         }
