@@ -4,7 +4,10 @@
 mod apply;
 mod args;
 mod connect;
+//mod explain;
 mod generate;
+mod import;
+mod init;
 mod plan;
 mod sandbox;
 pub mod schemas;
@@ -54,6 +57,8 @@ fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<Exit> {
         Command::Validate(args) => validate::run(&args, terminal),
         Command::Plan(args) => plan::run(&args, terminal),
         Command::Apply(args) => apply::run(&args, terminal),
+        Command::Import(args) => import::run(&args, terminal),
+        Command::Init(_) | Command::Explain(_) => Ok(Exit::Error),
         Command::Sandbox(args) => sandbox::run(args, terminal),
         Command::Schema(args) => generate::schema(&args, terminal),
         Command::Completions(args) => generate::completions(&args, terminal),

@@ -57,6 +57,7 @@ pub static KIND: Kind = Kind {
     account: &["account", "application", "environment"],
     set: &SET_SHAPE,
     address_is_scope: false,
+    divide_by: &[NODE],
     check_target,
     check_assignment,
 };

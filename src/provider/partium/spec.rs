@@ -46,6 +46,7 @@ pub static KIND: Kind = Kind {
     account: &[],
     set: &SET_SHAPE,
     address_is_scope: false,
+    divide_by: &[ORG],
     check_target: no_more_rules,
     check_assignment: no_more_rules,
 };

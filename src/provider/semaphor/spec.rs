@@ -58,6 +58,7 @@ pub static KIND: Kind = Kind {
     account: &["project_id"],
     set: &SET_SHAPE,
     address_is_scope: false,
+    divide_by: &[DEFINITION],
     check_target: no_more_rules,
     check_assignment,
 };

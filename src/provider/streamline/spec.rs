@@ -56,6 +56,7 @@ pub static KIND: Kind = Kind {
     account: &["client_id"],
     set: &SET_SHAPE,
     address_is_scope: true,
+    divide_by: &[DOMAIN, SERVICE],
     check_target: no_more_rules,
     check_assignment: no_more_rules,
 };
