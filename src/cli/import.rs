@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 
 use super::args::ImportArgs;
 use super::connect::Connector;
+use super::policy::InForce;
 use super::schemas;
 use super::session::{known, load, read, runtime, sandbox_home};
 use super::terminal::Terminal;
@@ -29,14 +30,15 @@ const MAX_GROUPS: usize = 100;
 /// Reads the target and writes manifests.
 pub(super) fn run(args: &ImportArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let ids = Arc::new(Ids::default());
-    let loaded = load(&args.manifests, &ids)?;
+    let mut loaded = load(&args.manifests, &ids)?;
+    let policy = InForce::load(&args.policy, &mut loaded, &ids)?;
     if !loaded.diagnostics.is_empty() {
         terminal.say(&render::diagnostics::human(&loaded.diagnostics, &loaded.sources, terminal.stderr_color));
     }
     if loaded.diagnostics.errors() > 0 {
         return Ok(Exit::Error);
     }
-    let import = Import::new(args, &loaded, &ids)?;
+    let import = Import::new(args, &loaded, &policy, &ids)?;
     let request = import.request()?;
     let snapshot = match runtime()?.block_on(import.read(&request))? {
         Ok(snapshot) => snapshot,
@@ -53,6 +55,7 @@ pub(super) fn run(args: &ImportArgs, terminal: &Terminal) -> anyhow::Result<Exit
 struct Import<'a> {
     args: &'a ImportArgs,
     loaded: &'a Loaded,
+    policy: &'a InForce,
     ids: &'a Arc<Ids>,
     target: usize,
     kind: &'static Kind,
@@ -60,7 +63,7 @@ struct Import<'a> {
 }
 
 impl<'a> Import<'a> {
-    fn new(args: &'a ImportArgs, loaded: &'a Loaded, ids: &'a Arc<Ids>) -> anyhow::Result<Self> {
+    fn new(args: &'a ImportArgs, loaded: &'a Loaded, policy: &'a InForce, ids: &'a Arc<Ids>) -> anyhow::Result<Self> {
         known(
             "--target",
             std::slice::from_ref(&args.target),
@@ -70,7 +73,7 @@ impl<'a> Import<'a> {
         let provider = loaded.targets.get(target).and_then(|target| provider::find(target.provider));
         let kind = provider.with_context(|| format!("--target {}: its provider is not known", args.target))?.kind;
         let now = Instant(jiff::Timestamp::now().as_millisecond());
-        let import = Self { args, loaded, ids, target, kind, now };
+        let import = Self { args, loaded, policy, ids, target, kind, now };
         if !kind.address_is_scope && !(args.domain.is_empty() && args.service.is_empty()) {
             bail!(
                 "--domain and --service are for targets whose API lists neither; {} is listed whole",
@@ -125,7 +128,7 @@ impl<'a> Import<'a> {
         if self.target().endpoint == Endpoint::Sandbox {
             connector.start_sandbox(&sandbox_home(self.loaded)?).await?;
         }
-        let connection = connector.open(self.target())?;
+        let connection = connector.open(self.target(), self.policy.hosts(self.target))?;
         let snapshot = read(connection.reader.as_ref(), request).await;
         drop(connection);
         connector.close().await?;

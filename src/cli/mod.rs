@@ -2,17 +2,22 @@
 //! everything else to standard error.
 
 mod apply;
+mod approved;
 mod args;
 mod connect;
-//mod explain;
+pub mod explain;
+mod files;
 mod generate;
+mod git;
 mod import;
 mod init;
 mod plan;
+mod policy;
 mod sandbox;
 pub mod schemas;
 mod secrets;
 mod session;
+mod shard;
 mod terminal;
 mod validate;
 
@@ -21,6 +26,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::apply::Exit;
+use crate::plan::saved::SavedError;
 use args::{Cli, Command};
 use terminal::Terminal;
 
@@ -36,7 +42,7 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => Exit::Success,
         Err(error) => {
             terminal.error(&error);
-            Exit::Error
+            exit_of(&error)
         }
     };
     ExitCode::from(exit.code())
@@ -58,12 +64,19 @@ fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<Exit> {
         Command::Plan(args) => plan::run(&args, terminal),
         Command::Apply(args) => apply::run(&args, terminal),
         Command::Import(args) => import::run(&args, terminal),
-        Command::Init(_) | Command::Explain(_) => Ok(Exit::Error),
+        Command::Init(args) => init::run(&args, terminal),
+        Command::Explain(args) => explain::run(&args, terminal),
         Command::Sandbox(args) => sandbox::run(args, terminal),
         Command::Schema(args) => generate::schema(&args, terminal),
         Command::Completions(args) => generate::completions(&args, terminal),
         Command::Man(args) => generate::man(&args, terminal),
     }
+}
+
+/// An approved plan that was fine once has an exit of its own.
+fn exit_of(error: &anyhow::Error) -> Exit {
+    let stale = error.downcast_ref::<SavedError>().is_some_and(SavedError::is_stale);
+    if stale { Exit::Stale } else { Exit::Error }
 }
 
 /// A reader that has seen enough is no error.

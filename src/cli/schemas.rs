@@ -1,10 +1,11 @@
 //! All JSON Schemas that the program publishes, by name. `schemas/` holds the same texts; a test compares them.
 
 use crate::manifest::schemas;
+use crate::plan::saved;
 use crate::{provider, render};
 
 /// Outputs that have a schema, beside the manifests' kinds.
-const OUTPUTS: [&str; 2] = ["plan", "report"];
+const OUTPUTS: [&str; 3] = ["plan", "report", "saved-plan"];
 
 /// The kinds of manifests, then the outputs.
 pub fn names() -> Vec<&'static str> {
@@ -29,6 +30,7 @@ pub fn text(name: &str) -> Option<String> {
     let schema = match name {
         "plan" => render::json::plan_schema(),
         "report" => render::json::report_schema(),
+        "saved-plan" => saved::schema(),
         kind => schemas::schema(&provider::kinds(), kind)?,
     };
     let mut text = serde_json::to_string_pretty(&schema).ok()?;

@@ -5,6 +5,7 @@
 
 pub mod clean;
 pub mod diagnostics;
+mod held;
 pub mod human;
 pub mod json;
 pub mod progress;

@@ -103,6 +103,8 @@ pub enum Type {
     Objects(&'static Shape),
     /// `all` or an object of id lists.
     Scope(&'static Shape),
+    /// An id, or an object of key fields and ids.
+    Holder,
 }
 
 impl Type {
@@ -133,6 +135,7 @@ impl Type {
             Type::Object(_) => "a mapping",
             Type::Objects(_) => "a list of mappings",
             Type::Scope(_) => "`all` or a mapping",
+            Type::Holder => "an id, or a mapping of key fields to ids",
         }
     }
 }

@@ -79,6 +79,7 @@ pub fn schema_of(ty: &Type) -> Value {
         Type::Object(shape) => object_schema(shape),
         Type::Objects(shape) => json!({ "type": "array", "items": object_schema(shape) }),
         Type::Scope(shape) => json!({ "anyOf": [{ "const": "all" }, object_schema(shape)] }),
+        Type::Holder => json!({ "anyOf": [id(), { "type": "object" }] }),
     }
 }
 
