@@ -33,8 +33,11 @@ pub(super) fn run(args: &InitArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
     let pipeline = pipeline(args, terminal)?;
     let files = files(&kinds, pipeline);
     let path = |name: &str| args.dir.join(name);
-    let there: Vec<String> =
-        files.iter().filter(|(name, _)| path(name).exists()).map(|(name, _)| path(name).display().to_string()).collect();
+    let there: Vec<String> = files
+        .iter()
+        .filter(|(name, _)| path(name).exists())
+        .map(|(name, _)| path(name).display().to_string())
+        .collect();
     if !there.is_empty() && !args.force {
         bail!(
             "nothing was written, for these files are there already: {}; choose another directory, or pass --force",

@@ -64,7 +64,8 @@ mod tests {
 
     #[test]
     fn the_division_is_a_promise() {
-        let held: Vec<bool> = ["a", "b", "c", "d", "e", "f"].map(|set| Shard { part: 1, parts: 2 }.holds("prod", set)).into();
+        let held: Vec<bool> =
+            ["a", "b", "c", "d", "e", "f"].map(|set| Shard { part: 1, parts: 2 }.holds("prod", set)).into();
         // Jobs that run different versions side by side must agree on it.
         assert_eq!(held, PROMISED);
     }

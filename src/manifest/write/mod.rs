@@ -359,7 +359,12 @@ struct Secrets {
 
 impl Secrets {
     fn reference(&mut self, account: &Account<'_>, key: &Key, name: &str) -> Node {
-        let parts = (0..MAX_KEY_PARTS).map(|part| account.ids.text(key.part(part)));
+        // Words such as a scope type say less about where a value belongs than the ids around them.
+        let is_word = |part: usize| {
+            let shape = assignment_shape(account);
+            shape.is_some_and(|s| s.fields().any(|f| f.part == Some(part) && matches!(f.ty, Type::Choice(_))))
+        };
+        let parts = (0..MAX_KEY_PARTS).filter(|part| !is_word(*part)).map(|part| account.ids.text(key.part(part)));
         let words: Vec<String> =
             parts.map(|text| text.to_string()).chain([name.to_owned()]).map(|text| shouted(&text)).collect();
         let base = words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join("_");
