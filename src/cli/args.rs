@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use super::shard::Shard;
 use crate::model::Mode;
 
 /// Access and assignments declared in git: plan them against the live systems, apply exactly that plan.
@@ -60,6 +61,12 @@ pub(super) enum Command {
     Plan(PlanArgs),
     /// Make the live assignments match the manifests
     Apply(ApplyArgs),
+    /// Write manifests of what is live, to begin with
+    Import(ImportArgs),
+    /// Write a starter repository of manifests
+    Init(InitArgs),
+    /// Say what a diagnostic, a guard or a warning means
+    Explain(ExplainArgs),
     /// Serve the four APIs on a loopback port, for trying things out
     Sandbox(SandboxArgs),
     /// Print the JSON Schema of a kind of document
@@ -98,6 +105,10 @@ pub(super) struct SelectArgs {
     /// Only sets with this label; repeatable, all must match.
     #[arg(short = 'l', long = "selector", value_name = "KEY=VALUE", env = "ASSIGNCTL_SELECTOR", value_delimiter = ',', value_parser = label)]
     pub selector: Vec<(String, String)>,
+    /// Only the K-th of N parts of the sets; the parts are disjoint, and together they are all sets. For dividing a large estate over
+    /// many runs: each still loads all manifests.
+    #[arg(long, value_name = "K/N", env = "ASSIGNCTL_SHARD")]
+    pub shard: Option<Shard>,
 }
 
 fn label(text: &str) -> Result<(String, String), String> {
@@ -313,7 +324,7 @@ pub(super) struct ApplyArgs {
     pub output: OutputArgs,
     /// Apply this saved plan (see `plan --out`): what it approves and is still needed on unmoved objects, and nothing else. It says
     /// itself which sets are concerned.
-    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_PLAN", conflicts_with_all = ["target", "set", "selector"])]
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_PLAN", conflicts_with_all = ["target", "set", "selector", "shard"])]
     pub plan: Option<PathBuf>,
     /// Where the saved plan is stale, apply the rest of it.
     #[arg(long, requires = "plan", env = "ASSIGNCTL_PARTIAL")]
@@ -372,4 +383,67 @@ pub(super) struct CompletionsArgs {
 pub(super) struct ManArgs {
     /// The command to describe; without it, the program.
     pub command: Option<String>,
+}
+
+/// What to read, and where to write it.
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    #[command(flatten)]
+    pub manifests: ManifestArgs,
+    /// The target to read, by its `metadata.name`.
+    #[arg(long, value_name = "NAME", env = "ASSIGNCTL_TARGET")]
+    pub target: String,
+    /// The directory to write one file a group into; without it, all goes to standard output.
+    #[arg(long, value_name = "DIR", env = "ASSIGNCTL_OUT")]
+    pub out: Option<PathBuf>,
+    /// Overwrite files that are there.
+    #[arg(long, env = "ASSIGNCTL_FORCE")]
+    pub force: bool,
+    /// One set over the whole account, however many groups there are.
+    #[arg(long, env = "ASSIGNCTL_SINGLE")]
+    pub single: bool,
+    /// A domain to read, where the API lists none (Streamline); repeatable. Without it, those that sets of the target name.
+    #[arg(long, value_name = "ID", env = "ASSIGNCTL_DOMAIN", value_delimiter = ',')]
+    pub domain: Vec<String>,
+    /// A service to read in each --domain, beside the domain's own assignments; repeatable.
+    #[arg(long, value_name = "ID", env = "ASSIGNCTL_SERVICE", value_delimiter = ',')]
+    pub service: Vec<String>,
+    #[command(flatten)]
+    pub credentials: CredentialArgs,
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+}
+
+/// What a starter repository holds.
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// The directory; made if it is not there.
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// A system to begin with; repeatable. Without it you are asked.
+    #[arg(long, value_name = "NAME", env = "ASSIGNCTL_PROVIDER", value_delimiter = ',')]
+    pub provider: Vec<String>,
+    /// The pipeline to write. Without it you are asked.
+    #[arg(long, value_enum)]
+    pub ci: Option<PipelineHost>,
+    /// Overwrite files that are there.
+    #[arg(long, env = "ASSIGNCTL_FORCE")]
+    pub force: bool,
+}
+
+/// A host of pipelines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PipelineHost {
+    /// A workflow for GitHub Actions.
+    Github,
+    /// A pipeline for GitLab CI.
+    Gitlab,
+    /// No pipeline.
+    None,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// A code as outputs show it, such as unknown-field; without it, all of them.
+    pub code: Option<String>,
 }

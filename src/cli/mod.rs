@@ -5,9 +5,12 @@ mod apply;
 mod approved;
 mod args;
 mod connect;
+pub mod explain;
 mod files;
 mod generate;
 mod git;
+mod import;
+mod init;
 mod plan;
 mod policy;
 mod report;
@@ -15,6 +18,7 @@ mod sandbox;
 pub mod schemas;
 mod secrets;
 mod session;
+mod shard;
 mod terminal;
 mod validate;
 
@@ -60,6 +64,9 @@ fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<Exit> {
         Command::Validate(args) => validate::run(&args, terminal),
         Command::Plan(args) => plan::run(&args, terminal),
         Command::Apply(args) => apply::run(&args, terminal),
+        Command::Import(args) => import::run(&args, terminal),
+        Command::Init(args) => init::run(&args, terminal),
+        Command::Explain(args) => explain::run(&args, terminal),
         Command::Sandbox(args) => sandbox::run(args, terminal),
         Command::Schema(args) => generate::schema(&args, terminal),
         Command::Completions(args) => generate::completions(&args, terminal),

@@ -61,5 +61,6 @@ fn apply_command(args: &PlanArgs) -> String {
     words.extend(select.target.iter().map(|name| format!("--target {name}")));
     words.extend(select.set.iter().map(|name| format!("--set {name}")));
     words.extend(select.selector.iter().map(|(key, value)| format!("-l {key}={value}")));
+    words.extend(select.shard.iter().map(|shard| format!("--shard {shard}")));
     words.join(" ")
 }

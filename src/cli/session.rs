@@ -182,7 +182,7 @@ impl Session {
     pub(super) async fn open(&self, connector: &mut Connector) -> anyhow::Result<Vec<Open>> {
         let targets = self.targets();
         if targets.iter().any(|index| self.target(*index).endpoint == Endpoint::Sandbox) {
-            connector.start_sandbox(&self.sandbox_home()?).await?;
+            connector.start_sandbox(&sandbox_home(&self.loaded)?).await?;
         }
         let open = |target: usize| {
             let connection = connector.open(self.target(target), self.policy.hosts(target));
@@ -190,16 +190,6 @@ impl Session {
             Open { target, connection: connection.map_err(refused), request: self.read_request(target) }
         };
         Ok(targets.into_iter().map(open).collect())
-    }
-
-    fn sandbox_home(&self) -> anyhow::Result<SandboxHome> {
-        match &self.loaded.root {
-            Some(root) => Ok(SandboxHome { state: root.sandbox_state.clone(), seed: root.sandbox_seed.clone() }),
-            None => {
-                let state = std::env::current_dir().context("the current directory is not there")?;
-                Ok(SandboxHome { state: state.join(manifest::SANDBOX_STATE), seed: None })
-            }
-        }
     }
 
     pub(super) fn target(&self, index: usize) -> &Target {
@@ -269,6 +259,17 @@ impl Session {
     }
 }
 
+/// Where the embedded server of these manifests keeps its files.
+pub(super) fn sandbox_home(loaded: &Loaded) -> anyhow::Result<SandboxHome> {
+    match &loaded.root {
+        Some(root) => Ok(SandboxHome { state: root.sandbox_state.clone(), seed: root.sandbox_seed.clone() }),
+        None => {
+            let state = std::env::current_dir().context("the current directory is not there")?;
+            Ok(SandboxHome { state: state.join(manifest::SANDBOX_STATE), seed: None })
+        }
+    }
+}
+
 fn target_name<'a>(loaded: &'a Loaded, set: &DesiredSet) -> &'a str {
     loaded.targets.get(set.target).map_or("", |target| target.name.as_str())
 }
@@ -278,7 +279,8 @@ fn capabilities(target: &Target) -> anyhow::Result<&'static Capabilities> {
     Ok(provider.with_context(|| format!("there is no provider {}", target.provider))?.kind.capabilities)
 }
 
-async fn read(reader: &dyn Reader, request: &ReadRequest) -> Result<Snapshot, Unreadable> {
+/// Reads one target.
+pub(super) async fn read(reader: &dyn Reader, request: &ReadRequest) -> Result<Snapshot, Unreadable> {
     reader
         .read(request)
         .await
@@ -319,11 +321,13 @@ fn select(loaded: &Loaded, args: &SelectArgs) -> anyhow::Result<Vec<bool>> {
             && (args.target.is_empty() || args.target.iter().any(|name| name == target))
             && (args.set.is_empty() || args.set.contains(&set.name))
             && args.selector.iter().all(|label| set.labels.contains(label))
+            && args.shard.is_none_or(|shard| shard.holds(target, &set.name))
     };
     Ok(loaded.sets.iter().enumerate().map(|(index, set)| chosen(index, set)).collect())
 }
 
-fn known(flag: &str, wanted: &[String], mut names: Vec<&str>) -> anyhow::Result<()> {
+/// A name that nothing has is a mistake.
+pub(super) fn known(flag: &str, wanted: &[String], mut names: Vec<&str>) -> anyhow::Result<()> {
     for name in wanted {
         if !names.contains(&name.as_str()) {
             names.sort_unstable();

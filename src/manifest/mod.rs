@@ -17,6 +17,7 @@ pub mod schemas;
 mod set;
 pub mod shape;
 mod target;
+pub mod write;
 pub mod yaml;
 
 use std::path::{Path, PathBuf};

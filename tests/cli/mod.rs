@@ -4,8 +4,12 @@
 mod bad_wires;
 mod credentials;
 mod examples;
+mod explain;
+mod import;
+mod init;
 mod narrowing;
 mod output;
+mod pipelines;
 mod sandbox;
 mod saved;
 mod usage;

@@ -74,6 +74,7 @@ pub static KIND: Kind = Kind {
     set: &SET_SHAPE,
     paths: &[PORTAL_PATH, API_PATH],
     address_is_scope: false,
+    divide_by: &[NODE],
     check_target,
     check_assignment,
 };

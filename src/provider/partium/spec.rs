@@ -63,6 +63,7 @@ pub static KIND: Kind = Kind {
     set: &SET_SHAPE,
     paths: &[ASSIGNMENTS_PATH, LIST_PATH],
     address_is_scope: false,
+    divide_by: &[ORG],
     check_target: no_more_rules,
     check_assignment: no_more_rules,
 };

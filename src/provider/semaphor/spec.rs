@@ -67,6 +67,7 @@ pub static KIND: Kind = Kind {
     set: &SET_SHAPE,
     paths: &[ASSIGNMENTS_PATH],
     address_is_scope: false,
+    divide_by: &[DEFINITION],
     check_target: no_more_rules,
     check_assignment,
 };

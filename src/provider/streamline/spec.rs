@@ -89,6 +89,7 @@ pub static KIND: Kind = Kind {
     set: &SET_SHAPE,
     paths: &[SERVICE_PATH, SERVICE_LIST_PATH, DOMAIN_PATH, DOMAIN_LIST_PATH],
     address_is_scope: true,
+    divide_by: &[DOMAIN, SERVICE],
     check_target: no_more_rules,
     check_assignment: no_more_rules,
 };
