@@ -179,7 +179,7 @@ impl Stage {
             self.plan_target(open.target, live, now)
         });
         let targets = futures::future::join_all(read).await;
-        Plan { ids: Arc::clone(&self.ids), now, targets }
+        Plan { ids: Arc::clone(&self.ids), now, policy: None, policy_file: None, targets }
     }
 
     fn plan_target(&self, target: usize, live: Result<Snapshot, Unreadable>, now: Instant) -> TargetPlan {
@@ -193,6 +193,7 @@ impl Stage {
             now,
             rotate: false,
             thresholds: Thresholds::default(),
+            policy: None,
             target,
             endpoint: "the sandbox",
             capabilities: provider.kind.capabilities,
