@@ -64,9 +64,9 @@ impl<'a> Annotations<'a> {
     }
 }
 
-/// The message of a command.
+/// The message of a command. Line breaks are the runner's own escapes.
 fn data(text: &str) -> String {
-    clean::terminal(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    text.lines().map(|line| clean::terminal(line).replace('%', "%25")).collect::<Vec<_>>().join("%0A")
 }
 
 /// A property of a command, which ends at a comma or a colon.

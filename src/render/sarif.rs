@@ -130,9 +130,10 @@ struct Region {
 }
 
 impl Message {
-    /// Plain text: brackets would make links (SARIF 3.11.6). Controls are made visible.
+    /// Plain text: brackets would make links (SARIF 3.11.6). Controls are made visible, line breaks stay.
     fn new(text: &str) -> Self {
-        Self { text: clean::terminal(text).replace('[', "\\[").replace(']', "\\]") }
+        let lines: Vec<_> = text.lines().map(clean::terminal).collect();
+        Self { text: lines.join("\n").replace('[', "\\[").replace(']', "\\]") }
     }
 }
 

@@ -6,6 +6,7 @@ mod credentials;
 mod examples;
 mod narrowing;
 mod output;
+mod reports;
 mod sandbox;
 mod usage;
 
