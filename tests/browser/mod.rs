@@ -106,7 +106,10 @@ fn hostile_text_is_text() {
     assert!(text(&body).contains("<script>alert(1)</script>"), "{body}");
     assert!(text(&body).contains("\\u{202e}gnp.exe\\u{1b}[2J\\u{7}"), "{body}");
     assert!(!text(&body).contains('\u{202e}'), "{body}");
-    assert!(text(&body).contains("constructor / __proto__ / role_support"), "an id is no property of an object: {body}");
+    assert!(
+        text(&body).contains("constructor / __proto__ / role_support"),
+        "an id is no property of an object: {body}"
+    );
     assert_eq!(browser.complaints(), Vec::<String>::new(), "nothing was run, and nothing was asked for");
 }
 
@@ -136,7 +139,8 @@ fn it_looks_right_in_light_and_dark_and_on_paper() {
     // Nothing wider than the window, and no row higher than its place.
     let overflow = "const d = document.documentElement; return d.scrollWidth > d.clientWidth";
     assert_eq!(browser.run(overflow, json!([])), false);
-    let heights = browser.run("return [...new Set([...document.querySelectorAll('.row')].map((row) => row.offsetHeight))]", json!([]));
+    let heights = browser
+        .run("return [...new Set([...document.querySelectorAll('.row')].map((row) => row.offsetHeight))]", json!([]));
     assert_eq!(heights, json!([30]));
     let png = browser.screenshot();
     assert!(png.starts_with(b"\x89PNG") && png.len() > 20_000, "{} bytes", png.len());

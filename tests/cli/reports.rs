@@ -35,7 +35,11 @@ fn one_plan_many_reports_and_the_same_standard_output() {
     let alone = place.run(&["plan"]);
     let run = place.run(&with_all(&["plan"]));
     assert_eq!((run.code, &run.stdout), (0, &alone.stdout), "{}", run.text());
-    assert_eq!(files(&place), ["plan.html", "plan.json", "plan.md", "plan.sarif", "plan.xml", "tfplan.json"], "no drafts");
+    assert_eq!(
+        files(&place),
+        ["plan.html", "plan.json", "plan.md", "plan.sarif", "plan.xml", "tfplan.json"],
+        "no drafts"
+    );
     let plan: Value = serde_json::from_str(&read(&place, "out/plan.json")).unwrap();
     let counts: Value = serde_json::from_str(&read(&place, "out/tfplan.json")).unwrap();
     assert_eq!((&plan["counts"]["create"], &plan["counts"]["remove"]), (&counts["create"], &counts["delete"]));

@@ -71,7 +71,10 @@ fn the_data_has_every_change_once() {
     let rows = data(&page(&fixture::everything()))["rows"].clone();
     let actions: Vec<&str> = rows.as_array().unwrap().iter().map(|row| row["a"].as_str().unwrap()).collect();
     let removals = actions.iter().filter(|action| ["remove", "archive"].contains(*action)).count();
-    assert!(actions[..removals].iter().all(|action| ["remove", "archive"].contains(action)), "removals first: {actions:?}");
+    assert!(
+        actions[..removals].iter().all(|action| ["remove", "archive"].contains(action)),
+        "removals first: {actions:?}"
+    );
 }
 
 #[test]

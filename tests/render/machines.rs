@@ -91,7 +91,8 @@ fn junit_has_a_case_for_each_assignment() {
         let text = junit_of(|out| junit::plan(out, &plan, junit::Options::default()));
         let counts = plan.counts();
         let changes: usize = plan.targets.iter().flat_map(|t| &t.sets).map(|set| set.changes.len()).sum();
-        let of_targets = plan.targets.iter().map(|t| t.refusals.len() + usize::from(t.unreadable.is_some())).sum::<usize>();
+        let of_targets =
+            plan.targets.iter().map(|t| t.refusals.len() + usize::from(t.unreadable.is_some())).sum::<usize>();
         let cases = counts.unchanged as usize + changes + of_targets;
         assert_eq!(text.matches("<testcase ").count(), cases, "{text}");
         insta::assert_snapshot!(format!("junit_{name}"), text);
@@ -144,7 +145,8 @@ fn annotations_stop_where_github_stops_and_name_removals_first() {
     // A role change sorts before the removals by its key, and is told after them.
     plan = fixture::everything();
     let first_update = lines(&plan).iter().position(|line| line.contains("title=update"));
-    let last_removal = lines(&plan).iter().rposition(|line| line.contains("title=remove") || line.contains("title=archive"));
+    let last_removal =
+        lines(&plan).iter().rposition(|line| line.contains("title=remove") || line.contains("title=archive"));
     assert!(last_removal.is_some() && first_update > last_removal, "{:#?}", lines(&plan));
 }
 

@@ -14,7 +14,10 @@ fn every_shape() {
         insta::assert_snapshot!(format!("markdown_{name}"), shown(&plan));
     }
     let plan = fixture::everything();
-    insta::assert_snapshot!("markdown_applied", markdown::report(&plan, &reports::every_outcome(&plan), Options::default()));
+    insta::assert_snapshot!(
+        "markdown_applied",
+        markdown::report(&plan, &reports::every_outcome(&plan), Options::default())
+    );
     let (diagnostics, sources) = findings::some();
     insta::assert_snapshot!("markdown_findings", markdown::findings(&diagnostics, &sources, Options::default()));
 }
@@ -61,7 +64,8 @@ fn outside_of_code(text: &str) -> String {
 #[test]
 fn hostile_text_is_only_ever_code() {
     let outside = outside_of_code(&shown(&shapes::hostile()));
-    let harmless = outside.replace("<details>", "").replace("</details>", "").replace("<summary>", "").replace("</summary>", "");
+    let harmless =
+        outside.replace("<details>", "").replace("</details>", "").replace("<summary>", "").replace("</summary>", "");
     assert!(!harmless.contains(['<', '@', '#', '[', '~', '\u{202e}', '\u{1b}']), "{harmless}");
     assert!(!harmless.contains("evil") && !harmless.contains("heading"), "{harmless}");
     // Each row of a table has as many bars as its head.
