@@ -17,7 +17,7 @@ pub(super) struct Cli {
     pub command: Command,
 }
 
-const EXITS: &str = "Exit codes: 0 done · 1 error · 2 changes pending (plan --detailed-exitcode) · 3 a guard refused · \
+const EXITS: &str = "Exit codes: 0 done · 1 error · 2 changes pending (plan --detailed-exitcode) · 3 a guard refused · 4 the approved plan is stale · \
                      5 applied in part · 6 temporarily unavailable · 130 interrupted";
 
 /// What every command takes.
@@ -290,6 +290,19 @@ pub(super) struct PlanArgs {
     /// Exit 2 when there are changes.
     #[arg(long, env = "ASSIGNCTL_DETAILED_EXITCODE")]
     pub detailed_exitcode: bool,
+    /// Save the plan for review; `apply --plan FILE` then carries out nothing else.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_OUT")]
+    pub out: Option<PathBuf>,
+    /// How long the saved plan may be applied, such as 90m.
+    #[arg(long, value_name = "DURATION", value_parser = life, default_value = "24h", env = "ASSIGNCTL_EXPIRES")]
+    pub expires: std::time::Duration,
+}
+
+fn life(text: &str) -> Result<std::time::Duration, String> {
+    match duration(text) {
+        Ok(life) if life.is_zero() => Err("a plan that expires at once cannot be applied".to_owned()),
+        other => other.map_err(|_| "expected a duration such as 90m or 24h".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -300,6 +313,13 @@ pub(super) struct ApplyArgs {
     pub output: OutputArgs,
     #[command(flatten)]
     pub reports: ReportArgs,
+    /// Apply this saved plan (see `plan --out`): what it approves and is still needed on unmoved objects, and nothing else. It says
+    /// itself which sets are concerned.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_PLAN", conflicts_with_all = ["target", "set", "selector"])]
+    pub plan: Option<PathBuf>,
+    /// Where the saved plan is stale, apply the rest of it.
+    #[arg(long, requires = "plan", env = "ASSIGNCTL_PARTIAL")]
+    pub partial: bool,
     /// Do not ask.
     #[arg(long, env = "ASSIGNCTL_AUTO_APPROVE")]
     pub auto_approve: bool,

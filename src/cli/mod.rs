@@ -2,9 +2,12 @@
 //! everything else to standard error.
 
 mod apply;
+mod approved;
 mod args;
 mod connect;
+mod files;
 mod generate;
+mod git;
 mod plan;
 mod policy;
 mod report;
@@ -20,6 +23,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::apply::Exit;
+use crate::plan::saved::SavedError;
 use args::{Cli, Command};
 use terminal::Terminal;
 
@@ -35,7 +39,7 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => Exit::Success,
         Err(error) => {
             terminal.error(&error);
-            Exit::Error
+            exit_of(&error)
         }
     };
     ExitCode::from(exit.code())
@@ -61,6 +65,12 @@ fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<Exit> {
         Command::Completions(args) => generate::completions(&args, terminal),
         Command::Man(args) => generate::man(&args, terminal),
     }
+}
+
+/// An approved plan that was fine once has an exit of its own.
+fn exit_of(error: &anyhow::Error) -> Exit {
+    let stale = error.downcast_ref::<SavedError>().is_some_and(SavedError::is_stale);
+    if stale { Exit::Stale } else { Exit::Error }
 }
 
 /// A reader that has seen enough is no error.

@@ -1,5 +1,6 @@
 //! `plan`: show what an apply would change, and why.
 
+use super::approved;
 use super::args::{Format, PlanArgs};
 use super::connect::Connector;
 use super::report::{Reports, Run};
@@ -12,11 +13,14 @@ use crate::render::{self, Style, human};
 /// Shows the plan; see DESIGN section 6 for the exit codes.
 pub(super) fn run(args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut reports = Reports::new(&args.reports, Run::Plan, args.output.format)?;
-    let session = match Session::load(&args.source, terminal, &mut reports)? {
+    let session = match Session::load(&args.source, None, terminal, &mut reports)? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
     let plan = runtime()?.block_on(make(&session, args))?;
+    if let Some(out) = &args.out {
+        approved::save(&session, &plan, args, out)?;
+    }
     let changes = plan.counts().changes() > 0;
     let exit = plan_exit(&plan);
     let exit = if args.detailed_exitcode && changes { exit.worse(Exit::Pending) } else { exit };
@@ -34,7 +38,7 @@ async fn make(session: &Session, args: &PlanArgs) -> anyhow::Result<Plan> {
     let plan = session.plan(&open).await;
     drop(open);
     connector.close().await?;
-    Ok(plan)
+    plan
 }
 
 fn show(plan: &Plan, args: &PlanArgs, terminal: &Terminal, next: Option<&str>) -> anyhow::Result<()> {
@@ -48,6 +52,11 @@ fn apply_command(args: &PlanArgs) -> String {
     let paths: Vec<String> = args.source.manifests.paths.iter().map(|path| path.display().to_string()).collect();
     let mut words = vec!["assignctl apply".to_owned()];
     words.extend(paths.into_iter().filter(|path| path != "."));
+    if let Some(out) = &args.out {
+        // The saved plan says itself which sets are concerned.
+        words.push(format!("--plan {}", out.display()));
+        return words.join(" ");
+    }
     let select = &args.source.select;
     words.extend(select.target.iter().map(|name| format!("--target {name}")));
     words.extend(select.set.iter().map(|name| format!("--set {name}")));

@@ -1,10 +1,11 @@
 //! All JSON Schemas that the program publishes, by name. `schemas/` holds the same texts; a test compares them.
 
 use crate::manifest::schemas;
+use crate::plan::saved;
 use crate::{provider, render};
 
 /// Outputs that have a schema, beside the manifests' kinds.
-const OUTPUTS: [&str; 3] = ["plan", "report", "event"];
+const OUTPUTS: [&str; 4] = ["plan", "report", "event", "saved-plan"];
 
 /// The kinds of manifests, then the outputs.
 pub fn names() -> Vec<&'static str> {
@@ -30,6 +31,7 @@ pub fn text(name: &str) -> Option<String> {
         "plan" => render::json::plan_schema(),
         "report" => render::json::report_schema(),
         "event" => render::json::event_schema(),
+        "saved-plan" => saved::schema(),
         kind => schemas::schema(&provider::kinds(), kind)?,
     };
     let mut text = serde_json::to_string_pretty(&schema).ok()?;

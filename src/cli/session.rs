@@ -1,6 +1,7 @@
 //! What `plan` and `apply` share: load the manifests, choose sets, read the targets concerned, plan.
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, bail};
 use futures::future::join_all;
@@ -13,7 +14,8 @@ use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::manifest::{self, Loaded};
 use crate::model::{Capabilities, DesiredSet, Endpoint, Ids, Instant, Mode, Protect, ReadRequest, Snapshot, Target};
-use crate::plan::{Input, Plan, SetInput, TargetPlan, Unreadable, plan_target};
+use crate::plan::saved::{DesiredDigests, Identity, SavedPlan};
+use crate::plan::{Input, Plan, SetInput, TargetPlan, Unreadable, digest, plan_target};
 use crate::provider::{self, Connection, ReadError, Reader};
 use crate::render;
 
@@ -29,11 +31,16 @@ pub(super) enum Step<T> {
 pub(super) struct Session {
     pub loaded: Loaded,
     pub ids: Arc<Ids>,
-    now: Instant,
+    /// The moment to judge time windows by: taken once, when the first target is planned.
+    now: OnceLock<Instant>,
     planning: PlanningArgs,
     /// For each set of `loaded`, whether the command chose it.
     selected: Vec<bool>,
     policy: InForce,
+    /// For each set of `loaded`, the mode that it is planned in.
+    modes: Vec<Mode>,
+    /// The plan that was reviewed, which alone says what is selected.
+    approved: Option<SavedPlan>,
     endpoints: Vec<String>,
     capabilities: Vec<&'static Capabilities>,
 }
@@ -47,8 +54,13 @@ pub(super) struct Open {
 }
 
 impl Session {
-    /// Loads the manifests; prints what is wrong with them.
-    pub(super) fn load(args: &SourceArgs, terminal: &Terminal, reports: &mut Reports) -> anyhow::Result<Step<Self>> {
+    /// Loads the manifests; prints what is wrong with them. An approved plan chooses the sets in place of the arguments.
+    pub(super) fn load(
+        args: &SourceArgs,
+        approved: Option<SavedPlan>,
+        terminal: &Terminal,
+        reports: &mut Reports,
+    ) -> anyhow::Result<Step<Self>> {
         let ids = Arc::new(Ids::default());
         let mut loaded = load(&args.manifests, &ids)?;
         let policy = InForce::load(&args.policy, &mut loaded, &ids)?;
@@ -59,15 +71,82 @@ impl Session {
         if loaded.diagnostics.errors() > 0 {
             return Ok(Step::Ended(Exit::Error.worse(reports.findings(&loaded, terminal))));
         }
-        let selected = select(&loaded, &args.select)?;
+        let selected = match &approved {
+            Some(saved) => {
+                loaded.sets.iter().map(|set| saved.mode(target_name(&loaded, set), &set.name).is_some()).collect()
+            }
+            None => select(&loaded, &args.select)?,
+        };
         policy.check_flags(&args.planning)?;
-        let now = Instant(jiff::Timestamp::now().as_millisecond());
+        let as_mode =
+            |(set, selected): (&DesiredSet, &bool)| args.planning.as_mode.filter(|_| *selected).unwrap_or(set.mode);
+        let modes = loaded.sets.iter().zip(&selected).map(as_mode).collect();
+        let now = OnceLock::new();
         let endpoints = loaded.targets.iter().map(endpoint_text).collect();
         let capabilities = loaded.targets.iter().map(capabilities).collect::<anyhow::Result<_>>()?;
-        let session =
-            Self { loaded, ids, now, planning: args.planning.clone(), selected, policy, endpoints, capabilities };
+        let planning = args.planning.clone();
+        let mut session =
+            Self { loaded, ids, now, planning, selected, policy, modes, approved, endpoints, capabilities };
         session.check_modes()?;
+        session.check_approved()?;
         Ok(Step::Ready(session))
+    }
+
+    /// Whether the approved plan may be used for these manifests and accounts at all, before anything is asked of a target.
+    fn check_approved(&mut self) -> anyhow::Result<()> {
+        let Some(saved) = &self.approved else { return Ok(()) };
+        saved.check(self.now(), self.policy().as_ref())?;
+        saved.check_desired(&self.desired())?;
+        saved.check_accounts(self.loaded.targets.iter().zip(&self.endpoints).map(|(target, endpoint)| Identity {
+            name: &target.name,
+            provider: target.provider,
+            endpoint,
+            account: &target.account,
+        }))?;
+        if saved.rotates() && !self.planning.rotate {
+            bail!(
+                "the saved plan sends secrets again, which this run was not asked to do; pass --rotate as when it was made"
+            );
+        }
+        self.modes = self.approved_modes(saved)?;
+        Ok(())
+    }
+
+    /// Each approved set in the mode of its review. A file cannot give a set more authority than its manifest and this run do.
+    fn approved_modes(&self, saved: &SavedPlan) -> anyhow::Result<Vec<Mode>> {
+        let rank = |mode| [Mode::Observe, Mode::Additive, Mode::Authoritative].iter().position(|known| *known == mode);
+        let sets = self.loaded.sets.iter().zip(&self.modes);
+        sets.map(|(set, allowed)| match saved.mode(target_name(&self.loaded, set), &set.name) {
+            Some(reviewed) if rank(reviewed) > rank(*allowed) => bail!(
+                "the saved plan has set {} as {reviewed}, and here it is {allowed}; pass --as {reviewed} as when it was made",
+                set.name,
+                reviewed = reviewed.as_str(),
+                allowed = allowed.as_str(),
+            ),
+            Some(reviewed) => Ok(reviewed),
+            None => Ok(*allowed),
+        })
+        .collect()
+    }
+
+    /// The digest of what each set declares.
+    pub(super) fn desired(&self) -> DesiredDigests {
+        let sets = self.loaded.sets.iter();
+        sets.map(|set| {
+            let name = (target_name(&self.loaded, set).to_owned(), set.name.clone());
+            (name, digest::desired(&self.ids, set))
+        })
+        .collect()
+    }
+
+    /// The digest of the policy in force.
+    pub(super) fn policy(&self) -> Option<digest::Digest> {
+        None
+    }
+
+    /// Where the manifests lie.
+    pub(super) fn directory(&self) -> Option<&Path> {
+        self.loaded.root.as_ref().map_or(Some(Path::new(".")), |root| Some(root.dir.as_path()))
     }
 
     /// `--as authoritative` needs an authority to exercise.
@@ -127,6 +206,10 @@ impl Session {
         &self.loaded.targets[index]
     }
 
+    fn now(&self) -> Instant {
+        *self.now.get_or_init(|| Instant(jiff::Timestamp::now().as_millisecond()))
+    }
+
     /// What a plan needs to know of a target: the scopes and keys of all its sets, since guards judge it whole.
     fn read_request(&self, target: usize) -> ReadRequest {
         let sets = || self.loaded.sets.iter().filter(move |set| set.target == target);
@@ -141,17 +224,16 @@ impl Session {
 
     /// Plans one target against what was read of it.
     pub(super) fn plan_target(&self, target: usize, live: Result<Snapshot, Unreadable>) -> TargetPlan {
-        let mode = |set: &DesiredSet, selected| self.planning.as_mode.filter(|_| selected).unwrap_or(set.mode);
         let sets: Vec<SetInput<'_>> = self
             .sets()
             .filter(|(_, set, _)| set.target == target)
-            .map(|(_, set, selected)| SetInput { set, selected, mode: mode(set, selected) })
+            .map(|(index, set, selected)| SetInput { set, selected, mode: self.modes[index] })
             .collect();
         let settings = self.target(target);
         let input = Input {
             ids: &self.ids,
             sources: &self.loaded.sources,
-            now: self.now,
+            now: self.now(),
             rotate: self.planning.rotate,
             thresholds: self.policy.thresholds(target, &self.planning),
             policy: self.policy.of(target),
@@ -163,8 +245,8 @@ impl Session {
         plan_target(&input, live)
     }
 
-    /// Reads all open targets side by side and plans them.
-    pub(super) async fn plan(&self, open: &[Open]) -> Plan {
+    /// Reads all open targets side by side and plans them; of an approved plan, what it approves.
+    pub(super) async fn plan(&self, open: &[Open]) -> anyhow::Result<Plan> {
         let snapshots = join_all(open.iter().map(|open| async move {
             match &open.connection {
                 Ok(connection) => read(connection.reader.as_ref(), &open.request).await,
@@ -173,14 +255,22 @@ impl Session {
         }))
         .await;
         let targets = open.iter().zip(snapshots).map(|(open, live)| self.plan_target(open.target, live)).collect();
-        Plan {
+        let mut plan = Plan {
             ids: Arc::clone(&self.ids),
-            now: self.now,
+            now: self.now(),
             policy: self.policy.digest().cloned(),
             policy_file: self.policy.file().map(str::to_owned),
             targets,
+        };
+        if let Some(saved) = &self.approved {
+            saved.narrow(&mut plan, &self.desired())?;
         }
+        Ok(plan)
     }
+}
+
+fn target_name<'a>(loaded: &'a Loaded, set: &DesiredSet) -> &'a str {
+    loaded.targets.get(set.target).map_or("", |target| target.name.as_str())
 }
 
 fn capabilities(target: &Target) -> anyhow::Result<&'static Capabilities> {

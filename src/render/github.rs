@@ -117,6 +117,10 @@ pub fn report(plan: &Plan, report: &Report, base: &str) -> String {
     for ended in &report.targets {
         let Some(target) = plan.targets.iter().find(|target| target.name == ended.name) else { continue };
         let speaker = Speaker::new(&plan.ids, target);
+        for held in ended.held.iter().filter(|held| held.why.is_stale()) {
+            let message = format!("{}: {}", speaker.key(&held.key, None), held.why.text());
+            annotations.add(Level::Error, None, "The approved plan is stale", &message);
+        }
         for change in &ended.changes {
             let level = match &change.outcome {
                 Outcome::Failed { .. } | Outcome::Unknown { .. } => Level::Error,

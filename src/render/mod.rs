@@ -7,6 +7,7 @@ pub mod clean;
 pub mod diagnostics;
 pub mod github;
 pub mod gitlab;
+mod held;
 pub mod html;
 pub mod human;
 pub mod json;

@@ -280,7 +280,7 @@ fn trouble(results: &mut Results<'_>, target: &TargetPlan) {
     }
     for gap in target.evidence.iter().filter_map(|evidence| evidence.gap.as_ref()) {
         let message = format!("target {name}: the listing is not proven complete, nothing is removed there: {gap}");
-        results.add("warning", "listing-incomplete", at, &message, &[name]);
+        results.add("warning", "incomplete-listing", at, &message, &[name]);
     }
 }
 

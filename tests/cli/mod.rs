@@ -8,6 +8,7 @@ mod narrowing;
 mod output;
 mod reports;
 mod sandbox;
+mod saved;
 mod usage;
 
 use std::path::Path;

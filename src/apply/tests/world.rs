@@ -433,6 +433,7 @@ impl Sink for Recorder<'_> {
             Event::TargetEnded { totals, .. } => format!("target ended {}", totals.all()),
             Event::Interrupted => "interrupted".to_owned(),
             Event::Ended { totals } => format!("ended {}", totals.all()),
+            Event::Held { held, outcome, .. } => format!("held {:?} {}", held.action, outcome.word()),
         };
         self.events.lock().unwrap().push(text);
     }
