@@ -322,6 +322,8 @@ pub(super) struct ApplyArgs {
     pub source: SourceArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub reports: ReportArgs,
     /// Apply this saved plan (see `plan --out`): what it approves and is still needed on unmoved objects, and nothing else. It says
     /// itself which sets are concerned.
     #[arg(long, value_name = "FILE", env = "ASSIGNCTL_PLAN", conflicts_with_all = ["target", "set", "selector", "shard"])]
@@ -329,8 +331,6 @@ pub(super) struct ApplyArgs {
     /// Where the saved plan is stale, apply the rest of it.
     #[arg(long, requires = "plan", env = "ASSIGNCTL_PARTIAL")]
     pub partial: bool,
-    #[command(flatten)]
-    pub reports: ReportArgs,
     /// Do not ask.
     #[arg(long, env = "ASSIGNCTL_AUTO_APPROVE")]
     pub auto_approve: bool,

@@ -5,7 +5,7 @@ use crate::plan::saved;
 use crate::{provider, render};
 
 /// Outputs that have a schema, beside the manifests' kinds.
-const OUTPUTS: [&str; 4] = ["plan", "report", "saved-plan", "event"];
+const OUTPUTS: [&str; 4] = ["plan", "report", "event", "saved-plan"];
 
 /// The kinds of manifests, then the outputs.
 pub fn names() -> Vec<&'static str> {
@@ -30,8 +30,8 @@ pub fn text(name: &str) -> Option<String> {
     let schema = match name {
         "plan" => render::json::plan_schema(),
         "report" => render::json::report_schema(),
-        "saved-plan" => saved::schema(),
         "event" => render::json::event_schema(),
+        "saved-plan" => saved::schema(),
         kind => schemas::schema(&provider::kinds(), kind)?,
     };
     let mut text = serde_json::to_string_pretty(&schema).ok()?;

@@ -10,6 +10,7 @@ mod init;
 mod narrowing;
 mod output;
 mod pipelines;
+mod reports;
 mod sandbox;
 mod saved;
 mod usage;
