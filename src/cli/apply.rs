@@ -9,11 +9,14 @@ use indicatif::ProgressDrawTarget;
 use super::approved;
 use super::args::{ApplyArgs, Format};
 use super::connect::Connector;
+use super::journal;
 use super::session::{Open, Session, Step, plan_exit, runtime};
 use super::terminal::Terminal;
-use crate::apply::{self, Exit, Options, Report, Silent, Sink, Stop, TargetRun};
+use crate::apply::{self, Exit, Options, Report, Silent, Sink, Sinks, Stop, TargetRun};
+use crate::http::Client;
 use crate::model::Snapshot;
 use crate::plan::{Plan, TargetPlan};
+use crate::render::json::journal::Journal;
 use crate::render::{self, Style, human, progress, report};
 
 /// Plans, asks, applies, verifies; see DESIGN section 6 for the exit codes.
@@ -27,7 +30,9 @@ pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit>
         let mut connector = Connector::new(&args.source.credentials, Arc::clone(&session.ids))?;
         let open = session.open(&mut connector).await?;
         let exit = match session.plan(&open).await {
-            Ok(plan) => carry_out(&session, &open, &plan, args, terminal).await,
+            Ok(plan) => {
+                Apply { session: &session, open: &open, plan: &plan, args, terminal }.run(connector.clients()).await
+            }
             Err(error) => Err(error),
         };
         drop(open);
@@ -36,36 +41,95 @@ pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit>
     })
 }
 
-async fn carry_out(
-    session: &Session,
-    open: &[Open],
-    plan: &Plan,
-    args: &ApplyArgs,
-    terminal: &Terminal,
-) -> anyhow::Result<Exit> {
-    let json = args.output.format == Format::Json;
-    show(plan, args, terminal)?;
-    let stale = !args.partial && plan.targets.iter().any(|target| target.held.iter().any(|held| held.why.is_stale()));
-    let work =
-        !stale && plan.targets.iter().any(|target| target.refusals.is_empty() && target.changes().next().is_some());
-    if work && !args.auto_approve && !approved(plan, terminal)? {
-        terminal.say("Nothing was applied.\n");
-        return Ok(Exit::Error);
-    }
-    let report = send(session, open, plan, args, terminal).await;
-    let exit = report.exit().worse(plan_exit(plan));
-    if stale {
-        terminal.say("Nothing was applied: the approved plan is stale. Plan and review again, or apply the rest of it with --partial.\n");
-    }
-    if json {
-        terminal.json(&render::json::report(plan, &report))?;
-    } else if work {
-        let style = Style::new(terminal.stdout_color);
-        let options = report::Options { style, full: args.output.full, next: None };
-        terminal.stream(|out| report::report(out, plan, &report, &options))?;
-    }
-    Ok(exit)
+/// A plan about to be applied.
+struct Apply<'a> {
+    session: &'a Session,
+    open: &'a [Open],
+    plan: &'a Plan,
+    args: &'a ApplyArgs,
+    terminal: &'a Terminal,
 }
+
+impl Apply<'_> {
+    async fn run(&self, clients: Vec<Client>) -> anyhow::Result<Exit> {
+        let Self { plan, args, terminal, .. } = *self;
+        let json = args.output.format == Format::Json;
+        show(plan, args, terminal)?;
+        let held = |target: &TargetPlan| target.held.iter().any(|held| held.why.is_stale());
+        let stale = !args.partial && plan.targets.iter().any(held);
+        let may_run = |target: &TargetPlan| target.refusals.is_empty() && target.changes().next().is_some();
+        let work = !stale && plan.targets.iter().any(may_run);
+        if work && !args.auto_approve && !approved(plan, terminal)? {
+            terminal.say("Nothing was applied.\n");
+            return Ok(Exit::Error);
+        }
+        let journal = args.journal.as_deref().map(|path| journal::begin(path, self.session, plan)).transpose()?;
+        let report = self.send(clients, journal.as_ref()).await;
+        let exit = report.exit().worse(plan_exit(plan));
+        let journaled = journal.map_or(Ok(()), |journal| journal.end(exit));
+        if stale {
+            terminal.say(STALE);
+        }
+        if json {
+            terminal.json(&render::json::report(plan, &report))?;
+        } else if work {
+            let style = Style::new(terminal.stdout_color);
+            let options = report::Options { style, full: args.output.full, next: None };
+            terminal.stream(|out| report::report(out, plan, &report, &options))?;
+        }
+        match journaled {
+            Ok(()) => Ok(exit),
+            Err(error) => {
+                let error =
+                    anyhow::Error::new(error).context("the journal has a gap: a line of it could not be written");
+                terminal.error(&error);
+                Ok(exit.worse(Exit::Error))
+            }
+        }
+    }
+
+    async fn send(&self, clients: Vec<Client>, journal: Option<&Journal>) -> Report {
+        let stop = Stop::default();
+        let watcher = tokio::spawn(watch_interrupts(stop.clone(), clients));
+        let progress = progress_sink(self.plan, self.terminal);
+        let sinks: Vec<&dyn Sink> = match journal {
+            // The journal first: what is on the screen is in the file.
+            Some(journal) => vec![journal, progress.as_ref()],
+            None => vec![progress.as_ref()],
+        };
+        type Replan<'a> = Box<dyn Fn(Snapshot) -> TargetPlan + Send + Sync + 'a>;
+        let session = self.session;
+        let replan = |open: &Open| {
+            let target = open.target;
+            Box::new(move |live| session.plan_target(target, Ok(live))) as Replan<'_>
+        };
+        let replans: Vec<Replan<'_>> = self.open.iter().map(replan).collect();
+        let runs: Vec<TargetRun<'_>> = self
+            .open
+            .iter()
+            .zip(&self.plan.targets)
+            .zip(&replans)
+            .filter_map(|((open, target), replan)| {
+                let connection = open.connection.as_ref().ok()?;
+                Some(TargetRun {
+                    plan: target,
+                    reader: connection.reader.as_ref(),
+                    writer: connection.writer.as_ref(),
+                    replan: replan.as_ref(),
+                    read: &open.request,
+                    concurrency: session.target(open.target).limits.concurrency,
+                })
+            })
+            .collect();
+        let options = Options { verify: !self.args.no_verify, partial: self.args.partial, ..Options::default() };
+        let report = apply::apply(&runs, &stop, &Sinks(&sinks), &options).await;
+        watcher.abort();
+        report
+    }
+}
+
+const STALE: &str =
+    "Nothing was applied: the approved plan is stale. Plan and review again, or apply the rest of it with --partial.\n";
 
 /// Shows the plan. With JSON on standard output, a person finds it on standard error.
 fn show(plan: &Plan, args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<()> {
@@ -97,37 +161,6 @@ fn approved(plan: &Plan, terminal: &Terminal) -> anyhow::Result<bool> {
     terminal.ask(&question).context("the answer could not be read")
 }
 
-async fn send(session: &Session, open: &[Open], plan: &Plan, args: &ApplyArgs, terminal: &Terminal) -> Report {
-    let stop = Stop::default();
-    let watcher = tokio::spawn(watch_interrupts(stop.clone()));
-    let sink = progress_sink(plan, terminal);
-    type Replan<'a> = Box<dyn Fn(Snapshot) -> TargetPlan + Send + Sync + 'a>;
-    let replans: Vec<Replan<'_>> = open
-        .iter()
-        .map(|open| Box::new(move |live| session.plan_target(open.target, Ok(live))) as Replan<'_>)
-        .collect();
-    let runs: Vec<TargetRun<'_>> = open
-        .iter()
-        .zip(&plan.targets)
-        .zip(&replans)
-        .filter_map(|((open, target), replan)| {
-            let connection = open.connection.as_ref().ok()?;
-            Some(TargetRun {
-                plan: target,
-                reader: connection.reader.as_ref(),
-                writer: connection.writer.as_ref(),
-                replan: replan.as_ref(),
-                read: &open.request,
-                concurrency: session.target(open.target).limits.concurrency,
-            })
-        })
-        .collect();
-    let options = Options { verify: !args.no_verify, partial: args.partial, ..Options::default() };
-    let report = apply::apply(&runs, &stop, sink.as_ref(), &options).await;
-    watcher.abort();
-    report
-}
-
 /// Bars at a terminal, plain lines elsewhere, nothing when quiet.
 fn progress_sink(plan: &Plan, terminal: &Terminal) -> Box<dyn Sink> {
     let (ids, style) = (Arc::clone(&plan.ids), Style::new(terminal.stderr_color));
@@ -141,10 +174,11 @@ fn progress_sink(plan: &Plan, terminal: &Terminal) -> Box<dyn Sink> {
     }
 }
 
-/// The first Ctrl-C stops sending; a second one ends the process.
-async fn watch_interrupts(stop: Stop) {
+/// The first Ctrl-C stops sending and ends all waiting for retries; a second one ends the process.
+async fn watch_interrupts(stop: Stop, clients: Vec<Client>) {
     if tokio::signal::ctrl_c().await.is_ok() {
         stop.request();
+        clients.iter().for_each(Client::stop_retrying);
     }
     if tokio::signal::ctrl_c().await.is_ok() {
         std::process::exit(i32::from(Exit::Interrupted.code()));

@@ -1,6 +1,7 @@
 //! The command line: the only place that reads the environment, the clock and the terminal. Data goes to standard output,
 //! everything else to standard error.
 
+mod actor;
 mod apply;
 mod approved;
 mod args;
@@ -8,6 +9,7 @@ mod connect;
 mod files;
 mod generate;
 mod git;
+mod journal;
 mod plan;
 mod sandbox;
 pub mod schemas;

@@ -135,6 +135,11 @@ impl Session {
         None
     }
 
+    /// The plan that was reviewed.
+    pub(super) fn approved(&self) -> Option<&SavedPlan> {
+        self.approved.as_ref()
+    }
+
     /// Where the manifests lie.
     pub(super) fn directory(&self) -> Option<&Path> {
         self.loaded.root.as_ref().map_or(Some(Path::new(".")), |root| Some(root.dir.as_path()))

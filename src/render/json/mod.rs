@@ -4,6 +4,7 @@
 //!
 //! `format_version` counts up its minor part when fields are added, its major part when a reader would have to change.
 
+pub mod journal;
 mod plan;
 mod report;
 mod value;
@@ -31,6 +32,11 @@ pub fn plan_schema() -> serde_json::Value {
 /// The JSON Schema of [`report()`].
 pub fn report_schema() -> serde_json::Value {
     schemars::schema_for!(report::ReportView<'static>).to_value()
+}
+
+/// The JSON Schema of one line of a journal.
+pub fn journal_schema() -> serde_json::Value {
+    schemars::schema_for!(journal::Line<'static>).to_value()
 }
 
 /// The program that wrote a document.

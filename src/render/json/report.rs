@@ -205,7 +205,7 @@ impl<'a> HeldView<'a> {
 /// How a change ended.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Outcome")]
-struct OutcomeView<'a> {
+pub(super) struct OutcomeView<'a> {
     /// In one word.
     kind: OutcomeKind,
     /// What the API or the program said, where there is something to say.
@@ -255,7 +255,7 @@ struct BlockedBy<'a> {
 }
 
 impl<'a> OutcomeView<'a> {
-    fn of(speaker: Speaker<'a>, plan: &'a TargetPlan, outcome: &'a Outcome) -> Self {
+    pub(super) fn of(speaker: Speaker<'a>, plan: &'a TargetPlan, outcome: &'a Outcome) -> Self {
         let said = |kind, message| Self { kind, message, code: None, status: None, temporary: None, blocked_by: None };
         match outcome {
             Outcome::Done { note } => said(OutcomeKind::Done, note.as_deref()),
@@ -286,7 +286,7 @@ impl<'a> BlockedBy<'a> {
 /// What reading a target again says.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Verification")]
-struct VerificationView<'a> {
+pub(super) struct VerificationView<'a> {
     /// In one word.
     result: VerificationResult,
     /// Why it was not looked at, or could not be read.
@@ -316,7 +316,7 @@ enum VerificationResult {
 }
 
 impl<'a> VerificationView<'a> {
-    fn of(speaker: Speaker<'a>, verification: &'a Verification) -> Self {
+    pub(super) fn of(speaker: Speaker<'a>, verification: &'a Verification) -> Self {
         let plain = |result, message| Self { result, message, temporary: None, remaining: Each::none() };
         match verification {
             Verification::Untouched => plain(VerificationResult::Untouched, None),
