@@ -2,7 +2,9 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cli;
+mod docs;
 mod layers;
+mod loader;
 mod planner;
 mod providers;
 mod render;

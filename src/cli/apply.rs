@@ -12,6 +12,7 @@ use super::connect::Connector;
 use super::journal;
 use super::session::{Open, Session, Step, plan_exit, runtime};
 use super::terminal::Terminal;
+use super::undo;
 use crate::apply::{self, Exit, Options, Report, Silent, Sink, Sinks, Stop, TargetRun};
 use crate::http::Client;
 use crate::model::Snapshot;
@@ -21,6 +22,7 @@ use crate::render::{self, Style, human, progress, report};
 
 /// Plans, asks, applies, verifies; see DESIGN section 6 for the exit codes.
 pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
+    args.undo_out.as_deref().map_or(Ok(()), undo::check)?;
     let approved = args.plan.as_deref().map(approved::read).transpose()?;
     let session = match Session::load(&args.source, approved, terminal)? {
         Step::Ready(session) => session,
@@ -29,9 +31,11 @@ pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit>
     runtime()?.block_on(async {
         let mut connector = Connector::new(&args.source.credentials, Arc::clone(&session.ids))?;
         let open = session.open(&mut connector).await?;
-        let exit = match session.plan(&open).await {
-            Ok(plan) => {
-                Apply { session: &session, open: &open, plan: &plan, args, terminal }.run(connector.clients()).await
+        let exit = match session.plan_and_keep(&open, args.undo_out.is_some()).await {
+            Ok((plan, before)) => {
+                Apply { session: &session, open: &open, plan: &plan, before: &before, args, terminal }
+                    .run(connector.clients())
+                    .await
             }
             Err(error) => Err(error),
         };
@@ -46,6 +50,8 @@ struct Apply<'a> {
     session: &'a Session,
     open: &'a [Open],
     plan: &'a Plan,
+    /// What was read for each target of the plan, where a way back is asked for.
+    before: &'a [Option<Snapshot>],
     args: &'a ApplyArgs,
     terminal: &'a Terminal,
 }
@@ -62,6 +68,10 @@ impl Apply<'_> {
         if work && !args.auto_approve && !approved(plan, terminal)? {
             terminal.say("Nothing was applied.\n");
             return Ok(Exit::Error);
+        }
+        if let Some(path) = args.undo_out.as_deref().filter(|_| work) {
+            undo::save(path, self.session, plan, self.before)?;
+            terminal.hint(&format!("The way back is in {}: assignctl plan --complete {0}\n", path.display()));
         }
         let journal = args.journal.as_deref().map(|path| journal::begin(path, self.session, plan)).transpose()?;
         let report = self.send(clients, journal.as_ref()).await;

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::model::Mode;
-use crate::plan::Thresholds;
 
 /// Access and assignments declared in git: plan them against the live systems, apply exactly that plan.
 #[derive(Debug, Parser)]
@@ -125,6 +124,16 @@ pub(super) struct CredentialArgs {
     pub ca_file: Option<PathBuf>,
 }
 
+/// What bounds the manifests.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Policy")]
+pub(super) struct PolicyArgs {
+    /// The policy in force (kind Policy): bounds that manifests can only tighten. Take it from a place that a pull request cannot
+    /// change.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_POLICY")]
+    pub policy: Option<PathBuf>,
+}
+
 /// How to plan.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Planning")]
@@ -135,18 +144,18 @@ pub(super) struct PlanningArgs {
     /// Send declared secrets again, although their live values are masked and nothing shows that they differ.
     #[arg(long, env = "ASSIGNCTL_ROTATE")]
     pub rotate: bool,
-    /// Refuse losses over this share of what is live in scope (and over --max-loss-count).
-    #[arg(long, value_name = "PERCENT", default_value_t = Thresholds::default().loss_percent, env = "ASSIGNCTL_MAX_LOSS_PERCENT")]
-    pub max_loss_percent: u64,
-    /// Losses up to this number are never too many.
-    #[arg(long, value_name = "N", default_value_t = Thresholds::default().loss_count, env = "ASSIGNCTL_MAX_LOSS_COUNT")]
-    pub max_loss_count: u64,
-    /// Refuse updates over this share of what is live in scope (and over --max-update-count).
-    #[arg(long, value_name = "PERCENT", default_value_t = Thresholds::default().update_percent, env = "ASSIGNCTL_MAX_UPDATE_PERCENT")]
-    pub max_update_percent: u64,
-    /// Updates up to this number are never too many.
-    #[arg(long, value_name = "N", default_value_t = Thresholds::default().update_count, env = "ASSIGNCTL_MAX_UPDATE_COUNT")]
-    pub max_update_count: u64,
+    /// Refuse losses over this share of what is live in scope (and over --max-loss-count); 30 unless given. Under a policy it can only be lowered, like the three that follow.
+    #[arg(long, value_name = "PERCENT", env = "ASSIGNCTL_MAX_LOSS_PERCENT")]
+    pub max_loss_percent: Option<u64>,
+    /// Losses up to this number are never too many; 10 unless given.
+    #[arg(long, value_name = "N", env = "ASSIGNCTL_MAX_LOSS_COUNT")]
+    pub max_loss_count: Option<u64>,
+    /// Refuse updates over this share of what is live in scope (and over --max-update-count); 30 unless given.
+    #[arg(long, value_name = "PERCENT", env = "ASSIGNCTL_MAX_UPDATE_PERCENT")]
+    pub max_update_percent: Option<u64>,
+    /// Updates up to this number are never too many; 10 unless given.
+    #[arg(long, value_name = "N", env = "ASSIGNCTL_MAX_UPDATE_COUNT")]
+    pub max_update_count: Option<u64>,
 }
 
 fn mode(text: &str) -> Result<Mode, String> {
@@ -155,17 +164,6 @@ fn mode(text: &str) -> Result<Mode, String> {
         "additive" => Ok(Mode::Additive),
         "authoritative" => Ok(Mode::Authoritative),
         _ => Err("expected observe, additive or authoritative".to_owned()),
-    }
-}
-
-impl PlanningArgs {
-    pub(super) fn thresholds(&self) -> Thresholds {
-        Thresholds {
-            loss_percent: self.max_loss_percent,
-            loss_count: self.max_loss_count,
-            update_percent: self.max_update_percent,
-            update_count: self.max_update_count,
-        }
     }
 }
 
@@ -184,6 +182,8 @@ pub(super) struct OutputArgs {
 pub(super) struct ValidateArgs {
     #[command(flatten)]
     pub manifests: ManifestArgs,
+    #[command(flatten)]
+    pub policy: PolicyArgs,
     /// Format of standard output.
     #[arg(long, value_enum, default_value_t = Format::Text, env = "ASSIGNCTL_FORMAT", help_heading = "Output")]
     pub format: Format,
@@ -198,6 +198,8 @@ pub(super) struct SourceArgs {
     pub select: SelectArgs,
     #[command(flatten)]
     pub credentials: CredentialArgs,
+    #[command(flatten)]
+    pub policy: PolicyArgs,
     #[command(flatten)]
     pub planning: PlanningArgs,
 }
@@ -242,6 +244,9 @@ pub(super) struct ApplyArgs {
     /// Do not ask.
     #[arg(long, env = "ASSIGNCTL_AUTO_APPROVE")]
     pub auto_approve: bool,
+    /// Write manifests here that restore what is live now, before the first change is sent. The path must lie outside the root.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_UNDO_OUT")]
+    pub undo_out: Option<PathBuf>,
     /// Append every request and outcome to this file, one line of JSON each, flushed as it happens.
     #[arg(long, value_name = "FILE", env = "ASSIGNCTL_JOURNAL")]
     pub journal: Option<PathBuf>,

@@ -11,11 +11,13 @@ mod generate;
 mod git;
 mod journal;
 mod plan;
+mod policy;
 mod sandbox;
 pub mod schemas;
 mod secrets;
 mod session;
 mod terminal;
+mod undo;
 mod validate;
 
 use std::process::ExitCode;

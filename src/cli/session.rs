@@ -8,10 +8,11 @@ use futures::future::join_all;
 
 use super::args::{PlanningArgs, SelectArgs, SourceArgs};
 use super::connect::{Connector, SandboxHome, endpoint_text};
+use super::policy::InForce;
 use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::manifest::{self, Loaded};
-use crate::model::{Capabilities, DesiredSet, Endpoint, Ids, Instant, Mode, ReadRequest, Snapshot, Target};
+use crate::model::{Capabilities, DesiredSet, Endpoint, Ids, Instant, Mode, Protect, ReadRequest, Snapshot, Target};
 use crate::plan::saved::{DesiredDigests, Identity, SavedPlan};
 use crate::plan::{Input, Plan, SetInput, TargetPlan, Unreadable, digest, plan_target};
 use crate::provider::{self, Connection, ReadError, Reader};
@@ -33,6 +34,7 @@ pub(super) struct Session {
     planning: PlanningArgs,
     /// For each set of `loaded`, whether the command chose it.
     selected: Vec<bool>,
+    policy: InForce,
     /// For each set of `loaded`, the mode that it is planned in.
     modes: Vec<Mode>,
     /// The plan that was reviewed, which alone says what is selected.
@@ -57,7 +59,8 @@ impl Session {
         terminal: &Terminal,
     ) -> anyhow::Result<Step<Self>> {
         let ids = Arc::new(Ids::default());
-        let loaded = load(&args.manifests, &ids)?;
+        let mut loaded = load(&args.manifests, &ids)?;
+        let policy = InForce::load(&args.policy, &mut loaded, &ids)?;
         if !loaded.diagnostics.is_empty() {
             terminal.say(&render::diagnostics::human(&loaded.diagnostics, &loaded.sources, terminal.stderr_color));
         }
@@ -70,6 +73,7 @@ impl Session {
             }
             None => select(&loaded, &args.select)?,
         };
+        policy.check_flags(&args.planning)?;
         let as_mode =
             |(set, selected): (&DesiredSet, &bool)| args.planning.as_mode.filter(|_| *selected).unwrap_or(set.mode);
         let modes = loaded.sets.iter().zip(&selected).map(as_mode).collect();
@@ -77,7 +81,8 @@ impl Session {
         let endpoints = loaded.targets.iter().map(endpoint_text).collect();
         let capabilities = loaded.targets.iter().map(capabilities).collect::<anyhow::Result<_>>()?;
         let planning = args.planning.clone();
-        let mut session = Self { loaded, ids, now, planning, selected, modes, approved, endpoints, capabilities };
+        let mut session =
+            Self { loaded, ids, now, planning, selected, policy, modes, approved, endpoints, capabilities };
         session.check_modes()?;
         session.check_approved()?;
         Ok(Step::Ready(session))
@@ -105,10 +110,9 @@ impl Session {
 
     /// Each approved set in the mode of its review. A file cannot give a set more authority than its manifest and this run do.
     fn approved_modes(&self, saved: &SavedPlan) -> anyhow::Result<Vec<Mode>> {
-        let rank = |mode| [Mode::Observe, Mode::Additive, Mode::Authoritative].iter().position(|known| *known == mode);
         let sets = self.loaded.sets.iter().zip(&self.modes);
         sets.map(|(set, allowed)| match saved.mode(target_name(&self.loaded, set), &set.name) {
-            Some(reviewed) if rank(reviewed) > rank(*allowed) => bail!(
+            Some(reviewed) if reviewed > *allowed => bail!(
                 "the saved plan has set {} as {reviewed}, and here it is {allowed}; pass --as {reviewed} as when it was made",
                 set.name,
                 reviewed = reviewed.as_str(),
@@ -132,7 +136,7 @@ impl Session {
 
     /// The digest of the policy in force.
     pub(super) fn policy(&self) -> Option<digest::Digest> {
-        None
+        self.policy.digest().cloned()
     }
 
     /// The plan that was reviewed.
@@ -181,7 +185,7 @@ impl Session {
             connector.start_sandbox(&self.sandbox_home()?).await?;
         }
         let open = |target: usize| {
-            let connection = connector.open(self.target(target));
+            let connection = connector.open(self.target(target), self.policy.hosts(target));
             let refused = |error| Unreadable { message: format!("{error:#}"), temporary: false };
             Open { target, connection: connection.map_err(refused), request: self.read_request(target) }
         };
@@ -205,8 +209,11 @@ impl Session {
     /// What a plan needs to know of a target: the scopes and keys of all its sets, since guards judge it whole.
     fn read_request(&self, target: usize) -> ReadRequest {
         let sets = || self.loaded.sets.iter().filter(move |set| set.target == target);
+        // Holders are counted on the whole target (DESIGN section 5), also where no set looks.
+        let protects = sets().flat_map(|set| &set.protect).chain(self.policy.protects(target));
+        let counted = protects.filter(|protect| protect.min_holders.is_some()).map(Protect::scope);
         ReadRequest {
-            scopes: sets().filter_map(|set| set.scope.clone()).collect(),
+            scopes: sets().filter_map(|set| set.scope.clone()).chain(counted).collect(),
             keys: sets().flat_map(|set| set.rows.iter().map(|row| row.key)).collect(),
         }
     }
@@ -224,7 +231,8 @@ impl Session {
             sources: &self.loaded.sources,
             now: self.now,
             rotate: self.planning.rotate,
-            thresholds: self.planning.thresholds(),
+            thresholds: self.policy.thresholds(target, &self.planning),
+            policy: self.policy.of(target),
             target: settings,
             endpoint: &self.endpoints[target],
             capabilities: self.capabilities[target],
@@ -235,6 +243,15 @@ impl Session {
 
     /// Reads all open targets side by side and plans them; of an approved plan, what it approves.
     pub(super) async fn plan(&self, open: &[Open]) -> anyhow::Result<Plan> {
+        Ok(self.plan_and_keep(open, false).await?.0)
+    }
+
+    /// The same, with what was read of each target where it is to be kept.
+    pub(super) async fn plan_and_keep(
+        &self,
+        open: &[Open],
+        keep: bool,
+    ) -> anyhow::Result<(Plan, Vec<Option<Snapshot>>)> {
         let snapshots = join_all(open.iter().map(|open| async move {
             match &open.connection {
                 Ok(connection) => read(connection.reader.as_ref(), &open.request).await,
@@ -242,12 +259,19 @@ impl Session {
             }
         }))
         .await;
+        let kept = snapshots.iter().map(|live| live.as_ref().ok().filter(|_| keep).cloned()).collect();
         let targets = open.iter().zip(snapshots).map(|(open, live)| self.plan_target(open.target, live)).collect();
-        let mut plan = Plan { ids: Arc::clone(&self.ids), now: self.now, targets };
+        let mut plan = Plan {
+            ids: Arc::clone(&self.ids),
+            now: self.now,
+            policy: self.policy.digest().cloned(),
+            policy_file: self.policy.file().map(str::to_owned),
+            targets,
+        };
         if let Some(saved) = &self.approved {
             saved.narrow(&mut plan, &self.desired())?;
         }
-        Ok(plan)
+        Ok((plan, kept))
     }
 }
 

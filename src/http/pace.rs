@@ -190,7 +190,7 @@ fn rate_limiter(per_second: f64) -> Result<Option<DefaultDirectRateLimiter>, Bad
 /// (apis/semaphor.md: Limits). `None` where it asks for nothing, or for a moment that has passed.
 pub(super) fn asked_wait(status: u16, headers: &HeaderMap) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
-    let until = |moment: SystemTime| moment.duration_since(server_now(headers)).ok();
+    let until = |moment: SystemTime| moment.duration_since(server_now(headers)?).ok();
     let retry_after = text(RETRY_AFTER.as_str()).and_then(|value| match seconds(value) {
         Some(wait) => Some(wait),
         None => httpdate::parse_http_date(value).ok().and_then(until),
@@ -212,10 +212,11 @@ fn seconds(text: &str) -> Option<Duration> {
     digits.then(|| Duration::from_secs(text.parse().unwrap_or(u64::MAX)))
 }
 
-/// The server's own clock where it tells it, so that a wrong clock on this side changes no wait.
-fn server_now(headers: &HeaderMap) -> SystemTime {
-    let date = headers.get(DATE).and_then(|value| value.to_str().ok());
-    date.and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or_else(SystemTime::now)
+/// The server's own clock, so that a wrong clock on this side changes no wait. Servers with a clock send it (RFC 9110 section 6.6.1);
+/// without it a moment cannot be turned into a wait, and the ordinary backoff serves.
+fn server_now(headers: &HeaderMap) -> Option<SystemTime> {
+    let date = headers.get(DATE).and_then(|value| value.to_str().ok())?;
+    httpdate::parse_http_date(date).ok()
 }
 
 #[cfg(test)]

@@ -98,6 +98,11 @@ pub static TARGET: &[Field] = &[
     ),
     Field::new("auth", Type::Object(&AUTH), "How to sign in. Every target but a sandbox needs it."),
     Field::new("limits", Type::Object(&LIMITS), "How hard the system may be pressed."),
+    Field::new(
+        "self",
+        Type::Holder,
+        "What the credential acts as: the holder's id, or key fields of the rows that it lives by. None of these is ever lost.",
+    ),
 ];
 
 /// `Target.spec.auth`.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::document::{Context, Drafts};
-use super::findings::{Findings, closest, did_you_mean, one_of, shown};
+use super::findings::{Findings, did_you_mean, shown};
 use super::set::{DraftSet, span};
 use super::target::DraftTarget;
 use crate::diag::{Diagnostic, Span};
@@ -123,9 +123,6 @@ fn owner(
             true => diagnostic.help("declare one: a document of `kind: Target` with this `metadata.name`"),
             false => diagnostic.help(did_you_mean(name, &names)),
         };
-        if closest(name, names.iter().copied()).is_some() && names.len() > 1 {
-            diagnostic = diagnostic.help(one_of(&names));
-        }
         findings.push(diagnostic);
         return None;
     };

@@ -93,14 +93,15 @@ pub fn did_you_mean(word: &str, candidates: &[&str]) -> String {
     }
 }
 
-/// "one of `a`, `b`, `c`".
+/// "one of `a`, `b`, `c`", or "only `a`".
 pub fn one_of(candidates: &[&str]) -> String {
     /// More names than this are no help.
     const LISTED: usize = 20;
     let listed: Vec<String> = candidates.iter().take(LISTED).map(|c| format!("`{c}`")).collect();
     let more = candidates.len().saturating_sub(LISTED);
     let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("there is {}{tail}", listed.join(", "))
+    let opening = if candidates.len() == 1 { "only" } else { "one of" };
+    format!("{opening} {}{tail}", listed.join(", "))
 }
 
 #[cfg(test)]

@@ -10,17 +10,21 @@ mod document;
 mod files;
 pub mod findings;
 mod kind;
+mod policy;
+mod policy_shape;
 mod root;
 pub mod schemas;
 mod set;
 pub mod shape;
 mod target;
+pub mod write;
 pub mod yaml;
 
 use std::path::{Path, PathBuf};
 
 pub use files::{MAX_FILE, MAX_TOTAL};
-pub use kind::{AuthForm, Kind, no_more_rules};
+pub use kind::{AuthForm, Kind, PathSpec, no_more_rules};
+pub use policy::Policy;
 pub use root::{Root, SANDBOX_STATE};
 pub use set::MAX_ROWS;
 
@@ -66,15 +70,23 @@ pub struct Loaded {
     pub diagnostics: Diagnostics,
 }
 
+/// One text of a run, in the order of the sources.
+struct Text {
+    /// Whether the given paths cover it.
+    is_selected: bool,
+    /// Whether it is UTF-8.
+    is_readable: bool,
+}
+
 /// Reads, checks and joins all manifests of a run.
 pub fn load(inputs: &Inputs, kinds: &[&'static Kind], ids: &Ids) -> Loaded {
     let mut findings = Findings::default();
     let mut sources = Sources::default();
-    let mut selected = Vec::new();
-    let root = gather(inputs, &mut sources, &mut selected, &mut findings);
+    let mut texts = Vec::new();
+    let root = gather(inputs, &mut sources, &mut texts, &mut findings);
     let context = Context { kinds, ids };
     let mut drafts = Drafts::default();
-    for index in 0..sources.len() {
+    for (index, _) in texts.iter().enumerate().filter(|(_, text)| text.is_readable) {
         let source = SourceId(u32::try_from(index).unwrap_or(u32::MAX));
         let is_root_file = root.is_some() && sources.name(source) == ROOT_FILE;
         let mut found = Findings::default();
@@ -85,7 +97,7 @@ pub fn load(inputs: &Inputs, kinds: &[&'static Kind], ids: &Ids) -> Loaded {
     if root.is_none() && !inputs.complete {
         require_complete(&sets, &mut findings);
     }
-    let covers = |set: &DesiredSet| selected.get(set.origin.source as usize).copied().unwrap_or(true);
+    let covers = |set: &DesiredSet| texts.get(set.origin.source as usize).is_none_or(|text| text.is_selected);
     let selected = sets.iter().map(|(_, set)| covers(set)).collect();
     let (diagnostics, redactions) = findings.finish();
     for span in redactions {
@@ -107,7 +119,7 @@ fn require_complete(sets: &[(Span, DesiredSet)], findings: &mut Findings) {
 }
 
 /// Reads all texts in order, and notes which of them the given paths cover.
-fn gather(inputs: &Inputs, sources: &mut Sources, selected: &mut Vec<bool>, findings: &mut Findings) -> Option<Root> {
+fn gather(inputs: &Inputs, sources: &mut Sources, texts: &mut Vec<Text>, findings: &mut Findings) -> Option<Root> {
     let mut root = None;
     let given = if inputs.paths.is_empty() { None } else { files::locate(&inputs.paths, findings) };
     let files = match given {
@@ -129,13 +141,13 @@ fn gather(inputs: &Inputs, sources: &mut Sources, selected: &mut Vec<bool>, find
     let mut total = 0;
     for file in &files {
         if let Some(bytes) = files::read(file, &mut total, findings) {
-            add(sources, &file.name, bytes, findings);
-            selected.push(file.selected);
+            let is_readable = add(sources, &file.name, bytes, findings);
+            texts.push(Text { is_selected: file.selected, is_readable });
         }
     }
     if let Some(bytes) = &inputs.stdin {
-        add(sources, STDIN, bytes.clone(), findings);
-        selected.push(true);
+        let is_readable = add(sources, STDIN, bytes.clone(), findings);
+        texts.push(Text { is_selected: true, is_readable });
     }
     root
 }
@@ -153,12 +165,12 @@ fn peek_root(dir: &Path) -> root::RootSpec {
     drafts.roots.into_iter().next().map(|(_, spec)| spec).unwrap_or_default()
 }
 
-/// Adds a text; one that is not UTF-8 is kept for its excerpt and read no further.
-fn add(sources: &mut Sources, name: &str, bytes: Vec<u8>, findings: &mut Findings) {
+/// Adds a text; false: it is not UTF-8, kept for its excerpt and read no further.
+fn add(sources: &mut Sources, name: &str, bytes: Vec<u8>, findings: &mut Findings) -> bool {
     let error = match String::from_utf8(bytes) {
         Ok(text) => {
             sources.add(name, text);
-            return;
+            return true;
         }
         Err(error) => error,
     };
@@ -173,4 +185,5 @@ fn add(sources: &mut Sources, name: &str, bytes: Vec<u8>, findings: &mut Finding
     let message = "the file is not UTF-8 from here on";
     let help = if is_wide { "it is UTF-16: save it as UTF-8" } else { "save it as UTF-8" };
     findings.push(Diagnostic::error("not-utf8", message, at).help(help));
+    false
 }

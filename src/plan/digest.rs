@@ -150,6 +150,11 @@ impl Text {
     }
 }
 
+/// The digest of a file.
+pub fn of_bytes(bytes: &[u8]) -> Digest {
+    hex(Sha256::digest(bytes).into())
+}
+
 /// The text of a digest.
 pub(super) fn hex(bytes: [u8; 32]) -> Digest {
     use std::fmt::Write as _;

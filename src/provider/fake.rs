@@ -29,8 +29,39 @@ pub(crate) struct Seen {
     pub api_key: Option<String>,
 }
 
-/// What is answered: a status and a JSON body; no body for `Json::Null`.
+/// What an honest API answers: a status and a JSON body; no body for `Json::Null`.
 pub(crate) type Reply = (u16, Json);
+
+/// Everything that can be answered.
+pub(crate) enum Said {
+    /// A status and a JSON body; no body for `Json::Null`.
+    Json(u16, Json),
+    /// A status and a page of HTML.
+    Html(u16, &'static str),
+    /// The request was read, and its answer breaks off.
+    Broken,
+}
+
+impl From<Reply> for Said {
+    fn from((status, body): Reply) -> Self {
+        Said::Json(status, body)
+    }
+}
+
+impl Said {
+    fn response(self) -> Response {
+        let (status, kind, body) = match self {
+            Said::Json(status, Json::Null) => (status, "application/json", Body::empty()),
+            Said::Json(status, body) => (status, "application/json", Body::from(body.to_string())),
+            Said::Html(status, body) => (status, "text/html", Body::from(body)),
+            Said::Broken => {
+                let end = futures::stream::once(async { Err::<Vec<u8>, _>(std::io::Error::other("broken")) });
+                (200, "application/json", Body::from_stream(end))
+            }
+        };
+        Response::builder().status(status).header("content-type", kind).body(body).unwrap()
+    }
+}
 
 /// The server.
 pub(crate) struct Fake {
@@ -47,7 +78,7 @@ impl Drop for Fake {
 
 impl Fake {
     /// Starts a server whose answers come from `answer`.
-    pub(crate) async fn start(answer: impl Fn(&Seen) -> Reply + Clone + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start<R: Into<Said>>(answer: impl Fn(&Seen) -> R + Clone + Send + Sync + 'static) -> Self {
         let seen = Arc::new(Mutex::new(Vec::new()));
         let log = Arc::clone(&seen);
         let router = Router::new().fallback(move |request: Request| {
@@ -55,16 +86,19 @@ impl Fake {
             async move {
                 let request = arrived(request).await;
                 log.lock().unwrap().push(request.clone());
-                let (status, body) = answer(&request);
-                let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
-                let response = Response::builder().status(status).header("content-type", "application/json");
-                response.body(body).unwrap()
+                answer(&request).into().response()
             }
         });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let task = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         Self { url, seen, task }
+    }
+
+    /// Starts a server that gives one answer after the other, and 599 when they are used up.
+    pub(crate) async fn answers(answers: Vec<Said>) -> Self {
+        let answers = Arc::new(Mutex::new(answers.into_iter()));
+        Self::start(move |_| answers.lock().unwrap().next().unwrap_or(Said::Html(599, "the script has ended"))).await
     }
 
     /// All requests so far, oldest first.
@@ -122,6 +156,7 @@ pub(crate) fn target(provider: &'static str, auth: Auth, options: &[(&'static st
         },
         account: Vec::<Account>::new(),
         options: Fields::new(options.iter().map(text).collect()),
+        own: None,
         origin: Origin::default(),
     }
 }

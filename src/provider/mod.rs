@@ -10,8 +10,6 @@ mod options;
 pub mod partium;
 mod refusal;
 pub mod resend;
-#[cfg(test)]
-mod scripted;
 pub mod semaphor;
 pub mod streamline;
 

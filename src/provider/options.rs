@@ -2,6 +2,8 @@
 //!
 //! A value that is missing or of another kind is `None`: the caller then takes its documented default.
 
+use crate::http::Path;
+use crate::manifest::PathSpec;
 use crate::model::{Fields, Value};
 
 /// A text; empty counts as absent.
@@ -12,6 +14,16 @@ pub fn text<'a>(options: &'a Fields, name: &str) -> Option<&'a str> {
         _ => return None,
     };
     (!text.is_empty()).then_some(text)
+}
+
+/// The path of a route: the contract's, or the one that the policy put in its place.
+pub fn path(options: &Fields, spec: &PathSpec, values: &[(&str, &str)]) -> Path {
+    Path::template(template(options, spec), values)
+}
+
+/// The template of a route's path.
+pub fn template<'a>(options: &'a Fields, spec: &PathSpec) -> &'a str {
+    text(options, spec.option).unwrap_or(spec.template)
 }
 
 /// A size of at least 1.
@@ -34,17 +46,15 @@ mod tests {
         let json = |value| Value::Json(Box::new(value));
         let options = Fields::new(vec![
             ("a", Value::Text("x".into())),
-            ("b", json(json!(true))),
+            ("b", json(json!("y"))),
             ("c", json(json!(7))),
-            ("d", Value::Text("false".into())),
-            ("e", Value::Text("12".into())),
-            ("f", Value::Text("".into())),
-            ("g", json(json!(0))),
+            ("d", Value::Text("12".into())),
+            ("e", Value::Text("".into())),
+            ("f", json(json!(0))),
         ]);
-        assert_eq!(text(&options, "a"), Some("x"));
-        assert_eq!(text(&options, "f"), None);
-        assert_eq!(text(&options, "c"), None);
-        assert_eq!((size(&options, "c"), size(&options, "e"), size(&options, "g")), (Some(7), Some(12), None));
-        assert_eq!(size(&options, "missing"), None);
+        assert_eq!((text(&options, "a"), text(&options, "b")), (Some("x"), Some("y")));
+        assert_eq!((text(&options, "c"), text(&options, "e"), text(&options, "missing")), (None, None, None));
+        assert_eq!((size(&options, "c"), size(&options, "d")), (Some(7), Some(12)));
+        assert_eq!((size(&options, "a"), size(&options, "f"), size(&options, "missing")), (None, None, None));
     }
 }

@@ -30,7 +30,8 @@ impl Doubt {
 /// What a 503 says of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unavailable {
-    /// The API says in its documentation that nothing was done: sent again after the wait.
+    /// Taken as not done: the vendor says so, or a repeat after all would be answered as a conflict and settled by listing. Sent again
+    /// after the wait.
     NotDone,
     /// Nothing is said about it: as any other ambiguous answer.
     Doubtful,

@@ -14,7 +14,7 @@ use super::SandboxError;
 ///
 /// | fault | what happens |
 /// |---|---|
-/// | `503`, any status code; then `;retry-after=SECONDS`, `;body=TEXT` | not executed, answered so; without a body in the API's own error form |
+/// | `503`, any status code; then `;retry-after=SECONDS` (or a date), `;body=TEXT` | not executed, answered so; without a body in the API's own error form |
 /// | `drop-before` | not executed, the connection is closed without an answer |
 /// | `drop-after` | executed, the connection is closed without an answer |
 /// | `truncate` | executed, half the body under the full `content-length`, then the connection is closed |
@@ -45,7 +45,7 @@ enum Part {
 /// What goes wrong.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Kind {
-    Status { code: u16, retry_after: Option<u64>, body: Option<String> },
+    Status { code: u16, retry_after: Option<String>, body: Option<String> },
     DropBefore,
     DropAfter,
     Truncate,
@@ -181,10 +181,10 @@ fn parse_kind(fault: &str) -> Result<Kind, String> {
         return parse_duration(duration).map(Kind::Slow);
     }
     if let Some(url) = fault.strip_prefix("redirect=") {
-        return match axum::http::HeaderValue::from_str(url) {
-            Ok(_) if !url.is_empty() => Ok(Kind::Redirect(url.to_owned())),
-            _ => Err(format!("`{url}` cannot stand in a Location header")),
-        };
+        if !is_header_value(url) {
+            return Err(format!("`{url}` cannot stand in a Location header"));
+        }
+        return Ok(Kind::Redirect(url.to_owned()));
     }
     if let Some(code) = fault.strip_prefix("status-after=") {
         return parse_code(code).map(Kind::StatusAfter);
@@ -201,9 +201,9 @@ fn parse_status(fault: &str) -> Result<Kind, String> {
     let code = parse_code(options.next().unwrap_or_default())?;
     let mut retry_after = None;
     for option in options {
-        let seconds = option.trim().strip_prefix("retry-after=").and_then(|seconds| seconds.parse().ok());
-        retry_after = Some(seconds.ok_or_else(|| {
-            format!("`{option}` is not known; after a status code stand `;retry-after=SECONDS` and, last, `;body=TEXT`")
+        let wait = option.trim().strip_prefix("retry-after=").filter(|wait| is_header_value(wait));
+        retry_after = Some(wait.map(str::to_owned).ok_or_else(|| {
+            format!("`{option}` is not known; after a status code stand `;retry-after=WHEN` and, last, `;body=TEXT`")
         })?);
     }
     Ok(Kind::Status { code, retry_after, body })
@@ -217,6 +217,10 @@ fn parse_code(text: &str) -> Result<u16, String> {
              slow=DURATION, redirect=URL, stuck-cursor or status-after=CODE"
         )),
     }
+}
+
+fn is_header_value(text: &str) -> bool {
+    !text.is_empty() && axum::http::HeaderValue::from_str(text).is_ok()
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {
@@ -259,7 +263,7 @@ impl fmt::Display for Kind {
         match self {
             Self::Status { code, retry_after, body } => {
                 write!(f, "{code}")?;
-                retry_after.map_or(Ok(()), |seconds| write!(f, ";retry-after={seconds}"))?;
+                retry_after.as_ref().map_or(Ok(()), |wait| write!(f, ";retry-after={wait}"))?;
                 body.as_ref().map_or(Ok(()), |body| write!(f, ";body={body}"))
             }
             Self::DropBefore => f.write_str("drop-before"),
@@ -291,6 +295,7 @@ mod tests {
             "POST /1/catalog/assignments/organizations=503:2",
             "* /**=500:*",
             "GET /v2/clients/*/domains/**=429;retry-after=3@2",
+            "GET /a=503;retry-after=Wed, 21 Oct 2026 07:28:00 GMT:2",
             "PUT /v2/**=400;body={\"a\":1}",
             "DELETE /a/b=drop-before:3@1",
             "DELETE /a/b=drop-after",
@@ -316,7 +321,7 @@ mod tests {
             ("GET a=503", "start with `/`"),
             ("GET /**/a=503", "last segment"),
             ("GET /a=99", "status code from 200 to 599"),
-            ("GET /a=503;retry=1", "retry-after=SECONDS"),
+            ("GET /a=503;retry=1", "retry-after=WHEN"),
             ("GET /a=slow=2", "duration"),
             ("GET /a=explode", "drop-before"),
         ] {

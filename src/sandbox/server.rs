@@ -196,7 +196,7 @@ impl App {
         }
     }
 
-    fn refusal(&self, request: &Request, code: u16, retry_after: Option<u64>, body: Option<String>) -> Reply {
+    fn refusal(&self, request: &Request, code: u16, retry_after: Option<String>, body: Option<String>) -> Reply {
         let mut reply = match body {
             Some(text) if serde_json::from_str::<Value>(&text).is_ok() => Reply::text(code, "application/json", text),
             Some(text) => Reply::text(code, "text/plain; charset=utf-8", text),
@@ -205,7 +205,7 @@ impl App {
                 self.render(request, Failure::new(code, "fault", reason.unwrap_or("as was asked for")))
             }
         };
-        reply.headers.extend(retry_after.map(|seconds| ("retry-after", seconds.to_string())));
+        reply.headers.extend(retry_after.map(|wait| ("retry-after", wait)));
         reply
     }
 

@@ -28,6 +28,8 @@ const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 const FORMAT: &[u8] = b"assignctl sandbox 1";
 /// How much may wait for one commit: enough to share a flush, little enough to answer soon.
 const GROUP: usize = 512;
+/// The file is read once, at the start: what redb caches after that only helps its own tree.
+const CACHE: usize = 32 << 20;
 
 /// One change to the file.
 #[derive(Debug, Clone)]
@@ -88,7 +90,8 @@ impl Store {
         if let Some(parent) = path.parent() {
             std::fs::create_dir_all(parent).map_err(|error| state_error(path, error))?;
         }
-        let database = Database::create(path).map_err(|error| open_error(path, error))?;
+        let database =
+            Database::builder().set_cache_size(CACHE).create(path).map_err(|error| open_error(path, error))?;
         let contents = read_all(&database, path)?;
         let (queue, batches) = mpsc::channel();
         let writer = std::thread::Builder::new()

@@ -10,6 +10,7 @@ mod output;
 mod resend;
 mod sandbox;
 mod saved;
+mod undo;
 mod usage;
 
 use std::path::Path;
@@ -29,7 +30,7 @@ spec:
   provider: partium
   endpoint: {url}
   auth: {{ bearer: {{ env: TOKEN }} }}
-  limits: {{ timeout: 500ms, retry_budget: 50ms }}
+  limits: {{ timeout: 20s, retry_budget: 0s }}
 "
     )
 }
@@ -114,5 +115,6 @@ impl Place {
 
 fn steady(text: &str, place: &Place) -> String {
     let address = place.server.addr().to_string();
-    text.replace(&address, "127.0.0.1:PORT").replace(&place.path().display().to_string(), "DIR")
+    let text = text.replace(&address, "127.0.0.1:PORT").replace(&place.path().display().to_string(), "DIR");
+    support::without_seconds(&text)
 }

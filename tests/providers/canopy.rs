@@ -6,7 +6,7 @@ use assignctl::model::{Auth, Change, Instant, Proof, SecretRef, Value, WriteOutc
 use assignctl::provider::canopy::{connect, sign_in};
 use assignctl::sandbox::Running;
 
-use super::server::*;
+use super::*;
 
 const DONE: WriteOutcome = WriteOutcome::Done(Proof::Answer);
 
@@ -189,6 +189,18 @@ async fn a_lost_create_is_unknown_and_never_sent_again() {
         assert!(matches!(outcomes[0], WriteOutcome::Unknown { .. }), "{:?}", outcomes[0]);
         assert_eq!(writes(&server.requests()).len(), 1);
         assert_eq!(keys(&side).await.len(), 4, "it did happen");
+    }
+}
+
+#[tokio::test]
+async fn a_503_is_waited_for_and_sent_again() {
+    for size in [1, 100] {
+        let server = start(&environment("")).await;
+        server.add_fault("POST /**=503;retry-after=0:2".parse().unwrap());
+        let side = portal(&server, &[]);
+        let outcomes = side.write(size, &[side.create(&["bob", "emea", "support"], vec![])]).await;
+        assert_eq!(outcomes, [DONE]);
+        assert_eq!(writes(&server.requests()).len(), 3);
     }
 }
 

@@ -1,147 +1,130 @@
-//! The providers against the sandbox: two independent readings of the same contracts.
+//! Providers against the embedded server: both sides are read from the same contracts, by themselves.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
+mod account;
 mod canopy;
 mod partium;
 mod semaphor;
-mod server;
 mod streamline;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use assignctl::http::{Client, Config, HostPolicy, SignIn};
 use assignctl::model::{
-    Action, Auth, Batch, Change, Endpoint, Fields, Ids, Key, Limits, Live, Origin, PartScope, ReadRequest,
-    ResolveError, Route, Scope, SecretRef, SecretResolver, SecretString, Snapshot, Sym, Target, Value, WriteOutcome,
+    Action, Auth, Batch, Change, Endpoint, Fields, Ids, Key, Limits, Live, Origin, ReadRequest, ResolveError, Route,
+    SecretRef, SecretResolver, SecretString, Snapshot, Sym, Target, Value, WriteOutcome,
 };
-use assignctl::provider::{Connection, ReadError};
-use assignctl::sandbox::{Options, Running, Seed, start};
+use assignctl::provider::Connection;
+use assignctl::sandbox::{self, LoggedRequest, Options, Running, Seed};
 
-/// A provider's `connect`.
-type Connect = fn(&Target, Client, Arc<Ids>, Arc<dyn SecretResolver>) -> Connection;
-
-/// One target on a sandbox of its own.
-struct Account {
-    sandbox: Running,
-    ids: Arc<Ids>,
-    connection: Connection,
-}
-
-/// The value of `x` is `x-value`.
+/// Gives every reference its own name as its value.
 struct Names;
 
 impl SecretResolver for Names {
     fn resolve(&self, reference: &SecretRef) -> Result<SecretString, ResolveError> {
         match reference {
-            SecretRef::Env(name) | SecretRef::File(name) => Ok(SecretString::from(format!("{name}-value"))),
+            SecretRef::Env(name) | SecretRef::File(name) => Ok(SecretString::from(name.to_string())),
         }
     }
 }
 
-async fn sandbox(seed: &str) -> Running {
-    start(Options { seed: Some(Seed::parse(seed).unwrap()), ..Options::default() }).await.unwrap()
+async fn start(seed: &str) -> Running {
+    let seed = Some(Seed::parse(seed).unwrap());
+    sandbox::start(Options { seed, ..Options::default() }).await.unwrap()
 }
 
-fn target(provider: &'static str, auth: Option<Auth>, options: Vec<(&'static str, Value)>) -> Target {
+fn target(provider: &'static str, auth: Auth, options: &[(&'static str, &str)]) -> Target {
     Target {
-        name: "test".to_owned(),
+        name: "t".to_owned(),
         labels: Vec::new(),
         provider,
         endpoint: Endpoint::Sandbox,
-        auth,
+        auth: Some(auth),
         limits: Limits {
             concurrency: 8,
             requests_per_second: None,
-            batch_size: 500,
-            page_size: 3,
-            timeout: Duration::from_secs(30),
-            retry_budget: Duration::from_secs(2),
+            batch_size: 100,
+            page_size: 100,
+            timeout: Duration::from_secs(10),
+            retry_budget: Duration::from_secs(10),
         },
         account: Vec::new(),
-        options: Fields::new(options),
+        options: Fields::new(options.iter().map(|(name, value)| (*name, Value::Text((*value).into()))).collect()),
+        own: None,
         origin: Origin::default(),
     }
 }
 
-impl Account {
-    fn of(sandbox: Running, target: &Target, sign_in: SignIn, connect: Connect) -> Self {
-        let ids = Arc::new(Ids::default());
-        let client = Client::new(Config {
-            base_url: sandbox.url().parse().unwrap(),
-            auth: sign_in,
-            limits: &target.limits,
-            secrets: Arc::new(Names),
-            allowed: HostPolicy::new("vendor.invalid", [""; 0]),
-            extra_roots: Vec::new(),
-        })
-        .unwrap();
-        let connection = connect(target, client, Arc::clone(&ids), Arc::new(Names));
-        Self { sandbox, ids, connection }
+fn bearer() -> Auth {
+    Auth::Bearer(SecretRef::Env("sandbox".into()))
+}
+
+fn client(target: &Target, server: &Running, auth: SignIn) -> Client {
+    let config = Config {
+        base_url: server.url().parse().unwrap(),
+        auth,
+        limits: &target.limits,
+        secrets: Arc::new(Names),
+        allowed: HostPolicy::new("vendor.example", Vec::<String>::new()),
+        extra_roots: Vec::new(),
+    };
+    Client::new(config).unwrap()
+}
+
+/// A provider connected to a server, with its ids.
+struct Side {
+    connection: Connection,
+    ids: Arc<Ids>,
+}
+
+impl Side {
+    async fn read(&self) -> Snapshot {
+        self.connection.reader.read(&ReadRequest::default()).await.unwrap()
     }
 
-    fn fault(&self, text: &str) {
-        self.sandbox.add_fault(text.parse().unwrap());
+    /// The live row of a key, if there is one.
+    async fn live(&self, key: &[&str]) -> Option<Live> {
+        let key = self.key(key);
+        self.read().await.rows.into_iter().find(|row| row.key == key)
     }
 
-    /// Method and path of what was asked since the last call.
-    fn asked(&self) -> Vec<String> {
-        let lines = self.sandbox.requests().iter().map(|r| format!("{} {}", r.method, r.path)).collect();
-        self.sandbox.clear_requests();
-        lines
+    fn key(&self, parts: &[&str]) -> Key {
+        Key::new(&parts.iter().map(|part| self.ids.sym(part)).collect::<Vec<_>>())
     }
 
-    /// A key from `a/b/c`; an empty part is none.
-    fn key(&self, key: &str) -> Key {
-        Key::new(&key.split('/').map(|part| self.ids.sym(part)).collect::<Vec<Sym>>())
-    }
-
-    fn key_text(&self, key: &Key, parts: usize) -> String {
-        (0..parts).map(|part| self.ids.text(key.part(part)).to_string()).collect::<Vec<_>>().join("/")
-    }
-
-    /// Parts as lists of ids; an empty list is "any".
-    fn scope(&self, parts: &[&[&str]]) -> Scope {
-        let mut scope = Scope::default();
-        for (slot, ids) in scope.parts.iter_mut().zip(parts) {
-            if !ids.is_empty() {
-                *slot = PartScope::In(ids.iter().map(|id| self.ids.sym(id)).collect::<BTreeSet<_>>());
-            }
+    fn create(&self, key: &[&str], desired: Vec<(&'static str, Value)>) -> Change {
+        Change {
+            action: Action::Create,
+            key: self.key(key),
+            from_key: None,
+            live: None,
+            differs: desired.iter().map(|(name, _)| *name).collect(),
+            desired: Fields::new(desired),
         }
-        scope
     }
 
-    async fn try_read(&self, scopes: Vec<Scope>, keys: &[&str]) -> Result<Snapshot, ReadError> {
-        let keys = keys.iter().map(|key| self.key(key)).collect();
-        self.connection.reader.read(&ReadRequest { scopes, keys }).await
+    async fn update(&self, key: &[&str], desired: Vec<(&'static str, Value)>) -> Change {
+        Change { action: Action::Update, live: self.live(key).await, ..self.create(key, desired) }
     }
 
-    async fn read(&self, scopes: Vec<Scope>, keys: &[&str]) -> Snapshot {
-        self.try_read(scopes, keys).await.unwrap()
+    async fn remove(&self, key: &[&str]) -> Change {
+        Change { action: Action::Remove, live: self.live(key).await, ..self.create(key, vec![]) }
     }
 
-    fn change(&self, action: Action, key: &str, desired: Vec<(&'static str, Value)>, live: Option<Live>) -> Change {
-        Change { action, key: self.key(key), from_key: None, live, desired: Fields::new(desired), differs: Vec::new() }
+    async fn write(&self, size: usize, changes: &[Change]) -> Vec<WriteOutcome> {
+        let route = Route { name: "as planned", group: Sym::NONE, batch: size, requests: 1 };
+        self.connection.writer.write(&Batch { route, changes: changes.iter().collect() }).await
     }
 
-    async fn write(&self, changes: &[Change]) -> Vec<WriteOutcome> {
-        let route = Route { name: "test", group: Sym::NONE, batch: changes.len(), requests: 1 };
-        let outcomes = self.connection.writer.write(&Batch { route, changes: changes.iter().collect() }).await;
-        assert_eq!(outcomes.len(), changes.len());
-        outcomes
+    async fn write_one(&self, change: Change) -> WriteOutcome {
+        self.write(1, &[change]).await.remove(0)
     }
 }
 
-fn text(text: &str) -> Value {
-    Value::Text(text.into())
-}
-
-fn json(value: serde_json::Value) -> Value {
-    Value::Json(Box::new(value))
-}
-
-fn own_token() -> SignIn {
-    SignIn::Fixed(SecretString::from("sandbox"))
+/// Method and last path segment of the writes among logged requests.
+fn writes(requests: &[LoggedRequest]) -> Vec<String> {
+    let writes = requests.iter().filter(|request| request.method != "GET");
+    writes.map(|request| format!("{} {}", request.method, request.path.rsplit('/').next().unwrap_or(""))).collect()
 }

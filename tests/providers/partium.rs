@@ -1,9 +1,12 @@
 //! apis/partium.md, both sides.
 
+use std::time::Duration;
+
 use assignctl::model::{Action, Proof, WriteOutcome};
 use assignctl::provider::{ReadError, partium};
 
-use super::{Account, json, own_token, sandbox, target};
+use super::account::Account;
+use super::{bearer, start, target};
 
 const LIST: &str = "POST /1/catalog/assignments/organizations/list";
 
@@ -16,8 +19,10 @@ partium:
 ";
 
 async fn account(seed: &str) -> Account {
-    let target = target("partium", None, vec![("max_filter_ids", json(serde_json::json!(2)))]);
-    Account::of(sandbox(seed).await, &target, own_token(), partium::connect)
+    let mut target = target("partium", bearer(), &[("max_filter_ids", "2")]);
+    target.limits.page_size = 3;
+    target.limits.retry_budget = Duration::from_secs(2);
+    Account::of(start(seed).await, &target, partium::sign_in(&target), partium::connect)
 }
 
 impl Account {

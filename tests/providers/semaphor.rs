@@ -7,7 +7,7 @@ use assignctl::provider::semaphor::{connect, sign_in};
 use assignctl::sandbox::Running;
 use serde_json::{Value as Json, json};
 
-use super::server::*;
+use super::*;
 
 const DONE: WriteOutcome = WriteOutcome::Done(Proof::Answer);
 const KEY: [&str; 3] = ["iso", "TENANT", "acme"];
@@ -114,6 +114,15 @@ async fn a_lost_create_is_unknown_and_a_lost_update_is_sent_again() {
     let update = side.update(&KEY, vec![("params", map(json!({"region": "us"})))]).await;
     server.add_fault("PATCH /**=drop-after".parse().unwrap());
     assert_eq!(side.write_one(update).await, DONE);
+    assert_eq!(writes(&server.requests()).len(), 3);
+}
+
+#[tokio::test]
+async fn a_503_is_waited_for_and_sent_again() {
+    let server = start(&project("")).await;
+    let side = connected(&server, bearer());
+    server.add_fault("POST /**=503;retry-after=0:2".parse().unwrap());
+    assert_eq!(side.write_one(side.create(&KEY, vec![])).await, DONE);
     assert_eq!(writes(&server.requests()).len(), 3);
 }
 

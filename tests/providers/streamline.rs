@@ -1,10 +1,11 @@
 //! apis/streamline.md, both sides.
 
-use assignctl::model::{Action, Auth, Change, Live, Proof, SecretRef, Target, Value, WriteOutcome};
+use assignctl::model::{Action, Auth, Change, Fields, Live, Proof, SecretRef, Target, Value, WriteOutcome};
 use assignctl::provider::{ReadError, streamline};
 use serde_json::json as j;
 
-use super::{Account, json, own_token, sandbox, target, text};
+use super::account::Account;
+use super::{bearer, start, target};
 
 const SEED: &str = "
 streamline:
@@ -31,12 +32,22 @@ streamline:
 const DONE: WriteOutcome = WriteOutcome::Done(Proof::Answer);
 
 async fn with(seed: &str, options: Vec<(&'static str, Value)>) -> Account {
-    let target = streamline_target(None, options);
-    Account::of(sandbox(seed).await, &target, own_token(), streamline::connect)
+    let target = streamline_target(bearer(), options);
+    Account::of(start(seed).await, &target, streamline::sign_in(&target), streamline::connect)
 }
 
-fn streamline_target(auth: Option<Auth>, options: Vec<(&'static str, Value)>) -> Target {
-    target("streamline", auth, [vec![("client_id", text("client-1"))], options].concat())
+fn streamline_target(auth: Auth, options: Vec<(&'static str, Value)>) -> Target {
+    let mut target = target("streamline", auth, &[]);
+    target.options = Fields::new([vec![("client_id", text("client-1"))], options].concat());
+    target
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.into())
+}
+
+fn json(value: serde_json::Value) -> Value {
+    Value::Json(Box::new(value))
 }
 
 async fn account() -> Account {
@@ -201,9 +212,9 @@ async fn a_write_that_keeps_breaking_is_unknown_after_two() {
 #[tokio::test]
 async fn client_credentials_are_exchanged_and_renewed() {
     let seed = format!(
-        "auth:\n  bearer: []\n  streamline_clients: [{{ client_id: app-value, client_secret: s3cret-value, scopes: [streamline/admin], expires_in: 3600 }}]\n{SEED}"
+        "auth:\n  bearer: []\n  streamline_clients: [{{ client_id: app, client_secret: s3cret, scopes: [streamline/admin], expires_in: 3600 }}]\n{SEED}"
     );
-    let sandbox = sandbox(&seed).await;
+    let sandbox = start(&seed).await;
     let env = |name: &str| SecretRef::Env(name.into());
     let auth = |secret: &str| Auth::ClientCredentials {
         token_url: format!("{}/oauth2/token", sandbox.url()),
@@ -211,8 +222,8 @@ async fn client_credentials_are_exchanged_and_renewed() {
         client_secret: env(secret),
         scopes: vec!["streamline/admin".to_owned()],
     };
-    let good = streamline_target(Some(auth("s3cret")), vec![]);
-    let bad = streamline_target(Some(auth("wrong")), vec![]);
+    let good = streamline_target(auth("s3cret"), vec![]);
+    let bad = streamline_target(auth("wrong"), vec![]);
     let sign_in = streamline::sign_in(&good);
     let account = Account::of(sandbox, &good, sign_in, streamline::connect);
     assert_eq!(account.live().await.len(), 2);
@@ -221,7 +232,7 @@ async fn client_credentials_are_exchanged_and_renewed() {
     assert_eq!(account.asked().iter().filter(|line| line.ends_with("/oauth2/token")).count(), 2);
     let account = Account::of(account.sandbox, &bad, streamline::sign_in(&bad), streamline::connect);
     match account.try_read(vec![account.scope(&[&["sa"], &["s1"]])], &[]).await {
-        Err(ReadError::Api(text)) => assert!(text.contains("sign-in") && !text.contains("wrong-value"), "{text}"),
+        Err(ReadError::Api(text)) => assert!(text.contains("sign-in") && text.contains("{env: wrong}"), "{text}"),
         other => panic!("{other:?}"),
     }
 }

@@ -205,6 +205,7 @@ impl World {
             now: now(),
             rotate: false,
             thresholds: Thresholds::default(),
+            policy: None,
             target: &target,
             endpoint: "sandbox",
             capabilities,
@@ -214,7 +215,7 @@ impl World {
     }
 
     pub fn done(self) -> Plan {
-        Plan { ids: self.ids, now: now(), targets: self.targets }
+        Plan { ids: self.ids, now: now(), policy: None, policy_file: None, targets: self.targets }
     }
 }
 
@@ -245,6 +246,7 @@ fn target(name: &str, provider: &'static str) -> Target {
         },
         account: vec![Account { field: "account".to_owned(), value: "acme".to_owned() }],
         options: Fields::default(),
+        own: None,
         origin: line(1),
     }
 }

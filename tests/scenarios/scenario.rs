@@ -67,7 +67,10 @@ pub struct Scenario {
 impl Scenario {
     /// Reads a file.
     pub fn parse(text: &str) -> Result<Self, String> {
-        serde_yaml::from_str(text).map_err(|error| format!("the scenario cannot be read: {error}"))
+        // `n` is a letter here, as it is for the seeds and the manifests.
+        let options = serde_yaml::options! { strict_booleans: true };
+        serde_yaml::from_str_with_options(text, options)
+            .map_err(|error| format!("the scenario cannot be read: {error}"))
     }
 
     /// The expected part, in the order of the file.

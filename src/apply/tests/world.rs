@@ -332,6 +332,7 @@ impl Case {
             now: Instant(0),
             rotate: self.rotate,
             thresholds: Thresholds::default(),
+            policy: None,
             target: &self.target,
             endpoint: "fake",
             capabilities: self.capabilities,
@@ -404,6 +405,7 @@ fn target() -> Target {
         },
         account: Vec::new(),
         options: Fields::default(),
+        own: None,
         origin: Origin::default(),
     }
 }

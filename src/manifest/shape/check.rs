@@ -182,7 +182,7 @@ impl<'t> Record<'t> {
         for (index, field) in self.shape.fields().enumerate() {
             if field.required && self.raw(index).is_none() {
                 let message = format!("{} needs `{}`", self.shape.title, field.name);
-                let help = format!("add `{}:`, {}: {}", field.name, field.ty.words(), field.doc);
+                let help = format!("add `{}: …`, {}. {}", field.name, field.ty.words(), field.doc);
                 findings.push(Diagnostic::error("missing-field", message, self.node.head()).help(help));
             }
         }
@@ -222,7 +222,7 @@ impl<'t> Record<'t> {
         }
         let message = format!("{} needs {}", self.shape.title, alternatives(names));
         let doc = names.first().and_then(|name| self.shape.field(name)).map_or("", |(_, field)| field.doc);
-        let help = format!("add `{}:`: {doc}", names.first().copied().unwrap_or_default());
+        let help = format!("add `{}: …`. {doc}", names.first().copied().unwrap_or_default());
         findings.push(Diagnostic::error("missing-field", message, self.node.head()).help(help));
     }
 
@@ -256,14 +256,14 @@ impl<'t> Record<'t> {
                     diagnostic = diagnostic.also(at, "asked for by this");
                 }
                 let name = group.first().copied().unwrap_or_default();
-                findings.push(diagnostic.help(format!("add `{name}:`")));
+                findings.push(diagnostic.help(format!("add `{name}: …`")));
             }
             self.at_most_one(group, findings);
         }
         let own: Vec<&str> = case.groups.iter().flat_map(|group| group.iter().copied()).collect();
         let all = cases.iter().flat_map(|case| case.groups.iter()).flat_map(|group| group.iter().copied());
         let mut told: Vec<&str> = Vec::new();
-        for name in all.filter(|name| !own.contains(name)) {
+        for name in all.filter(|name| !own.contains(name) && !case.optional.contains(name)) {
             let Some(span) = self.key(name) else { continue };
             if told.contains(&name) {
                 continue;

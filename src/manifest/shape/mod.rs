@@ -103,6 +103,8 @@ pub enum Type {
     Objects(&'static Shape),
     /// `all` or an object of id lists.
     Scope(&'static Shape),
+    /// An id, or an object of key fields and ids.
+    Holder,
 }
 
 impl Type {
@@ -133,6 +135,7 @@ impl Type {
             Type::Object(_) => "a mapping",
             Type::Objects(_) => "a list of mappings",
             Type::Scope(_) => "`all` or a mapping",
+            Type::Holder => "an id, or a mapping of key fields to ids",
         }
     }
 }
@@ -218,8 +221,10 @@ pub enum Rule {
 pub struct Case {
     /// The value.
     pub value: &'static str,
-    /// Of each group, exactly one must be there; fields of other values' groups must not.
+    /// Of each group, exactly one must be there; fields of other values' groups must not, unless they are `optional`.
     pub groups: &'static [&'static [&'static str]],
+    /// Fields of other values' groups that may be there all the same.
+    pub optional: &'static [&'static str],
 }
 
 /// One kind of object.

@@ -23,6 +23,7 @@ pub(super) fn check_value(field: &Field, node: Node<'_>, findings: &mut Findings
         Type::Object(_) | Type::JsonMap => is_kind(field, node, NodeKind::Mapping, findings),
         Type::Objects(_) => is_kind(field, node, NodeKind::Sequence, findings),
         Type::Scope(_) => node.kind() == NodeKind::Mapping || is_all(field, node, findings),
+        Type::Holder if node.kind() == NodeKind::Mapping => true,
         Type::Secret => secret_ref(node, findings).is_some(),
         Type::SecretMap => check_secret_map(field, node, findings),
         Type::Labels => check_labels(field, node, findings),
@@ -130,7 +131,7 @@ fn check_scalar(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool 
     let Some(scalar) = node.scalar() else { return wrong_type(field, node, findings) };
     let (text, span) = (scalar.text, node.span());
     match field.ty {
-        Type::Id => check_id(text, span, field.name, findings),
+        Type::Id | Type::Holder => check_id(text, span, field.name, findings),
         Type::Name => check_name(field.name, text, span, findings),
         Type::Text | Type::Version => check_text(field.name, text, span, findings),
         Type::Bool => check_bool(field, scalar, span, findings),

@@ -79,6 +79,7 @@ pub fn schema_of(ty: &Type) -> Value {
         Type::Object(shape) => object_schema(shape),
         Type::Objects(shape) => json!({ "type": "array", "items": object_schema(shape) }),
         Type::Scope(shape) => json!({ "anyOf": [{ "const": "all" }, object_schema(shape)] }),
+        Type::Holder => json!({ "anyOf": [id(), { "type": "object" }] }),
     }
 }
 
@@ -119,12 +120,13 @@ fn rule_schemas(rule: &Rule) -> Vec<Value> {
         Rule::AtMostOne(names) => exclusions(names),
         Rule::Needs(name, other) => vec![json!({ "if": { "required": [name] }, "then": { "required": [other] } })],
         Rule::Case { field, default, cases } => {
-            cases.iter().map(|case| case_schema(field, *default, case, cases)).collect()
+            cases.iter().filter_map(|case| case_schema(field, *default, case, cases)).collect()
         }
     }
 }
 
-fn case_schema(field: &str, default: Option<&str>, case: &Case, cases: &[Case]) -> Value {
+/// What one value of a deciding field asks for; nothing where it asks for nothing.
+fn case_schema(field: &str, default: Option<&str>, case: &Case, cases: &[Case]) -> Option<Value> {
     let mut condition = json!({ "properties": { field: { "const": case.value } } });
     if default != Some(case.value) {
         set(&mut condition, "required", json!([field]));
@@ -135,10 +137,10 @@ fn case_schema(field: &str, default: Option<&str>, case: &Case, cases: &[Case]) 
         .iter()
         .flat_map(|c| c.groups.iter())
         .flat_map(|g| g.iter().copied())
-        .filter(|n| !own.contains(n))
+        .filter(|n| !own.contains(n) && !case.optional.contains(n))
         .collect();
     foreign.sort_unstable();
     foreign.dedup();
     then.extend(foreign.iter().map(|name| json!({ "not": { "required": [name] } })));
-    json!({ "if": condition, "then": { "allOf": then } })
+    (!then.is_empty()).then(|| json!({ "if": condition, "then": { "allOf": then } }))
 }

@@ -34,13 +34,21 @@ pub(super) fn too_deep(at: Span) -> Diagnostic {
 
 /// A syntax error, placed and explained.
 pub(super) fn diagnose(error: &ScanError, text: &str, source: SourceId) -> Diagnostic {
-    let at = character(text, source, error.marker().byte_offset().unwrap_or(0));
+    let mut offset = error.marker().byte_offset().unwrap_or(0);
+    if is_tab(error.kind()) && text.get(..offset).is_some_and(|before| before.ends_with('\t')) {
+        offset -= 1; // the parser points behind it
+    }
+    let at = character(text, source, offset);
     let (code, message, help) = explain(error.kind());
     if code == "too-deep" {
         return too_deep(at);
     }
     let diagnostic = Diagnostic::error(code, message, at);
     if help.is_empty() { diagnostic } else { diagnostic.help(help) }
+}
+
+fn is_tab(kind: &ErrorKind) -> bool {
+    explain(kind).0 == "tab-indentation"
 }
 
 fn explain(kind: &ErrorKind) -> (&'static str, String, &'static str) {

@@ -64,11 +64,12 @@ pub(super) struct Direct {
 /// All rows of one filter.
 pub(super) struct Listing {
     pub rows: Vec<Direct>,
-    /// Rows of other access types: counted like the direct ones, for whether `item_count` counts them is not stated, and rows are
-    /// compared with it as they come.
+    /// Rows of other access types.
     pub inherited: u64,
-    /// Rows by status, direct and inherited, in the order of [`Status::ALL`].
-    pub by_status: [u64; 3],
+    /// Direct rows by status, in the order of [`Status::ALL`].
+    direct_by_status: [u64; 3],
+    /// The same for all other rows.
+    inherited_by_status: [u64; 3],
     /// What the API says it holds.
     pub item_count: u64,
     pub pages: u64,
@@ -77,8 +78,38 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    fn count(&self) -> u64 {
+    fn new(item_count: u64, pages: u64) -> Self {
+        let none = [0; 3];
+        Self {
+            rows: Vec::new(),
+            inherited: 0,
+            direct_by_status: none,
+            inherited_by_status: none,
+            item_count,
+            pages,
+            moved: None,
+        }
+    }
+
+    /// Rows as they came.
+    pub(super) fn count(&self) -> u64 {
         self.rows.len() as u64 + self.inherited
+    }
+
+    /// Whether as many rows came as `item_count` says. Whether it counts inherited rows is not stated, so either count will do: all
+    /// direct rows are there in both (apis/canopy.md: List).
+    fn is_whole(&self) -> bool {
+        self.counts_all() || self.rows.len() as u64 == self.item_count
+    }
+
+    fn counts_all(&self) -> bool {
+        self.count() == self.item_count
+    }
+
+    /// Rows of a status, counted as `item_count` counts them: like with like.
+    pub(super) fn of_status(&self, status: Status) -> u64 {
+        let inherited = if self.counts_all() { self.inherited_by_status[status as usize] } else { 0 };
+        self.direct_by_status[status as usize] + inherited
     }
 
     fn note(&mut self, moved: Option<String>) {
@@ -94,14 +125,7 @@ pub(super) async fn list(api: &Api, status: Option<Status>) -> Result<Listing, R
     let first = page(api, status, 1, take).await?;
     let pagination = first.pagination;
     let pages = page_count(&pagination)?;
-    let mut listing = Listing {
-        rows: Vec::new(),
-        inherited: 0,
-        by_status: [0; 3],
-        item_count: pagination.item_count,
-        pages,
-        moved: None,
-    };
+    let mut listing = Listing::new(pagination.item_count, pages);
     let mut seen = HashSet::new();
     add(&mut listing, &mut seen, first)?;
     let rest = stream::iter(2..=pages).map(|number| async move {
@@ -114,7 +138,7 @@ pub(super) async fn list(api: &Api, status: Option<Status>) -> Result<Listing, R
         listing.note(shifted(number, &pagination, &next.pagination));
         add(&mut listing, &mut seen, next)?;
     }
-    if listing.count() != listing.item_count {
+    if !listing.is_whole() {
         let why = format!("{} rows came where item_count is {}", listing.count(), listing.item_count);
         listing.note(Some(why));
     }
@@ -141,9 +165,8 @@ async fn page(api: &Api, status: Option<Status>, number: u64, take: u64) -> Resu
     if page.pagination.page != number {
         return Err(nonsense(&format!("page {number} was asked for and page {} came", page.pagination.page)));
     }
-    if page.pagination.take == 0 || page.items.len() as u64 > page.pagination.take {
-        let Pagination { take, .. } = page.pagination;
-        return Err(nonsense(&format!("page {number} holds {} rows where `take` is {take}", page.items.len())));
+    if page.pagination.take == 0 {
+        return Err(nonsense(&format!("page {number} is said to hold 0 rows a page")));
     }
     Ok(page)
 }
@@ -171,17 +194,20 @@ fn shifted(number: u64, first: &Pagination, later: &Pagination) -> Option<String
 }
 
 fn add(listing: &mut Listing, seen: &mut HashSet<String>, page: Page) -> Result<(), ReadError> {
+    let (before, Pagination { page: number, take, .. }) = (listing.rows.len(), page.pagination);
     for (index, raw) in page.items.iter().enumerate() {
         let fail = |why: String| match id_of(raw) {
             Some(id) => nonsense(&format!("the row {} {why}", clean(&id))),
-            None => nonsense(&format!("row {} of page {} {why}", index + 1, page.pagination.page)),
+            None => nonsense(&format!("row {} of page {} {why}", index + 1, number)),
         };
         let row: Row = serde_json::from_str(raw.get())
             .map_err(|error| fail(format!("cannot be understood: {}", clean(&error.to_string()))))?;
+        let is_direct = row.assignment.access_type == DIRECT;
+        let by_status = if is_direct { &mut listing.direct_by_status } else { &mut listing.inherited_by_status };
         if let Some(status) = row.assignment.status.as_deref().and_then(Status::parse) {
-            listing.by_status[status as usize] += 1;
+            by_status[status as usize] += 1;
         }
-        if row.assignment.access_type != DIRECT {
+        if !is_direct {
             listing.inherited += 1;
             continue;
         }
@@ -191,6 +217,10 @@ fn add(listing: &mut Listing, seen: &mut HashSet<String>, page: Page) -> Result<
             listing.note(Some(format!("the row {} came twice", clean(&direct.id))));
         }
         listing.rows.push(direct);
+    }
+    let directs = (listing.rows.len() - before) as u64;
+    if directs > take {
+        return Err(nonsense(&format!("page {number} holds {directs} direct rows where `take` is {take}")));
     }
     Ok(())
 }
@@ -273,8 +303,7 @@ mod tests {
     fn added(rows: &[Value]) -> Result<Listing, ReadError> {
         let items = rows.iter().map(|row| serde_json::value::to_raw_value(row).unwrap()).collect();
         let page = Page { items, pagination: pagination(100, rows.len() as u64, 1) };
-        let mut listing =
-            Listing { rows: vec![], inherited: 0, by_status: [0; 3], item_count: 0, pages: 1, moved: None };
+        let mut listing = Listing::new(rows.len() as u64, 1);
         add(&mut listing, &mut HashSet::new(), page)?;
         Ok(listing)
     }
@@ -294,7 +323,7 @@ mod tests {
         assert_eq!(direct.from, Instant::parse("2026-01-01T00:00:00Z"));
         assert_eq!(direct.to, None);
         assert_eq!(direct.identity.display(), "Ann <a@x.example>");
-        assert_eq!(listing.by_status, [1, 0, 0]);
+        assert_eq!(Status::ALL.map(|status| listing.of_status(status)), [1, 0, 0]);
     }
 
     #[test]
@@ -309,7 +338,7 @@ mod tests {
         ])
         .unwrap();
         assert_eq!((listing.rows.len(), listing.inherited), (1, 2));
-        assert_eq!(listing.by_status, [2, 0, 1]);
+        assert_eq!(Status::ALL.map(|status| listing.of_status(status)), [2, 0, 1]);
         assert_eq!(listing.moved, None, "an inherited row may repeat the id of its direct row");
     }
 

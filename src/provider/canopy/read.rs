@@ -129,7 +129,7 @@ fn missing(main: &Listing, counts: [u64; 3]) -> Vec<Status> {
     if main.item_count >= sum(counts) {
         return Vec::new();
     }
-    Status::ALL.into_iter().filter(|status| counts[*status as usize] > main.by_status[*status as usize]).collect()
+    Status::ALL.into_iter().filter(|status| counts[*status as usize] > main.of_status(*status)).collect()
 }
 
 /// Why the listings are not proven complete; `None`: they are.
@@ -145,7 +145,7 @@ fn trouble(main: &Listing, counts: [u64; 3], missing: &[Status], extra: &[Listin
     }
     Status::ALL.into_iter().find_map(|status| {
         let read = missing.iter().position(|m| *m == status).and_then(|index| extra.get(index));
-        let found = read.map_or(main.by_status[status as usize], |listing| listing.item_count);
+        let found = read.map_or(main.of_status(status), |listing| listing.item_count);
         let due = counts[status as usize];
         (found != due).then(|| format!("{found} rows are {}, and the filter counted {due}", status.as_str()))
     })
@@ -157,12 +157,12 @@ fn evidence(main: &Listing, counts: [u64; 3], missing: &[Status], extra: &[Listi
     let mut text = format!(
         "{}, {} rows of which {} inherited, item_count {}; filters: {active} active, {scheduled} scheduled, {expired} expired",
         pages(main.pages),
-        main.rows.len() as u64 + main.inherited,
+        main.count(),
         main.inherited,
         main.item_count,
     );
     for (status, listing) in missing.iter().zip(extra) {
-        let rows = listing.rows.len() as u64 + listing.inherited;
+        let rows = listing.count();
         text.push_str(&format!("; {} read apart: {}, {rows} rows", status.as_str(), pages(listing.pages)));
     }
     text

@@ -52,7 +52,7 @@ pub fn must_recreate(options: &Fields) -> bool {
 pub static CREATE_RULE: Rule = Rule {
     route: CREATE,
     doubt: Doubt::ReadFirst,
-    unavailable: Unavailable::Doubtful,
+    unavailable: Unavailable::NotDone,
     settled_by: "listing the environment",
     source: "apis/canopy.md: Create",
 };
@@ -61,7 +61,7 @@ pub static CREATE_RULE: Rule = Rule {
 pub static BULK_CREATE_RULE: Rule = Rule {
     route: BULK_CREATE,
     doubt: Doubt::ReadFirst,
-    unavailable: Unavailable::Doubtful,
+    unavailable: Unavailable::NotDone,
     settled_by: "listing the environment; then only the remainder",
     source: "apis/canopy.md: Bulk",
 };
@@ -79,7 +79,7 @@ pub static PATCH_RULE: Rule = Rule {
 pub static BULK_CHANGE_ROLE_RULE: Rule = Rule {
     route: BULK_CHANGE_ROLE,
     doubt: Doubt::ReadFirst,
-    unavailable: Unavailable::Doubtful,
+    unavailable: Unavailable::NotDone,
     settled_by: "listing the environment",
     source: "apis/canopy.md: Bulk (a change to the role that is there already is not stated)",
 };

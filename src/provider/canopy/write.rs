@@ -76,6 +76,7 @@ async fn one(api: &Api, change: &Change) -> Outcome {
 }
 
 async fn create(api: &Api, change: &Change, dates: Dates) -> Outcome {
+    // A 503 is resent: should it have been carried out against all custom, the second one is answered as a conflict.
     let request = with_new(api, change, dates, |new| CREATE_RULE.request(Request::post(api.assignments()).json(new)));
     let answer = send(api, request).await?;
     match answer.status {

@@ -13,7 +13,7 @@ use super::super::refusal::{clean, unread};
 use super::super::{ReadError, Reader};
 use super::spec::{ASS, ORG};
 use super::wire::{self, Page, Paging, Query};
-use super::{Api, LIST, path, refusal};
+use super::{Api, refusal};
 
 /// How the list is called in messages.
 const REQUEST: &str = "POST /1/catalog/assignments/organizations/list";
@@ -163,7 +163,9 @@ fn coverage(sections: Vec<Section>, read: &[(usize, Chain)]) -> Vec<Coverage> {
     let entry = |(section, (chains, pages, rows)): (Section, (usize, usize, usize))| Coverage {
         scope: section.scope(),
         gap: None,
-        evidence: format!("{chains} chains, {pages} pages, {rows} rows, each chain to more_data: false"),
+        evidence: format!(
+            "chains {chains}, pages {pages}, rows {rows}, every chain to its last page (more_data: false)"
+        ),
     };
     sections.into_iter().zip(seen).map(entry).collect()
 }
@@ -242,7 +244,7 @@ impl Api {
             query: Query { ass_ids: &filter.ass, org_ids: &filter.org },
             paging: Paging { limit: self.page_size, last_object_id: cursor },
         };
-        let request = Request::post(path(LIST)).json(&body).safety(Safety::Read);
+        let request = Request::post(self.list.clone()).json(&body).safety(Safety::Read);
         let answer = self.client.send(request).await.map_err(|error| unread(&error))?;
         if answer.status != 200 {
             return Err(refusal(REQUEST, &answer).into());
@@ -378,10 +380,10 @@ mod tests {
         assert!(parts.iter().all(|part| part.ass == filter.ass && !part.org.is_empty()));
         let joined: Vec<Box<str>> = parts.into_iter().flat_map(|part| part.org).collect();
         assert_eq!(joined, filter.org);
-        assert_eq!(filter.split(1), [filter.clone()]);
+        assert_eq!(filter.split(1), std::slice::from_ref(&filter));
         let all = Filter { ass: vec![], org: vec![] };
-        assert_eq!(all.split(8), [all.clone()], "the unfiltered chain is one chain");
+        assert_eq!(all.split(8), std::slice::from_ref(&all), "the unfiltered chain is one chain");
         let single = Filter { ass: texts(1), org: texts(1) };
-        assert_eq!(single.split(8), [single.clone()]);
+        assert_eq!(single.split(8), std::slice::from_ref(&single));
     }
 }

@@ -1,18 +1,19 @@
 //! Partium against a scripted API: which requests are sent, and what is made of the answers.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::super::scripted::{Asked, Fake, NoSecrets, Reply};
+use super::super::fake::{Fake, Names, Said, Seen, client, target};
 use super::super::{Connection, ReadError};
 use crate::model::{
-    Action, Batch, Change, Fields, Ids, Key, PartScope, Proof, ReadRequest, Route, Scope, Snapshot, Sym, Value,
-    WriteOutcome,
+    Action, Auth, Batch, Change, Fields, Ids, Key, PartScope, Proof, ReadRequest, Route, Scope, SecretRef, Snapshot,
+    Sym, Value, WriteOutcome,
 };
 
 struct Account {
@@ -24,13 +25,16 @@ struct Account {
 impl Account {
     fn of(fake: Fake, options: Vec<(&'static str, Value)>, retry_budget: Duration) -> Self {
         let ids = Arc::new(Ids::default());
-        let mut target = fake.target("partium", options);
+        let mut target = target("partium", Auth::Bearer(SecretRef::Env("canary".into())), &[]);
+        target.options = Fields::new(options);
+        target.limits.page_size = 2;
         target.limits.retry_budget = retry_budget;
-        let connection = super::connect(&target, fake.client(&target), Arc::clone(&ids), Arc::new(NoSecrets));
+        let client = client(&target, &fake.url, super::sign_in(&target));
+        let connection = super::connect(&target, client, Arc::clone(&ids), Arc::new(Names));
         Self { fake, ids, connection }
     }
 
-    async fn answers(replies: Vec<Reply>) -> Self {
+    async fn answers(replies: Vec<Said>) -> Self {
         Self::of(Fake::answers(replies).await, Vec::new(), Duration::from_secs(20))
     }
 
@@ -42,6 +46,11 @@ impl Account {
         let mut scope = Scope::default();
         scope.parts[1] = self.syms(ids);
         scope
+    }
+
+    /// Method, path and body of all requests so far.
+    fn asked(&self) -> Vec<(String, Json)> {
+        self.fake.seen().into_iter().map(|seen| (seen.line, seen.body)).collect()
     }
 
     async fn read(&self, scopes: Vec<Scope>, keys: Vec<Key>) -> Result<Snapshot, ReadError> {
@@ -93,13 +102,13 @@ fn row(pair: &str) -> Json {
     json!({"ass_id": ass, "org_id": org})
 }
 
-fn page(pairs: &[&str], cursor: &str, more: bool) -> Reply {
+fn page(pairs: &[&str], cursor: &str, more: bool) -> Said {
     let rows: Vec<Json> = pairs.iter().map(|pair| row(pair)).collect();
-    Reply::Json(200, json!({"result": rows, "last_object_id": cursor, "more_data": more}))
+    Said::Json(200, json!({"result": rows, "last_object_id": cursor, "more_data": more}))
 }
 
 /// An API that filters a list of pairs as the contract says, in pages of two.
-fn listing(pairs: Vec<String>) -> impl FnMut(&Asked) -> Reply + Send + 'static {
+fn listing(pairs: Vec<String>) -> impl Fn(&Seen) -> Said + Clone + Send + Sync + 'static {
     move |asked| {
         let filter = |name: &str| asked.body["query"].get(name).map(|ids| ids.as_array().unwrap().clone());
         let (ass, org) = (filter("ass_ids"), filter("org_ids"));
@@ -126,11 +135,11 @@ async fn everything_is_one_unfiltered_chain_of_cursors() {
     let got = account.read(vec![Scope::default(), account.orgs(&["o"])], vec![key]).await.unwrap();
     assert_eq!(account.pairs(&got), ["a/o", "a/p", "b/o"]);
     let line = "POST /1/catalog/assignments/organizations/list".to_owned();
-    let asked = |paging: Json| Asked { line: line.clone(), body: json!({"query": {}, "paging": paging}) };
-    assert_eq!(account.fake.asked(), [asked(json!({"limit": 2})), asked(json!({"limit": 2, "last_object_id": "c1"}))]);
+    let asked = |paging: Json| (line.clone(), json!({"query": {}, "paging": paging}));
+    assert_eq!(account.asked(), [asked(json!({"limit": 2})), asked(json!({"limit": 2, "last_object_id": "c1"}))]);
     assert!(got.proves(&key), "the chain proves the absence of every other pair");
     assert_eq!(got.requests, 2);
-    assert!(got.coverage[0].evidence.contains("2 pages, 3 rows"), "{}", got.coverage[0].evidence);
+    assert!(got.coverage[0].evidence.contains("pages 2, rows 3"), "{}", got.coverage[0].evidence);
 }
 
 #[tokio::test]
@@ -140,7 +149,7 @@ async fn named_ids_are_filters_in_chunks_and_nothing_else_is_proven() {
     let account = Account::of(Fake::start(listing(pairs)).await, options, Duration::from_secs(20));
     let got = account.read(vec![account.orgs(&["o3", "o1"]), account.orgs(&["o2"])], vec![]).await.unwrap();
     assert_eq!(account.pairs(&got), ["a/o1", "a/o2", "b/o3", "c/o1"]);
-    let mut filters: Vec<String> = account.fake.asked().iter().map(|asked| asked.body["query"].to_string()).collect();
+    let mut filters: Vec<String> = account.asked().iter().map(|(_, body)| body["query"].to_string()).collect();
     filters.sort();
     filters.dedup();
     assert_eq!(filters, [r#"{"org_ids":["o1","o2"]}"#, r#"{"org_ids":["o3"]}"#]);
@@ -155,7 +164,7 @@ async fn both_filters_intersect_and_declared_keys_are_read_outside_scopes() {
     scope.parts[0] = account.syms(&["a"]);
     let got = account.read(vec![scope], vec![account.key("x/y"), account.key("a/o1")]).await.unwrap();
     assert_eq!(account.pairs(&got), ["a/o1", "x/y"]);
-    let mut filters: Vec<String> = account.fake.asked().iter().map(|asked| asked.body["query"].to_string()).collect();
+    let mut filters: Vec<String> = account.asked().iter().map(|(_, body)| body["query"].to_string()).collect();
     filters.sort();
     assert_eq!(filters, [r#"{"ass_ids":["a"],"org_ids":["o1"]}"#, r#"{"ass_ids":["x"],"org_ids":["y"]}"#]);
 }
@@ -186,18 +195,14 @@ async fn a_chain_that_does_not_end_is_an_error() {
         (vec![more("c"), more("c"), more("c")], "`c` came a second time"),
         (vec![more("c"), more("d"), more("c"), more("d")], "`c` came a second time"),
         (vec![more("")], "without a last_object_id"),
-        (vec![Reply::Json(200, json!({"result": [], "more_data": true}))], "without a last_object_id"),
+        (vec![Said::Json(200, json!({"result": [], "more_data": true}))], "without a last_object_id"),
     ] {
         let account = Account::answers(replies).await;
         let text = account.read_error().await;
         assert!(text.contains(part), "{text}");
     }
-    let mut cursor = 0;
-    let endless = Fake::start(move |_| {
-        cursor += 1;
-        page(&[], &cursor.to_string(), true)
-    })
-    .await;
+    let cursor = Arc::new(AtomicUsize::new(0));
+    let endless = Fake::start(move |_| page(&[], &cursor.fetch_add(1, Ordering::Relaxed).to_string(), true)).await;
     let account = Account::of(endless, vec![], Duration::from_secs(20));
     let text = account.read_error().await;
     assert!(text.contains("empty pages"), "{text}");
@@ -206,17 +211,17 @@ async fn a_chain_that_does_not_end_is_an_error() {
 
 #[tokio::test]
 async fn rows_that_cannot_be_understood_are_named() {
-    let body = |row: Json| Reply::Json(200, json!({"result": [row], "last_object_id": "c", "more_data": false}));
+    let body = |row: Json| Said::Json(200, json!({"result": [row], "last_object_id": "c", "more_data": false}));
     for (reply, part) in [
         (body(json!({"ass_id": 7, "org_id": "o"})), r#"row 0 of the page, {"ass_id":7,"org_id":"o"}"#),
         (body(json!({"ass_id": "a"})), "missing field `org_id`"),
         (body(json!({"ass_id": "", "org_id": "o"})), "empty id"),
-        (Reply::Json(200, json!({"result": []})), "more_data"),
-        (Reply::Json(200, json!([])), "unexpected shape"),
-        (Reply::Html(200, "<html>sign in</html>"), "<html>sign in"),
-        (Reply::Json(403, json!({"detail": "token canary may not\u{1b}"})), "403: token [redacted] may not\\u{1b}"),
-        (Reply::Json(404, json!({})), "check the target's endpoint"),
-        (Reply::Json(204, json!({})), "204"),
+        (Said::Json(200, json!({"result": []})), "more_data"),
+        (Said::Json(200, json!([])), "unexpected shape"),
+        (Said::Html(200, "<html>sign in</html>"), "<html>sign in"),
+        (Said::Json(403, json!({"detail": "token canary may not\u{1b}"})), "403: token [redacted] may not\\u{1b}"),
+        (Said::Json(404, json!({})), "check the target's endpoint"),
+        (Said::Json(204, json!({})), "204"),
     ] {
         let account = Account::answers(vec![reply]).await;
         let text = account.read_error().await;
@@ -235,7 +240,7 @@ async fn a_filter_that_is_not_kept_is_an_error() {
 
 #[tokio::test]
 async fn a_spent_retry_budget_is_temporary() {
-    let busy = Fake::start(|_| Reply::Json(429, json!({"detail": "slow down"}))).await;
+    let busy = Fake::start(|_| Said::Json(429, json!({"detail": "slow down"}))).await;
     let account = Account::of(busy, vec![], Duration::from_millis(1));
     let error = account.read(vec![Scope::default()], vec![]).await.unwrap_err();
     assert!(matches!(&error, ReadError::Temporary(text) if text.contains("429")), "{error}");
@@ -251,21 +256,21 @@ fn failed(outcome: &WriteOutcome) -> (&str, Option<u16>, bool) {
 #[tokio::test]
 async fn a_batch_is_judged_index_by_index() {
     let answer = json!({"created": [2], "errors": {"0": "not a root assembly"}});
-    let account = Account::answers(vec![Reply::Json(200, answer)]).await;
+    let account = Account::answers(vec![Said::Json(200, answer)]).await;
     let got = account.create(&["sub/o", "b/o", "c/o"]).await;
     let (message, status, temporary) = failed(&got[0]);
     assert!(message.contains("not a root assembly") && status == Some(200) && !temporary, "{message}");
     assert!(matches!(got[1], WriteOutcome::Already(_)));
     assert_eq!(got[2], WriteOutcome::Done(Proof::Answer));
-    let asked = &account.fake.asked()[0];
-    assert_eq!(asked.line, "POST /1/catalog/assignments/organizations");
-    assert_eq!(asked.body, json!([row("sub/o"), row("b/o"), row("c/o")]), "a bare array");
+    let asked = &account.asked()[0];
+    assert_eq!(asked.0, "POST /1/catalog/assignments/organizations");
+    assert_eq!(asked.1, json!([row("sub/o"), row("b/o"), row("c/o")]), "a bare array");
 }
 
 #[tokio::test]
 async fn an_error_without_an_index_counts_for_the_whole_batch_and_is_told() {
     let answer = json!({"created": [1], "errors": {"quota": "full, canary"}});
-    let account = Account::answers(vec![Reply::Json(200, answer)]).await;
+    let account = Account::answers(vec![Said::Json(200, answer)]).await;
     let got = account.create(&["a/o", "b/o"]).await;
     assert!(failed(&got[0]).0.contains("quota: full, [redacted]"), "{:?}", got[0]);
     assert_eq!(got[1], WriteOutcome::Done(Proof::Answer), "its index was named as created");
@@ -273,11 +278,9 @@ async fn an_error_without_an_index_counts_for_the_whole_batch_and_is_told() {
 
 #[tokio::test]
 async fn answers_that_say_nothing_leave_the_outcome_unknown() {
-    for reply in [
-        Reply::Json(200, json!({})),
-        Reply::Json(200, json!({"created": [9], "errors": {}})),
-        Reply::Html(200, "<html>"),
-    ] {
+    for reply in
+        [Said::Json(200, json!({})), Said::Json(200, json!({"created": [9], "errors": {}})), Said::Html(200, "<html>")]
+    {
         let account = Account::answers(vec![reply]).await;
         let got = account.create(&["a/o", "b/o"]).await;
         assert_eq!(got.len(), 2);
@@ -287,10 +290,10 @@ async fn answers_that_say_nothing_leave_the_outcome_unknown() {
 
 #[tokio::test]
 async fn a_batch_that_is_too_large_is_sent_in_halves() {
-    let script = |asked: &Asked| match asked.body.as_array().unwrap().len() {
-        1 => Reply::Json(200, json!({"created": [0], "errors": {}})),
-        2 => Reply::Json(200, json!({"created": [1], "errors": {"0": "first of two"}})),
-        _ => Reply::Json(413, json!({"detail": "too large"})),
+    let script = |asked: &Seen| match asked.body.as_array().unwrap().len() {
+        1 => Said::Json(200, json!({"created": [0], "errors": {}})),
+        2 => Said::Json(200, json!({"created": [1], "errors": {"0": "first of two"}})),
+        _ => Said::Json(413, json!({"detail": "too large"})),
     };
     let account = Account::of(Fake::start(script).await, vec![], Duration::from_secs(20));
     let got = account.create(&["a/o", "b/o", "c/o", "d/o", "e/o"]).await;
@@ -298,20 +301,20 @@ async fn a_batch_that_is_too_large_is_sent_in_halves() {
     // 5 → 2 + 3, 3 → 1 + 2
     assert_eq!(got.iter().map(done).collect::<Vec<_>>(), [false, true, true, false, true]);
     assert_eq!(account.fake.lines().len(), 5);
-    let large = Fake::start(|_| Reply::Json(413, json!({}))).await;
+    let large = Fake::start(|_| Said::Json(413, json!({}))).await;
     let got = Account::of(large, vec![], Duration::from_secs(20)).create(&["a/o"]).await;
     assert_eq!(failed(&got[0]).1, Some(413));
 }
 
 #[tokio::test]
 async fn one_bad_entry_does_not_stop_the_others() {
-    let script = |asked: &Asked| {
+    let script = |asked: &Seen| {
         let pairs = asked.body.as_array().unwrap();
         if pairs.iter().any(|pair| pair["ass_id"] == "bad") {
-            return Reply::Json(400, json!({"detail": "malformed id"}));
+            return Said::Json(400, json!({"detail": "malformed id"}));
         }
         let created: Vec<usize> = (0..pairs.len()).collect();
-        Reply::Json(200, json!({"created": created, "errors": {}}))
+        Said::Json(200, json!({"created": created, "errors": {}}))
     };
     let account = Account::of(Fake::start(script).await, vec![], Duration::from_secs(20));
     let got = account.create(&["a/o", "bad/o", "c/o", "d/o"]).await;
@@ -321,21 +324,21 @@ async fn one_bad_entry_does_not_stop_the_others() {
 
 #[tokio::test]
 async fn a_delete_sends_its_pairs_in_the_body_and_proves_nothing() {
-    let account = Account::answers(vec![Reply::Json(200, json!({}))]).await;
+    let account = Account::answers(vec![Said::Json(200, json!({}))]).await;
     let got = account.write(&[(Action::Remove, "a/o"), (Action::Remove, "b/o")]).await;
     assert_eq!(got, vec![WriteOutcome::Done(Proof::Listing); 2]);
     let line = "DELETE /1/catalog/assignments/organizations".to_owned();
-    assert_eq!(account.fake.asked(), [Asked { line, body: json!([row("a/o"), row("b/o")]) }]);
-    let account = Account::answers(vec![Reply::Html(200, "<html>")]).await;
+    assert_eq!(account.asked(), [(line, json!([row("a/o"), row("b/o")]))]);
+    let account = Account::answers(vec![Said::Html(200, "<html>")]).await;
     let got = account.write(&[(Action::Remove, "a/o")]).await;
     assert!(matches!(got[0], WriteOutcome::Unknown { .. }), "a foreign answer: {got:?}");
 }
 
 #[tokio::test]
 async fn a_mixed_batch_keeps_its_order() {
-    let script = |asked: &Asked| match asked.line.starts_with("POST") {
-        true => Reply::Json(200, json!({"created": [0, 1], "errors": {}})),
-        false => Reply::Json(200, json!({})),
+    let script = |asked: &Seen| match asked.line.starts_with("POST") {
+        true => Said::Json(200, json!({"created": [0, 1], "errors": {}})),
+        false => Said::Json(200, json!({})),
     };
     let account = Account::of(Fake::start(script).await, vec![], Duration::from_secs(20));
     use Action::{Create, Remove, Update};
@@ -348,7 +351,7 @@ async fn a_mixed_batch_keeps_its_order() {
 #[tokio::test]
 async fn maintenance_is_temporary_and_told() {
     let detail = "Catalog manager is in maintenance mode - back at noon";
-    let script = move |_: &Asked| Reply::Json(503, json!({"detail": detail}));
+    let script = move |_: &Seen| Said::Json(503, json!({"detail": detail}));
     for action in [Action::Create, Action::Remove] {
         let account = Account::of(Fake::start(script).await, vec![], Duration::from_millis(1));
         let got = account.write(&[(action, "a/o")]).await;
@@ -359,7 +362,7 @@ async fn maintenance_is_temporary_and_told() {
 
 #[tokio::test]
 async fn a_lost_answer_is_asked_for_again() {
-    let account = Account::answers(vec![Reply::Drop, Reply::Json(200, json!({"created": [], "errors": {}}))]).await;
+    let account = Account::answers(vec![Said::Broken, Said::Json(200, json!({"created": [], "errors": {}}))]).await;
     let got = account.create(&["a/o"]).await;
     assert!(matches!(got[0], WriteOutcome::Already(_)), "the lost attempt created it: {got:?}");
     assert_eq!(account.fake.lines().len(), 2);
@@ -367,7 +370,7 @@ async fn a_lost_answer_is_asked_for_again() {
 
 #[tokio::test]
 async fn a_refusal_is_told_with_its_next_step() {
-    let account = Account::answers(vec![Reply::Json(403, json!({"detail": "no"}))]).await;
+    let account = Account::answers(vec![Said::Json(403, json!({"detail": "no"}))]).await;
     let got = account.create(&["a/o", "b/o"]).await;
     let (message, status, temporary) = failed(&got[1]);
     assert!(message.contains("403: no; the token lacks the permission"), "{message}");

@@ -1,6 +1,6 @@
 //! The project's assignments, read with one request: no paging is documented (apis/semaphor.md: List).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use serde_json::value::RawValue;
@@ -47,11 +47,13 @@ struct Rows<'a> {
     names: Names,
     /// Key to the row's place in `live`.
     seen: HashMap<Key, usize>,
+    /// The ids so far: a write to an id that stands for two assignments would hit either.
+    ids: HashSet<Box<str>>,
 }
 
 impl<'a> Rows<'a> {
     fn new(api: &'a Api) -> Self {
-        Self { api, live: Vec::new(), names: Names::default(), seen: HashMap::new() }
+        Self { api, live: Vec::new(), names: Names::default(), seen: HashMap::new(), ids: HashSet::new() }
     }
 
     fn add(&mut self, index: usize, raw: &RawValue) -> Result<(), ReadError> {
@@ -59,9 +61,9 @@ impl<'a> Rows<'a> {
             Some(id) => format!("the row {}", clean(&id)),
             None => format!("row {} (it shows no id)", index + 1),
         };
-        let row: Row = serde_json::from_str(raw.get())
+        let mut row: Row = serde_json::from_str(raw.get())
             .map_err(|error| nonsense(&format!("{} cannot be understood: {}", name(), clean(&error.to_string()))))?;
-        let live = self.live(&row).map_err(|why| nonsense(&format!("{} {why}", name())))?;
+        let live = self.live(&mut row).map_err(|why| nonsense(&format!("{} {why}", name())))?;
         if let Some(first) = self.seen.insert(live.key, self.live.len()) {
             let first = self.live[first].id.as_deref().unwrap_or("");
             return Err(nonsense(&format!(
@@ -70,12 +72,16 @@ impl<'a> Rows<'a> {
                 clean(first)
             )));
         }
+        if !live.id.iter().all(|id| self.ids.insert(id.clone())) {
+            return Err(nonsense(&format!("{} comes twice, with different keys", name())));
+        }
         self.add_names(&row, &live.key);
         self.live.push(live);
         Ok(())
     }
 
-    fn live(&self, row: &Row) -> Result<Live, String> {
+    fn live(&self, row: &mut Row) -> Result<Live, String> {
+        let params = row.assignment.params.take();
         let assignment = &row.assignment;
         if assignment.id.is_empty() || assignment.definition_id.is_empty() {
             return Err("has an empty id or `definitionId`".to_owned());
@@ -95,7 +101,7 @@ impl<'a> Rows<'a> {
         Ok(Live {
             key: Key::new(&[ids.sym(&assignment.definition_id), ids.sym(&assignment.scope_type), ids.sym(actor)]),
             id: Some(assignment.id.as_str().into()),
-            fields: params::fields(assignment.params.clone()),
+            fields: params::fields(params),
             info: Some(Box::new(LiveInfo {
                 revision: assignment.updated_at.as_deref().map(Into::into),
                 created: instant(&assignment.created_at),

@@ -24,7 +24,7 @@ pub fn route(change: &Change, _: &Limits, _: &Fields) -> Route {
 pub static CREATE_RULE: Rule = Rule {
     route: CREATE,
     doubt: Doubt::ReadFirst,
-    unavailable: Unavailable::Doubtful,
+    unavailable: Unavailable::NotDone,
     settled_by: "listing the project",
     source: "apis/semaphor.md: Create (the answer to a duplicate is not stated)",
 };

@@ -151,6 +151,13 @@ async fn two_rows_of_one_key_are_an_error_that_names_both() {
     assert!(error.to_string().contains("a1") && error.to_string().contains("a2"), "{error}");
 }
 
+#[tokio::test]
+async fn one_id_with_two_keys_is_an_error() {
+    let row = |tenant: &'static str| json!({"assignment": assignment("a1", |row| row["tenantId"] = json!(tenant))});
+    let Err(error) = read_rows(vec![row("t1"), row("t2")]).await else { panic!("must be refused") };
+    assert!(error.to_string().contains("the row a1 comes twice"), "{error}");
+}
+
 /// Writes one change; gives its outcome and what was sent.
 async fn write(
     make: impl Fn(&Ids) -> Change,
@@ -349,7 +356,8 @@ async fn a_change_without_a_live_id_sends_nothing() {
 
 #[tokio::test]
 async fn no_outcome_repeats_a_secret_that_was_sent() {
-    let long = format!("{}CANARY-7", "x".repeat(590));
+    // Its secret lies across the place where messages are cut.
+    let long = format!("{}CANARY-7", "x".repeat(593));
     let echoes: [Reply; 3] = [
         (
             400,

@@ -59,6 +59,7 @@ impl SemaphorWriter {
             actor: field.map(|field| (field, &*actor)),
             params: &params,
         };
+        // A 503 is resent: should it have been carried out against all custom, the second one is answered as a duplicate.
         let request = CREATE_RULE.request(Request::post(self.api.collection()).json(&body));
         let answer = self.send(request, &params).await?;
         // 200 and 201 are both successes (apis/semaphor.md: Create).

@@ -1,17 +1,17 @@
 //! Streamline against a scripted API: which requests are sent, and what is made of the answers.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::super::scripted::{Asked, Fake, NoSecrets, Reply};
+use super::super::fake::{Fake, Names, Said, Seen, client, target};
 use super::super::{Connection, ReadError};
 use crate::model::{
-    Action, Batch, Change, Fields, Ids, Key, Live, LiveInfo, PartScope, Proof, ReadRequest, Route, Scope, Snapshot,
-    Sym, Value, WriteOutcome,
+    Action, Auth, Batch, Change, Fields, Ids, Key, Live, LiveInfo, PartScope, Proof, ReadRequest, Route, Scope,
+    SecretRef, Snapshot, Sym, Value, WriteOutcome,
 };
 
 const SERVICE_KEY: &str = "/v2/clients/client-1/domains/d/service/s/assignments/k";
@@ -28,12 +28,14 @@ impl Account {
     fn of(fake: Fake, options: Vec<(&'static str, Value)>) -> Self {
         let ids = Arc::new(Ids::default());
         let options = [vec![("client_id", text("client-1"))], options].concat();
-        let target = fake.target("streamline", options);
-        let connection = super::connect(&target, fake.client(&target), Arc::clone(&ids), Arc::new(NoSecrets));
+        let mut target = target("streamline", Auth::Bearer(SecretRef::Env("canary".into())), &[]);
+        target.options = Fields::new(options);
+        let client = client(&target, &fake.url, super::sign_in(&target));
+        let connection = super::connect(&target, client, Arc::clone(&ids), Arc::new(Names));
         Self { fake, ids, connection }
     }
 
-    async fn answers(replies: Vec<Reply>) -> Self {
+    async fn answers(replies: Vec<Said>) -> Self {
         Self::of(Fake::answers(replies).await, Vec::new())
     }
 
@@ -48,6 +50,11 @@ impl Account {
         scope.parts[0] = PartScope::In(BTreeSet::from([self.ids.sym(domain)]));
         scope.parts[1] = PartScope::In(services.iter().map(|service| self.ids.sym(service)).collect());
         scope
+    }
+
+    /// Method, path and body of all requests so far.
+    fn asked(&self) -> Vec<(String, Json)> {
+        self.fake.seen().into_iter().map(|seen| (seen.line, seen.body)).collect()
     }
 
     async fn read(&self, scopes: Vec<Scope>, keys: &[&str]) -> Result<Snapshot, ReadError> {
@@ -126,12 +133,12 @@ fn archived(key: &str, revision: &str) -> Json {
     row
 }
 
-fn ok(body: Json) -> Reply {
-    Reply::Json(200, body)
+fn ok(body: Json) -> Said {
+    Said::Json(200, body)
 }
 
-fn none() -> Reply {
-    Reply::Json(404, json!({"success": false, "message": "not found"}))
+fn none() -> Said {
+    Said::Json(404, json!({"success": false, "message": "not found"}))
 }
 
 #[tokio::test]
@@ -145,14 +152,14 @@ async fn a_collection_gives_active_revisions_in_any_shape_and_leaves_history_out
         assert_eq!(live.info.as_ref().unwrap().revision.as_deref(), Some("r1"));
         assert!(live.fields.get("model_version").unwrap().same(&text("2")));
         assert!(got.proves(&account.key("d/s/undeclared")) && !got.proves(&account.key("d/other/k")));
-        assert_eq!(got.coverage[0].evidence, "1 collections, 1 active, 3 archived");
+        assert_eq!(got.coverage[0].evidence, "collections 1, active 1, archived 3");
         assert_eq!((got.requests, account.fake.lines()), (1, vec![format!("GET {SERVICE}")]));
     }
 }
 
 #[tokio::test]
 async fn each_service_and_the_domain_itself_are_read_once_and_ids_stay_one_segment() {
-    let script = |asked: &Asked| match asked.line.contains("/service/") {
+    let script = |asked: &Seen| match asked.line.contains("/service/") {
         true => ok(json!([row("k", "r1", "2")])),
         false => ok(json!([])),
     };
@@ -179,8 +186,8 @@ async fn each_service_and_the_domain_itself_are_read_once_and_ids_stay_one_segme
 #[tokio::test]
 async fn without_a_collection_declared_keys_are_read_and_nothing_else_is_proven() {
     for status in [404, 405] {
-        let script = move |asked: &Asked| match asked.line.rsplit('/').next().unwrap() {
-            "assignments" => Reply::Json(status, json!({"success": false, "message": "no such route"})),
+        let script = move |asked: &Seen| match asked.line.rsplit('/').next().unwrap() {
+            "assignments" => Said::Json(status, json!({"success": false, "message": "no such route"})),
             "k" => ok(row("k", "r1", "2")),
             "old" => ok(archived("old", "r2")),
             "new" => none(),
@@ -235,15 +242,15 @@ async fn answers_that_cannot_be_trusted_are_errors_that_say_why() {
         (vec![ok(json!([keyless]))], "assignment_id `r1` has no assignment_key"),
         (vec![ok(json!([{"assignment_key": "k", "settings": 7}]))], "assignment_key `k`"),
         (vec![ok(json!({"rows": []}))], "list_pointer"),
-        (vec![Reply::Html(200, "<html>sign in</html>")], "<html>sign in"),
+        (vec![Said::Html(200, "<html>sign in</html>")], "<html>sign in"),
         (
-            vec![Reply::Json(403, json!({"message": "canary is not yours"}))],
+            vec![Said::Json(403, json!({"message": "canary is not yours"}))],
             "403: [redacted] is not yours; the token lacks",
         ),
-        (vec![Reply::Json(400, json!({"success": false}))], "malformed"),
+        (vec![Said::Json(400, json!({"success": false}))], "malformed"),
         (vec![none(), ok(row("other", "r1", "2"))], "another assignment_key, `other`"),
         (vec![none(), ok(json!([row("k", "r1", "2")]))], "without key and id"),
-        (vec![none(), Reply::Json(405, json!({}))], "405"),
+        (vec![none(), Said::Json(405, json!({}))], "405"),
     ] {
         let account = Account::answers(replies).await;
         let message = account.read_error().await;
@@ -265,10 +272,10 @@ async fn an_id_that_would_lead_to_another_route_is_never_sent() {
 #[tokio::test]
 async fn a_create_is_one_keyed_put_and_200_and_201_count_the_same() {
     for status in [200, 201] {
-        let account = Account::answers(vec![Reply::Json(status, row("k", "rev-2", "2"))]).await;
+        let account = Account::answers(vec![Said::Json(status, row("k", "rev-2", "2"))]).await;
         assert_eq!(account.write(&account.create("d/s/k")).await, WriteOutcome::Done(Proof::Answer));
         let body = json!({"model_id": "m", "model_version": "2", "role": "primary", "status": "active"});
-        assert_eq!(account.fake.asked(), [Asked { line: format!("PUT {SERVICE_KEY}"), body }]);
+        assert_eq!(account.asked(), [(format!("PUT {SERVICE_KEY}"), body)]);
     }
 }
 
@@ -282,28 +289,28 @@ async fn an_update_keeps_live_values_and_a_removal_archives_the_whole_assignment
     assert_eq!(account2.write(&account2.remove("d/s/k")).await, WriteOutcome::Done(Proof::Answer));
     let updated =
         json!({"model_id": "m", "model_version": "2", "role": "primary", "settings": {"a": 1}, "status": "active"});
-    assert_eq!(account.fake.asked()[0].body, updated);
+    assert_eq!(account.asked()[0].1, updated);
     let retired = json!({"model_id": "m", "model_version": "1", "settings": {"a": 1}, "status": "archived"});
-    assert_eq!(account2.fake.asked(), [Asked { line: format!("PUT {SERVICE_KEY}"), body: retired }]);
+    assert_eq!(account2.asked(), [(format!("PUT {SERVICE_KEY}"), retired)]);
 }
 
 #[tokio::test]
 async fn a_domains_own_assignment_is_posted_with_its_key_unless_a_keyed_put_is_switched_on() {
     let account = Account::answers(vec![ok(row("k", "rev-2", "2"))]).await;
     assert_eq!(account.write(&account.create("d//k")).await, WriteOutcome::Done(Proof::Answer));
-    let asked = &account.fake.asked()[0];
-    assert_eq!((asked.line.as_str(), &asked.body["assignment_key"]), (&*format!("POST {DOMAIN}"), &json!("k")));
+    let asked = &account.asked()[0];
+    assert_eq!((asked.0.as_str(), &asked.1["assignment_key"]), (&*format!("POST {DOMAIN}"), &json!("k")));
     let account = Account::of(Fake::answers(vec![ok(row("k", "rev-2", "2"))]).await, switch("keyed_domain_put"));
     assert_eq!(account.write(&account.create("d//k")).await, WriteOutcome::Done(Proof::Answer));
-    let asked = &account.fake.asked()[0];
-    assert_eq!((asked.line.as_str(), asked.body.get("assignment_key")), (&*format!("PUT {DOMAIN}/k"), None));
+    let asked = &account.asked()[0];
+    assert_eq!((asked.0.as_str(), asked.1.get("assignment_key")), (&*format!("PUT {DOMAIN}/k"), None));
 }
 
 #[tokio::test]
 async fn a_refusal_names_every_blocking_service() {
     let services: Vec<String> = (0..300).map(|n| format!("service-{n}")).collect();
     let body = json!({"success": false, "message": "incompatible", "blocking_services": services});
-    let account = Account::answers(vec![Reply::Json(422, body)]).await;
+    let account = Account::answers(vec![Said::Json(422, body)]).await;
     match account.write(&account.create("d//k")).await {
         WriteOutcome::Failed { message, status: Some(422), temporary: false, .. } => {
             assert!(message.starts_with(&format!("POST {DOMAIN} was answered with 422: incompatible; ")), "{message}");
@@ -315,31 +322,31 @@ async fn a_refusal_names_every_blocking_service() {
 }
 
 /// What a doubtful write of `change` ends as, and the requests it took.
-async fn settled(change: fn(&Account, &str) -> Change, key: &str, replies: Vec<Reply>) -> (WriteOutcome, Vec<String>) {
+async fn settled(change: fn(&Account, &str) -> Change, key: &str, replies: Vec<Said>) -> (WriteOutcome, Vec<String>) {
     let account = Account::answers(replies).await;
     let outcome = account.write(&change(&account, key)).await;
     (outcome, account.fake.lines().into_iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect())
 }
 
-fn server_error() -> Reply {
-    Reply::Json(500, json!({"success": false, "message": "oops"}))
+fn server_error() -> Said {
+    Said::Json(500, json!({"success": false, "message": "oops"}))
 }
 
 #[tokio::test]
 async fn after_a_lost_put_the_key_is_read_and_a_put_that_happened_is_done() {
     let done = WriteOutcome::Done(Proof::Answer);
-    for lost in [Reply::Drop, server_error(), Reply::Html(200, "<html>"), Reply::Json(204, json!({})), ok(json!({}))] {
+    for lost in [Said::Broken, server_error(), Said::Html(200, "<html>"), Said::Json(204, json!({})), ok(json!({}))] {
         let got = settled(Account::update, "d/s/k", vec![lost, ok(row("k", "rev-2", "2"))]).await;
         assert_eq!(got, (done.clone(), vec!["PUT".to_owned(), "GET".to_owned()]));
     }
-    let got = settled(Account::create, "d/s/k", vec![Reply::Drop, ok(row("k", "rev-2", "2"))]).await;
+    let got = settled(Account::create, "d/s/k", vec![Said::Broken, ok(row("k", "rev-2", "2"))]).await;
     assert_eq!(got.0, done);
-    let got = settled(Account::remove, "d/s/k", vec![Reply::Drop, none()]).await;
+    let got = settled(Account::remove, "d/s/k", vec![Said::Broken, none()]).await;
     assert_eq!(got.0, done, "an archived key is absent");
-    let got = settled(Account::remove, "d/s/k", vec![Reply::Drop, ok(archived("k", "rev-2"))]).await;
+    let got = settled(Account::remove, "d/s/k", vec![Said::Broken, ok(archived("k", "rev-2"))]).await;
     assert_eq!(got.0, done);
     let listed = ok(json!([row("other", "r", "1"), row("k", "rev-2", "2")]));
-    let got = settled(Account::update, "d//k", vec![Reply::Drop, listed]).await;
+    let got = settled(Account::update, "d//k", vec![Said::Broken, listed]).await;
     assert_eq!(got, (done, vec!["POST".to_owned(), "GET".to_owned()]), "the domain's key is looked up in its list");
 }
 
@@ -348,27 +355,44 @@ async fn a_put_that_did_not_happen_is_sent_once_more_and_never_a_third_time() {
     let before = || ok(row("k", "rev-1", "1"));
     let after = || ok(row("k", "rev-2", "2"));
     let puts = |lines: &[String]| lines.iter().filter(|line| *line == "PUT").count();
-    let (outcome, lines) = settled(Account::update, "d/s/k", vec![Reply::Drop, before(), after()]).await;
+    let (outcome, lines) = settled(Account::update, "d/s/k", vec![Said::Broken, before(), after()]).await;
     assert_eq!((outcome, puts(&lines)), (WriteOutcome::Done(Proof::Answer), 2));
     let (outcome, lines) = settled(Account::create, "d/s/k", vec![server_error(), none(), after()]).await;
     assert_eq!((outcome, puts(&lines)), (WriteOutcome::Done(Proof::Answer), 2), "still absent");
-    let replies = vec![Reply::Drop, before(), Reply::Drop, after()];
+    let replies = vec![Said::Broken, before(), Said::Broken, after()];
     assert_eq!(settled(Account::update, "d/s/k", replies).await.0, WriteOutcome::Done(Proof::Answer));
-    let replies = vec![Reply::Drop, before(), server_error(), before(), after()];
+    let replies = vec![server_error(), before(), Said::Broken, before(), after()];
     let (outcome, lines) = settled(Account::update, "d/s/k", replies).await;
-    assert!(matches!(outcome, WriteOutcome::Unknown { .. }), "{outcome:?}");
+    assert!(matches!(outcome, WriteOutcome::Unknown { .. }), "it may still be on its way: {outcome:?}");
     assert_eq!((puts(&lines), lines.len()), (2, 4));
+    let replies = vec![Said::Broken, before(), server_error(), before(), after()];
+    let (outcome, lines) = settled(Account::update, "d/s/k", replies).await;
+    let failed = matches!(outcome, WriteOutcome::Failed { status: Some(500), temporary: false, .. });
+    assert!(failed, "it was answered, and nothing happened: {outcome:?}");
+    assert_eq!((puts(&lines), lines.len()), (2, 4));
+}
+
+#[tokio::test]
+async fn a_write_that_is_put_off_until_the_budget_is_spent_is_temporary() {
+    let busy = || Said::Json(503, json!({"success": false, "message": "busy"}));
+    let (outcome, lines) = settled(Account::update, "d/s/k", vec![busy(), ok(row("k", "rev-1", "1"))]).await;
+    assert!(matches!(outcome, WriteOutcome::Failed { temporary: true, .. }), "{outcome:?}");
+    assert_eq!(lines, ["PUT", "GET"]);
+    let (outcome, _) = settled(Account::update, "d/s/k", vec![busy(), ok(row("k", "rev-2", "2"))]).await;
+    assert_eq!(outcome, WriteOutcome::Done(Proof::Answer), "a 503 does not say that nothing was done");
+    let (outcome, _) = settled(Account::update, "d/s/k", vec![busy(), busy()]).await;
+    assert!(matches!(outcome, WriteOutcome::Unknown { .. }), "{outcome:?}");
 }
 
 #[tokio::test]
 async fn what_cannot_be_settled_is_unknown_and_not_sent_again() {
     let elsewhere = row("k", "rev-9", "9");
     for (change, replies, part) in [
-        (Account::update as fn(&Account, &str) -> Change, vec![Reply::Drop, ok(elsewhere.clone())], "rev-9 (m 9)"),
-        (Account::update, vec![Reply::Drop, none()], "no active revision"),
-        (Account::create, vec![Reply::Drop, ok(elsewhere.clone())], "rev-9"),
-        (Account::remove, vec![Reply::Drop, ok(elsewhere)], "rev-9"),
-        (Account::update, vec![server_error(), Reply::Json(403, json!({}))], "could not be read afterwards"),
+        (Account::update as fn(&Account, &str) -> Change, vec![Said::Broken, ok(elsewhere.clone())], "rev-9 (m 9)"),
+        (Account::update, vec![Said::Broken, none()], "no active revision"),
+        (Account::create, vec![Said::Broken, ok(elsewhere.clone())], "rev-9"),
+        (Account::remove, vec![Said::Broken, ok(elsewhere)], "rev-9"),
+        (Account::update, vec![server_error(), Said::Json(403, json!({}))], "could not be read afterwards"),
         // A success that names something else: nothing is resent, although the key is as before.
         (Account::update, vec![ok(row("other", "rev-2", "2")), ok(row("k", "rev-1", "1"))], "another assignment_key"),
         (Account::update, vec![ok(row("k", "rev-2", "3")), ok(row("k", "rev-2", "3"))], "another model, version"),
@@ -391,7 +415,7 @@ async fn what_cannot_be_settled_is_unknown_and_not_sent_again() {
 async fn refusals_are_final_and_say_what_helps() {
     for (status, part) in [(400, "malformed"), (403, "permission"), (404, "client_id"), (422, "declared"), (409, "409")]
     {
-        let reply = Reply::Json(status, json!({"success": false, "message": "no, canary"}));
+        let reply = Said::Json(status, json!({"success": false, "message": "no, canary"}));
         let account = Account::answers(vec![reply]).await;
         match account.write(&account.update("d/s/k")).await {
             WriteOutcome::Failed { message, status: Some(got), temporary: false, .. } => {

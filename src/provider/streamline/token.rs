@@ -57,7 +57,7 @@ impl TokenExchange for ClientCredentials {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
     use secrecy::ExposeSecret;
 

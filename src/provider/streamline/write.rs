@@ -39,11 +39,24 @@ enum Sending {
     /// Certain, one way or the other.
     Ended(WriteOutcome),
     /// It may have been carried out.
-    Doubtful {
-        why: String,
-        /// The API itself answered no success, so if nothing changed it was not carried out.
-        unanswered: bool,
-    },
+    Doubtful(Doubt),
+}
+
+/// Why a sending is in doubt.
+struct Doubt {
+    why: String,
+    kind: Kind,
+}
+
+enum Kind {
+    /// No answer of the API came: nothing, half of one, or a proxy's page. The request may still be on its way.
+    Lost,
+    /// A 5xx came, which says nothing about whether it was carried out (apis/streamline.md: What makes this API different).
+    Error(u16),
+    /// 503 until the retry budget was spent.
+    Spent,
+    /// A success came that speaks of something else than was sent.
+    Odd,
 }
 
 /// What a look at the key showed.
@@ -62,28 +75,28 @@ impl Api {
             Ok(sent) => sent,
             Err(problem) => return failed(problem, false),
         };
-        let (why, unanswered) = match self.send(change, &sent).await {
+        let doubt = match self.send(change, &sent).await {
             Sending::Ended(outcome) => return outcome,
-            Sending::Doubtful { why, unanswered } => (why, unanswered),
+            Sending::Doubtful(doubt) => doubt,
         };
-        match self.look(change, &sent).await {
-            Seen::AsSent => WriteOutcome::Done(Proof::Answer),
-            Seen::AsBefore if unanswered => self.send_once_more(change, &sent).await,
-            Seen::AsBefore => unknown(&why, "the key still has its earlier revision"),
-            Seen::Else(seen) => unknown(&why, &seen),
+        match (self.look(change, &sent).await, &doubt.kind) {
+            (Seen::AsSent, _) => WriteOutcome::Done(Proof::Answer),
+            (Seen::AsBefore, Kind::Lost | Kind::Error(_)) => self.send_once_more(change, &sent).await,
+            (Seen::AsBefore, Kind::Spent | Kind::Odd) => doubt.nothing_happened(),
+            (Seen::Else(seen), _) => doubt.unknown(&seen),
         }
     }
 
     /// The key was read and nothing had happened, so one repeat makes no second revision (apis/streamline.md: What makes this API different).
     async fn send_once_more(&self, change: &Change, sent: &Sent) -> WriteOutcome {
-        let why = match self.send(change, sent).await {
+        let doubt = match self.send(change, sent).await {
             Sending::Ended(outcome) => return outcome,
-            Sending::Doubtful { why, .. } => why,
+            Sending::Doubtful(doubt) => doubt,
         };
         match self.look(change, sent).await {
             Seen::AsSent => WriteOutcome::Done(Proof::Answer),
-            Seen::AsBefore => unknown(&why, "it was sent twice, and the key still has its earlier revision"),
-            Seen::Else(seen) => unknown(&why, &seen),
+            Seen::AsBefore => doubt.nothing_happened(),
+            Seen::Else(seen) => doubt.unknown(&seen),
         }
     }
 
@@ -92,7 +105,8 @@ impl Api {
         let answer = match self.client.send(request).await {
             Ok(answer) => answer,
             Err(error) if error.may_have_happened() => {
-                return Sending::Doubtful { why: error.to_string(), unanswered: true };
+                let kind = if error.temporary() { Kind::Spent } else { Kind::Lost };
+                return doubtful(error.to_string(), kind);
             }
             Err(error) => return Sending::Ended(unwritten(&error)),
         };
@@ -100,13 +114,11 @@ impl Api {
             200..300 => match answer.json::<Json>() {
                 Ok(body) => match self.check(&answer, body, change, sent) {
                     Ok(()) => Sending::Ended(WriteOutcome::Done(Proof::Answer)),
-                    Err(problem) => Sending::Doubtful { why: format!("{text}: {problem}"), unanswered: false },
+                    Err(problem) => doubtful(format!("{text}: {problem}"), Kind::Odd),
                 },
-                // No JSON: a proxy's page, say. The API itself may not have seen the request.
-                Err(error) => Sending::Doubtful { why: error.to_string(), unanswered: true },
+                Err(error) => doubtful(error.to_string(), Kind::Lost),
             },
-            // A 5xx says nothing about whether it was carried out (apis/streamline.md: What makes this API different).
-            500.. => Sending::Doubtful { why: refusal(text, &answer).to_string(), unanswered: true },
+            status @ 500.. => doubtful(refusal(text, &answer).to_string(), Kind::Error(status)),
             _ => Sending::Ended(refusal(text, &answer).outcome()),
         }
     }
@@ -189,6 +201,23 @@ fn text<'a>(fields: &'a Fields, name: &str) -> &'a str {
     }
 }
 
-fn unknown(why: &str, seen: &str) -> WriteOutcome {
-    WriteOutcome::Unknown { why: format!("{why}; afterwards {seen}; plan again before sending it again") }
+fn doubtful(why: String, kind: Kind) -> Sending {
+    Sending::Doubtful(Doubt { why, kind })
+}
+
+impl Doubt {
+    /// The key was read and is as before. After an answered error that is certain: the request is not on its way any more.
+    fn nothing_happened(self) -> WriteOutcome {
+        const SEEN: &str = "the key still has its earlier revision";
+        let (status, temporary) = match self.kind {
+            Kind::Lost | Kind::Odd => return self.unknown(SEEN),
+            Kind::Error(status) => (Some(status), status == 503),
+            Kind::Spent => (None, true),
+        };
+        WriteOutcome::Failed { message: format!("{}; {SEEN}", self.why), code: None, status, temporary }
+    }
+
+    fn unknown(&self, seen: &str) -> WriteOutcome {
+        WriteOutcome::Unknown { why: format!("{}; afterwards {seen}; plan again before sending it again", self.why) }
+    }
 }

@@ -174,6 +174,9 @@ fn summary(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resul
     } else {
         writeln!(out, "{good}No changes.{good:#} Live state equals the manifests. {rest}.")?;
     }
+    if let Some(policy) = words::policy(plan) {
+        writeln!(out, "{dim}{policy}{dim:#}")?;
+    }
     if stale > 0 {
         let count = words::counted(u64::try_from(stale).unwrap_or(u64::MAX), "change");
         writeln!(out, "{error}Stale:{error:#} {count} not as approved; see STALE above.")?;

@@ -13,7 +13,7 @@ use crate::plan::{Plan, TargetPlan};
 use crate::render::words::Speaker;
 
 use super::plan::ChangeView;
-use super::{Each, ExitView, FORMAT_VERSION, KeyView, Tool, value};
+use super::{Each, ExitView, FORMAT_VERSION, KeyView, PolicyView, Tool, value};
 
 /// An apply report as a document; `plan` is the plan that was applied. The document is written while it is serialized: use
 /// `serde_json::to_writer`.
@@ -22,6 +22,7 @@ pub fn report<'a>(plan: &'a Plan, report: &'a Report) -> impl Serialize + 'a {
     ReportView {
         format_version: FORMAT_VERSION,
         tool: Tool::THIS,
+        policy: PolicyView::of(plan),
         exit: report.exit().into(),
         interrupted: report.interrupted,
         totals: report.totals(),
@@ -41,6 +42,9 @@ pub(super) struct ReportView<'a> {
     format_version: &'static str,
     /// The program that applied.
     tool: Tool,
+    /// The policy in force; absent: there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<PolicyView<'a>>,
     /// The exit code that follows from the outcomes.
     exit: ExitView,
     /// A stop was asked for before all was through.

@@ -75,6 +75,8 @@ impl Seed {
         // A seed comes from the caller, not from a pull request: the loader's budget guards only against absurdity.
         let options = serde_yaml::options! {
             strict_booleans: true,
+            with_snippet: false, // an excerpt could show a credential
+
             budget: serde_yaml::budget! {
                 max_nodes: 40_000_000,
                 max_events: 80_000_000,

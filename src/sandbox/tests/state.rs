@@ -267,6 +267,13 @@ fn a_seed_with_a_mistake_is_refused_with_its_place() {
     }
 }
 
+#[test]
+fn a_mistake_beside_a_secret_does_not_show_it() {
+    let error =
+        Seed::parse("auth: { project_secrets: [{ projectId: p, projectSecret: canary, life: 1 }] }").unwrap_err();
+    assert!(error.to_string().contains("line 1") && !format!("{error:?}").contains("canary"), "{error:?}");
+}
+
 #[tokio::test]
 async fn a_seed_that_contradicts_itself_is_refused() {
     for (text, part) in [

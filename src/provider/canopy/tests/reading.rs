@@ -154,6 +154,24 @@ async fn inherited_rows_count_and_are_no_assignments() {
     assert!(snapshot.coverage[0].evidence.contains("5 rows of which 2 inherited, item_count 5"));
 }
 
+#[tokio::test]
+async fn inherited_rows_that_item_count_does_not_count_are_no_gap() {
+    for shown in [&EVERYTHING[..], &["active"]] {
+        let answer = move |seen: &Seen| {
+            let rows: Vec<Json> = (0..3).map(|n| direct(n, ["active", "expired"][n % 2])).collect();
+            let (status, mut body) = serve(&rows, shown, seen);
+            let inherited = row("a0", "i0", "active", "inherited");
+            if seen.query["page"] == "1" {
+                body["items"].as_array_mut().unwrap().push(inherited);
+            }
+            (status, body)
+        };
+        let (snapshot, ..) = read(answer).await.unwrap();
+        assert_eq!(gap(&snapshot), None, "{shown:?}");
+        assert_eq!(ids_of(&snapshot), ["a0", "a1", "a2"], "{shown:?}");
+    }
+}
+
 /// Answers like an honest API whose rows change while the first `unrest` lists are read: from page 2 on, one row less.
 fn restless(unrest: u64) -> (impl Fn(&Seen) -> Reply + Clone + Send + Sync + 'static, Arc<AtomicU64>) {
     let firsts = Arc::new(AtomicU64::new(0));
