@@ -85,7 +85,10 @@ impl Apply<'_> {
         } else if work {
             let style = Style::new(terminal.stdout_color);
             let options = report::Options { style, full: args.output.full, next: None };
-            terminal.stream(|out| report::report(out, plan, &report, &options))?;
+            terminal.stream(|out| {
+                writeln!(out)?;
+                report::report(out, plan, &report, &options)
+            })?;
         }
         match journaled {
             Ok(()) => Ok(exit),

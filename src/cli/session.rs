@@ -1,7 +1,7 @@
 //! What `plan` and `apply` share: load the manifests, choose sets, read the targets concerned, plan.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, bail};
 use futures::future::join_all;
@@ -30,7 +30,8 @@ pub(super) enum Step<T> {
 pub(super) struct Session {
     pub loaded: Loaded,
     pub ids: Arc<Ids>,
-    now: Instant,
+    /// The moment to judge time windows by: taken once, when the first target is planned.
+    now: OnceLock<Instant>,
     planning: PlanningArgs,
     /// For each set of `loaded`, whether the command chose it.
     selected: Vec<bool>,
@@ -77,7 +78,7 @@ impl Session {
         let as_mode =
             |(set, selected): (&DesiredSet, &bool)| args.planning.as_mode.filter(|_| *selected).unwrap_or(set.mode);
         let modes = loaded.sets.iter().zip(&selected).map(as_mode).collect();
-        let now = Instant(jiff::Timestamp::now().as_millisecond());
+        let now = OnceLock::new();
         let endpoints = loaded.targets.iter().map(endpoint_text).collect();
         let capabilities = loaded.targets.iter().map(capabilities).collect::<anyhow::Result<_>>()?;
         let planning = args.planning.clone();
@@ -91,7 +92,7 @@ impl Session {
     /// Whether the approved plan may be used for these manifests and accounts at all, before anything is asked of a target.
     fn check_approved(&mut self) -> anyhow::Result<()> {
         let Some(saved) = &self.approved else { return Ok(()) };
-        saved.check(self.now, self.policy().as_ref())?;
+        saved.check(self.now(), self.policy().as_ref())?;
         saved.check_desired(&self.desired())?;
         saved.check_accounts(self.loaded.targets.iter().zip(&self.endpoints).map(|(target, endpoint)| Identity {
             name: &target.name,
@@ -206,6 +207,10 @@ impl Session {
         &self.loaded.targets[index]
     }
 
+    fn now(&self) -> Instant {
+        *self.now.get_or_init(|| Instant(jiff::Timestamp::now().as_millisecond()))
+    }
+
     /// What a plan needs to know of a target: the scopes and keys of all its sets, since guards judge it whole.
     fn read_request(&self, target: usize) -> ReadRequest {
         let sets = || self.loaded.sets.iter().filter(move |set| set.target == target);
@@ -229,7 +234,7 @@ impl Session {
         let input = Input {
             ids: &self.ids,
             sources: &self.loaded.sources,
-            now: self.now,
+            now: self.now(),
             rotate: self.planning.rotate,
             thresholds: self.policy.thresholds(target, &self.planning),
             policy: self.policy.of(target),
@@ -263,7 +268,7 @@ impl Session {
         let targets = open.iter().zip(snapshots).map(|(open, live)| self.plan_target(open.target, live)).collect();
         let mut plan = Plan {
             ids: Arc::clone(&self.ids),
-            now: self.now,
+            now: self.now(),
             policy: self.policy.digest().cloned(),
             policy_file: self.policy.file().map(str::to_owned),
             targets,

@@ -169,6 +169,8 @@ pub struct SetPlan {
     pub live: u64,
     /// The changes, sorted by key. In an `observe` set these are differences to look at, and are never applied.
     pub changes: Vec<PlannedChange>,
+    /// Live in scope, not declared, and replaced by role changes that other sets declare.
+    pub moved_away: Vec<Key>,
     /// Live in scope, not declared, and left alone; sorted by key.
     pub unmanaged: Vec<Unmanaged>,
     /// What its author should know.
@@ -197,6 +199,8 @@ pub struct PlannedChange {
     pub at: Location,
     /// How it travels.
     pub route: Route,
+    /// The other set in whose scope the replaced row lies, where a role change crosses sets. Its guards count the loss.
+    pub taken_from: Option<String>,
 }
 
 impl PlannedChange {
