@@ -62,7 +62,8 @@ fn a_rate_that_is_no_rate_is_refused_at_once() {
 #[tokio::test]
 async fn an_api_that_is_pressed_too_hard_is_pressed_less() {
     let server =
-        Server::start(|number, _| json(if number == 0 { 429 } else { 200 }, "{}").after(Duration::from_millis(40))).await;
+        Server::start(|number, _| json(if number == 0 { 429 } else { 200 }, "{}").after(Duration::from_millis(40)))
+            .await;
     let mut setup = Setup::to(&server.url);
     setup.limits.concurrency = 8;
     let client = setup.client();
