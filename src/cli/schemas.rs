@@ -5,7 +5,7 @@ use crate::plan::saved;
 use crate::{provider, render};
 
 /// Outputs that have a schema, beside the manifests' kinds.
-const OUTPUTS: [&str; 4] = ["plan", "report", "event", "saved-plan"];
+const OUTPUTS: [&str; 5] = ["plan", "report", "event", "saved-plan", "journal"];
 
 /// The kinds of manifests, then the outputs.
 pub fn names() -> Vec<&'static str> {
@@ -32,6 +32,7 @@ pub fn text(name: &str) -> Option<String> {
         "report" => render::json::report_schema(),
         "event" => render::json::event_schema(),
         "saved-plan" => saved::schema(),
+        "journal" => render::json::journal_schema(),
         kind => schemas::schema(&provider::kinds(), kind)?,
     };
     let mut text = serde_json::to_string_pretty(&schema).ok()?;

@@ -114,10 +114,9 @@ impl Session {
 
     /// Each approved set in the mode of its review. A file cannot give a set more authority than its manifest and this run do.
     fn approved_modes(&self, saved: &SavedPlan) -> anyhow::Result<Vec<Mode>> {
-        let rank = |mode| [Mode::Observe, Mode::Additive, Mode::Authoritative].iter().position(|known| *known == mode);
         let sets = self.loaded.sets.iter().zip(&self.modes);
         sets.map(|(set, allowed)| match saved.mode(target_name(&self.loaded, set), &set.name) {
-            Some(reviewed) if rank(reviewed) > rank(*allowed) => bail!(
+            Some(reviewed) if reviewed > *allowed => bail!(
                 "the saved plan has set {} as {reviewed}, and here it is {allowed}; pass --as {reviewed} as when it was made",
                 set.name,
                 reviewed = reviewed.as_str(),
@@ -142,6 +141,11 @@ impl Session {
     /// The digest of the policy in force.
     pub(super) fn policy(&self) -> Option<digest::Digest> {
         self.policy.digest().cloned()
+    }
+
+    /// The plan that was reviewed.
+    pub(super) fn approved(&self) -> Option<&SavedPlan> {
+        self.approved.as_ref()
     }
 
     /// Where the manifests lie.
@@ -237,6 +241,15 @@ impl Session {
 
     /// Reads all open targets side by side and plans them; of an approved plan, what it approves.
     pub(super) async fn plan(&self, open: &[Open]) -> anyhow::Result<Plan> {
+        Ok(self.plan_and_keep(open, false).await?.0)
+    }
+
+    /// The same, with what was read of each target where it is to be kept.
+    pub(super) async fn plan_and_keep(
+        &self,
+        open: &[Open],
+        keep: bool,
+    ) -> anyhow::Result<(Plan, Vec<Option<Snapshot>>)> {
         let snapshots = join_all(open.iter().map(|open| async move {
             match &open.connection {
                 Ok(connection) => read(connection.reader.as_ref(), &open.request).await,
@@ -244,6 +257,7 @@ impl Session {
             }
         }))
         .await;
+        let kept = snapshots.iter().map(|live| live.as_ref().ok().filter(|_| keep).cloned()).collect();
         let targets = open.iter().zip(snapshots).map(|(open, live)| self.plan_target(open.target, live)).collect();
         let mut plan = Plan {
             ids: Arc::clone(&self.ids),
@@ -255,7 +269,7 @@ impl Session {
         if let Some(saved) = &self.approved {
             saved.narrow(&mut plan, &self.desired())?;
         }
-        Ok(plan)
+        Ok((plan, kept))
     }
 }
 

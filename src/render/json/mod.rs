@@ -5,6 +5,7 @@
 //! `format_version` counts up its minor part when fields are added, its major part when a reader would have to change.
 
 mod events;
+pub mod journal;
 mod plan;
 mod report;
 mod value;
@@ -42,6 +43,11 @@ pub fn report_schema() -> serde_json::Value {
 /// The JSON Schema of a line of [`EventLines`].
 pub fn event_schema() -> serde_json::Value {
     schemars::schema_for!(events::EventView<'static>).to_value()
+}
+
+/// The JSON Schema of one line of a journal.
+pub fn journal_schema() -> serde_json::Value {
+    schemars::schema_for!(journal::Line<'static>).to_value()
 }
 
 /// The program that wrote a document.
