@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use assignctl::apply::{READ_ATTEMPTS, Stop};
+use assignctl::apply::{self, READ_ATTEMPTS};
 use assignctl::sandbox::{Clock, LoggedRequest, Options, Seed};
 use futures::StreamExt as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -22,7 +22,7 @@ use tokio::sync::Notify;
 
 use crate::support;
 
-use super::drive::{Ran, Stage, is_write};
+use super::drive::{FIRST_WAIT, Ran, Stage, is_write};
 use super::routes::{Class, ROUTES, Route};
 use super::state::State;
 use super::worlds::{CANOPY, CANOPY_RECREATE, PARTIUM, SEMAPHOR, SEMAPHOR_TOKEN, STREAMLINE, STREAMLINE_KEYED, World};
@@ -411,7 +411,9 @@ async fn lag(case: &Case, reference: &Reference, by: Duration) -> Findings {
     let stage = stage(case.world, Options { visibility_lag: by, ..Options::default() }, Duration::from_secs(20)).await;
     let patient = by < Duration::from_millis(100);
     let mut trial = Trial { case, reference, stage, writes: Vec::new(), foreign: Vec::new(), found: Vec::new() };
-    let ran = trial.stage.apply_with(&Stop::default(), if patient { READ_ATTEMPTS + 4 } else { 2 }).await;
+    let read_attempts = if patient { READ_ATTEMPTS + 4 } else { 2 };
+    let options = apply::Options { read_attempts, first_wait: FIRST_WAIT, ..apply::Options::default() };
+    let ran = trial.stage.apply_with(&options).await;
     // What the answer proved is done; a Partium delete proves nothing by its answer.
     let codes: &[u8] = if !patient && case.world.name == PARTIUM.name { &[5] } else { &[0] };
     trial.check(&ran, codes);
