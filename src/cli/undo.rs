@@ -36,7 +36,7 @@ pub(super) fn check(path: &Path) -> anyhow::Result<()> {
 
 /// Writes the way back; `before` holds what was read of each target of the plan.
 pub(super) fn save(path: &Path, session: &Session, plan: &Plan, before: &[Option<Snapshot>]) -> anyhow::Result<()> {
-    let mut text = write::comment(ABOUT, "");
+    let mut text = exact::comment(ABOUT, "");
     for (target, before) in plan.targets.iter().zip(before) {
         if let Some(before) = before {
             text.push_str(&documents(session, plan, target, before)?);
@@ -64,7 +64,7 @@ fn documents(session: &Session, plan: &Plan, target: &TargetPlan, before: &Snaps
     if sets.is_empty() {
         return Ok(String::new());
     }
-    let mut text = write::target(kind, session.target(index));
+    let mut text = exact::target(kind, session.target(index));
     for (number, set) in sets.iter().enumerate() {
         text.push_str(&document(kind, &plan.ids, target, set, number));
     }
@@ -75,7 +75,7 @@ fn document(kind: &'static Kind, ids: &Ids, target: &TargetPlan, set: &UndoSet, 
     let mut text = String::new();
     for key in &set.stay {
         let key = key_text(target, ids, key);
-        text.push_str(&write::comment(
+        text.push_str(&exact::comment(
             &format!("Stays, for no scope of ours holds it alone: remove by hand {key}"),
             "",
         ));
@@ -84,7 +84,7 @@ fn document(kind: &'static Kind, ids: &Ids, target: &TargetPlan, set: &UndoSet, 
         return text;
     }
     let rows: Vec<(Key, &Fields, String)> = set.rows.iter().map(|row| (row.key, &row.fields, missing(row))).collect();
-    text.push_str(&write::set(&write::SetText {
+    text.push_str(&exact::set(&exact::SetText {
         kind,
         ids,
         name: &format!("undo-{number}-{}", set.of),

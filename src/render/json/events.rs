@@ -151,16 +151,6 @@ impl<'a> EventView<'a> {
                 accepted: Some(accepted(answers)),
                 ..of(Name::BatchEnded, target)
             },
-            Event::Held { target, held, outcome } => {
-                let speaker = Speaker::new(ids, target);
-                Self {
-                    set: Some(&held.set),
-                    action: Some(held.action),
-                    key: Some(value::key(speaker, &held.key)),
-                    outcome: Some(OutcomeView::of(speaker, target, outcome)),
-                    ..of(Name::Held, target)
-                }
-            }
             Event::Finished { target, set, change, outcome, provisional } => {
                 let speaker = Speaker::new(ids, target);
                 Self {
