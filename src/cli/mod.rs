@@ -3,8 +3,11 @@
 
 mod apply;
 mod args;
+mod base;
 mod connect;
+mod drift;
 mod generate;
+mod git_tree;
 mod plan;
 mod sandbox;
 pub mod schemas;
@@ -54,6 +57,7 @@ fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<Exit> {
         Command::Validate(args) => validate::run(&args, terminal),
         Command::Plan(args) => plan::run(&args, terminal),
         Command::Apply(args) => apply::run(&args, terminal),
+        Command::Drift(args) => drift::run(&args, terminal),
         Command::Sandbox(args) => sandbox::run(args, terminal),
         Command::Schema(args) => generate::schema(&args, terminal),
         Command::Completions(args) => generate::completions(&args, terminal),

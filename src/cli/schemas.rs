@@ -4,7 +4,7 @@ use crate::manifest::schemas;
 use crate::{provider, render};
 
 /// Outputs that have a schema, beside the manifests' kinds.
-const OUTPUTS: [&str; 2] = ["plan", "report"];
+const OUTPUTS: [&str; 4] = ["plan", "report", "drift", "drift-history"];
 
 /// The kinds of manifests, then the outputs.
 pub fn names() -> Vec<&'static str> {
@@ -29,6 +29,8 @@ pub fn text(name: &str) -> Option<String> {
     let schema = match name {
         "plan" => render::json::plan_schema(),
         "report" => render::json::report_schema(),
+        "drift" => render::json::drift_schema(),
+        "drift-history" => render::json::drift_history_schema(),
         kind => schemas::schema(&provider::kinds(), kind)?,
     };
     let mut text = serde_json::to_string_pretty(&schema).ok()?;

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use futures::future::join_all;
 
 use super::args::{PlanningArgs, SelectArgs, SourceArgs};
+use super::base::BaseManifests;
 use super::connect::{Connector, SandboxHome, endpoint_text};
 use super::terminal::Terminal;
 use crate::apply::Exit;
@@ -29,25 +30,49 @@ pub(super) struct Session {
     pub ids: Arc<Ids>,
     now: Instant,
     planning: PlanningArgs,
+    /// The manifests to compare with (`--base`).
+    base: Option<BaseManifests>,
     /// For each set of `loaded`, whether the command chose it.
     selected: Vec<bool>,
     endpoints: Vec<String>,
     capabilities: Vec<&'static Capabilities>,
 }
 
-/// One target of the run, with an open connection or the reason why there is none.
-pub(super) struct Open {
+/// One target of the run, with an open connection or the reason why there is none. What only reads holds readers, and cannot write.
+pub(super) struct Open<C = Connection> {
     pub target: usize,
-    pub connection: Result<Connection, Unreadable>,
+    pub connection: Result<C, Unreadable>,
     /// What has to be read of it, before planning and after applying.
     pub request: ReadRequest,
 }
+
+/// What a snapshot can be read with.
+pub(super) trait Readable {
+    /// The reading side.
+    fn reader(&self) -> &dyn Reader;
+}
+
+impl Readable for Connection {
+    fn reader(&self) -> &dyn Reader {
+        self.reader.as_ref()
+    }
+}
+
+impl Readable for Box<dyn Reader> {
+    fn reader(&self) -> &dyn Reader {
+        self.as_ref()
+    }
+}
+
+/// What was read of a target.
+pub(super) type Seen = Result<Snapshot, Unreadable>;
 
 impl Session {
     /// Loads the manifests; prints what is wrong with them.
     pub(super) fn load(args: &SourceArgs, terminal: &Terminal) -> anyhow::Result<Step<Self>> {
         let ids = Arc::new(Ids::default());
-        let loaded = load(&args.manifests, &ids)?;
+        let now = now();
+        let loaded = load(&args.manifests, &ids, now)?;
         if !loaded.diagnostics.is_empty() {
             terminal.say(&render::diagnostics::human(&loaded.diagnostics, &loaded.sources, terminal.stderr_color));
         }
@@ -55,10 +80,10 @@ impl Session {
             return Ok(Step::Ended(Exit::Error));
         }
         let selected = select(&loaded, &args.select)?;
-        let now = Instant(jiff::Timestamp::now().as_millisecond());
         let endpoints = loaded.targets.iter().map(endpoint_text).collect();
         let capabilities = loaded.targets.iter().map(capabilities).collect::<anyhow::Result<_>>()?;
-        let session = Self { loaded, ids, now, planning: args.planning.clone(), selected, endpoints, capabilities };
+        let session =
+            Self { loaded, ids, now, planning: args.planning.clone(), base: None, selected, endpoints, capabilities };
         session.check_modes()?;
         Ok(Step::Ready(session))
     }
@@ -94,6 +119,19 @@ impl Session {
 
     /// Opens the targets concerned, the embedded server first where one of them lives there.
     pub(super) async fn open(&self, connector: &mut Connector) -> anyhow::Result<Vec<Open>> {
+        self.open_with(connector, |connection| connection).await
+    }
+
+    /// Opens the targets concerned for reading only: their writing sides are gone before anything is read.
+    pub(super) async fn open_readers(&self, connector: &mut Connector) -> anyhow::Result<Vec<Open<Box<dyn Reader>>>> {
+        self.open_with(connector, |connection| connection.reader).await
+    }
+
+    async fn open_with<C>(
+        &self,
+        connector: &mut Connector,
+        keep: impl Fn(Connection) -> C,
+    ) -> anyhow::Result<Vec<Open<C>>> {
         let targets = self.targets();
         if targets.iter().any(|index| self.target(*index).endpoint == Endpoint::Sandbox) {
             connector.start_sandbox(&self.sandbox_home()?).await?;
@@ -101,7 +139,7 @@ impl Session {
         let open = |target: usize| {
             let connection = connector.open(self.target(target));
             let refused = |error| Unreadable { message: format!("{error:#}"), temporary: false };
-            Open { target, connection: connection.map_err(refused), request: self.read_request(target) }
+            Open { target, connection: connection.map(&keep).map_err(refused), request: self.read_request(target) }
         };
         Ok(targets.into_iter().map(open).collect())
     }
@@ -123,14 +161,38 @@ impl Session {
     /// What a plan needs to know of a target: the scopes and keys of all its sets, since guards judge it whole.
     fn read_request(&self, target: usize) -> ReadRequest {
         let sets = || self.loaded.sets.iter().filter(move |set| set.target == target);
-        ReadRequest {
+        let mut request = ReadRequest {
             scopes: sets().filter_map(|set| set.scope.clone()).collect(),
             keys: sets().flat_map(|set| set.rows.iter().map(|row| row.key)).collect(),
+        };
+        if let Some(base) = &self.base {
+            base.widen(self.target(target), &mut request);
         }
+        request
+    }
+
+    /// Compares every plan with the manifests of a base. Say it before the targets are opened: both are read at once.
+    pub(super) fn compare_with(&mut self, base: BaseManifests) {
+        self.base = Some(base);
+    }
+
+    /// Whether the command chose a target's set; `None`: there is none of this name.
+    pub(super) fn is_selected(&self, target: usize, name: &str) -> Option<bool> {
+        self.sets().find(|(_, set, _)| set.target == target && set.name == name).map(|(_, _, selected)| selected)
+    }
+
+    /// The moment that the run judges by.
+    pub(super) fn now(&self) -> Instant {
+        self.now
     }
 
     /// Plans one target against what was read of it.
-    pub(super) fn plan_target(&self, target: usize, live: Result<Snapshot, Unreadable>) -> TargetPlan {
+    pub(super) fn plan_target(&self, target: usize, live: Seen) -> TargetPlan {
+        self.with_input(target, |input| plan_target(input, live))
+    }
+
+    /// Everything that a target's plan depends on, besides the live state.
+    pub(super) fn with_input<T>(&self, target: usize, judge: impl FnOnce(&Input<'_>) -> T) -> T {
         let mode = |set: &DesiredSet, selected| self.planning.as_mode.filter(|_| selected).unwrap_or(set.mode);
         let sets: Vec<SetInput<'_>> = self
             .sets()
@@ -149,20 +211,35 @@ impl Session {
             capabilities: self.capabilities[target],
             sets: &sets,
         };
-        plan_target(&input, live)
+        judge(&input)
     }
 
     /// Reads all open targets side by side and plans them.
-    pub(super) async fn plan(&self, open: &[Open]) -> Plan {
-        let snapshots = join_all(open.iter().map(|open| async move {
+    pub(super) async fn plan<C: Readable>(&self, open: &[Open<C>]) -> Plan {
+        let seen = self.read(open).await;
+        self.plan_seen(open, seen)
+    }
+
+    /// Reads all open targets side by side.
+    pub(super) async fn read<C: Readable>(&self, open: &[Open<C>]) -> Vec<Seen> {
+        join_all(open.iter().map(|open| async move {
             match &open.connection {
-                Ok(connection) => read(connection.reader.as_ref(), &open.request).await,
+                Ok(connection) => read(connection.reader(), &open.request).await,
                 Err(unreadable) => Err(unreadable.clone()),
             }
         }))
-        .await;
-        let targets = open.iter().zip(snapshots).map(|(open, live)| self.plan_target(open.target, live)).collect();
-        Plan { ids: Arc::clone(&self.ids), now: self.now, targets }
+        .await
+    }
+
+    /// Plans what was read, and says whose change each change is where there is a base.
+    pub(super) fn plan_seen<C>(&self, open: &[Open<C>], seen: Vec<Seen>) -> Plan {
+        let against = self.base.as_ref().map(|base| base.against(self, open, &seen));
+        let targets = open.iter().zip(seen).map(|(open, live)| self.plan_target(open.target, live)).collect();
+        let mut plan = Plan { ids: Arc::clone(&self.ids), now: self.now, targets, base: None };
+        if let Some(against) = against {
+            against.attribute(&mut plan);
+        }
+        plan
     }
 }
 
@@ -179,10 +256,18 @@ async fn read(reader: &dyn Reader, request: &ReadRequest) -> Result<Snapshot, Un
 }
 
 /// Loads manifests from the paths of a command.
-pub(super) fn load(args: &super::args::ManifestArgs, ids: &Ids) -> anyhow::Result<Loaded> {
+pub(super) fn load(args: &super::args::ManifestArgs, ids: &Ids, now: Instant) -> anyhow::Result<Loaded> {
     let (dash, paths): (Vec<_>, Vec<_>) = args.paths.iter().cloned().partition(|path| path.as_os_str() == "-");
     let stdin = if dash.is_empty() { None } else { Some(read_stdin()?) };
-    Ok(manifest::load(&manifest::Inputs { paths, stdin, complete: args.complete }, &provider::kinds(), ids))
+    let mut loaded =
+        manifest::load(&manifest::Inputs { paths, stdin, complete: args.complete }, &provider::kinds(), ids);
+    loaded.expire(now);
+    Ok(loaded)
+}
+
+/// The clock. Read once a run.
+pub(super) fn now() -> Instant {
+    Instant(jiff::Timestamp::now().as_millisecond())
 }
 
 fn read_stdin() -> anyhow::Result<Vec<u8>> {

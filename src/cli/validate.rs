@@ -1,7 +1,7 @@
 //! `validate`: check manifests, offline.
 
 use super::args::{Format, ValidateArgs};
-use super::session::load;
+use super::session::{load, now};
 use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::model::Ids;
@@ -9,7 +9,7 @@ use crate::render;
 
 /// Prints every finding; exit 1 where there is an error.
 pub(super) fn run(args: &ValidateArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
-    let loaded = load(&args.manifests, &Ids::default())?;
+    let loaded = load(&args.manifests, &Ids::default(), now())?;
     let (diagnostics, sources) = (&loaded.diagnostics, &loaded.sources);
     match args.format {
         Format::Json => {

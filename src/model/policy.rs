@@ -1,6 +1,8 @@
 //! What a set may do, and what must never happen to a target.
 
-use super::{Instant, Key, MAX_KEY_PARTS, Sym, row::Origin};
+use globset::GlobMatcher;
+
+use super::{Ids, Instant, Key, MAX_KEY_PARTS, Sym, row::Origin};
 
 /// How far a set's authority goes.
 #[derive(
@@ -55,5 +57,34 @@ impl Protect {
     /// Whether a key is protected.
     pub fn matches(&self, key: &Key) -> bool {
         self.parts.iter().zip(key.0).all(|(wanted, part)| wanted.is_none_or(|wanted| wanted == part))
+    }
+}
+
+/// Differences that a set leaves alone on purpose: neither planned nor drift, but counted and shown with their reason.
+#[derive(Debug, Clone)]
+pub struct Ignore {
+    /// The fields whose differences are left alone; empty: the assignment as a whole, also whether it is there.
+    pub fields: Vec<&'static str>,
+    /// What the id of each key part must look like; `None`: any.
+    pub parts: [Option<GlobMatcher>; MAX_KEY_PARTS],
+    /// Why, as its author says.
+    pub reason: String,
+    /// The first instant at which it is no longer in force (a date counts to its end, in UTC), and where that is written.
+    pub until: Option<(Instant, Origin)>,
+    /// Where the rule is written.
+    pub origin: Origin,
+}
+
+impl Ignore {
+    /// Whether the rule still counts.
+    pub fn in_force(&self, now: Instant) -> bool {
+        self.until.is_none_or(|(until, _)| until > now)
+    }
+
+    /// Whether it speaks of an assignment.
+    pub fn matches(&self, ids: &Ids, key: &Key) -> bool {
+        let fits =
+            |(glob, part): (&Option<GlobMatcher>, Sym)| glob.as_ref().is_none_or(|g| g.is_match(&*ids.text(part)));
+        self.parts.iter().zip(key.0).all(fits)
     }
 }

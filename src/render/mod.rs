@@ -5,8 +5,10 @@
 
 pub mod clean;
 pub mod diagnostics;
+pub mod drift;
 pub mod human;
 pub mod json;
+pub mod openmetrics;
 pub mod progress;
 pub mod report;
 mod style;

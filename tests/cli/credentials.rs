@@ -31,7 +31,9 @@ fn no_output_shows_a_good_token_either() {
     let place = Place::new();
     let canary = support::sandbox::seeded(&format!("{}\nauth: {{ bearer: [{CANARY}] }}", super::LIVE));
     place.write("target.yaml", &target(&canary.url()));
-    for args in [&["plan", "-vv"][..], &["apply", "-vv", "--auto-approve"], &["plan", "--format", "json", "--log", "trace"]] {
+    for args in
+        [&["plan", "-vv"][..], &["apply", "-vv", "--auto-approve"], &["plan", "--format", "json", "--log", "trace"]]
+    {
         let run = support::run(place.command(args).env("TOKEN", CANARY));
         assert_eq!(run.code, 0, "{}", run.text());
         assert!(!run.text().contains(CANARY), "{args:?}: {}", run.text());

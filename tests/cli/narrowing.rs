@@ -64,7 +64,10 @@ fn by_environment() {
 #[test]
 fn guards_judge_what_was_not_chosen_too() {
     let place = Place::new();
-    place.write("sets/germany.yaml", &set("germany", "de", "a").replace("    - { ass_ids: [a], org_id: de }\n", "    []\n"));
+    place.write(
+        "sets/germany.yaml",
+        &set("germany", "de", "a").replace("    - { ass_ids: [a], org_id: de }\n", "    []\n"),
+    );
     let run = place.run(&["plan", "--set", "austria"]);
     assert_eq!(run.code, 3, "the target as a whole is refused: {}", run.text());
     assert!(run.stdout.contains("germany"), "{}", run.text());
@@ -87,5 +90,9 @@ fn as_observe_writes_nothing() {
     assert_eq!(place.writes(), 0);
     let additive = place.run(&["apply", "--auto-approve", "--as", "additive"]);
     assert_eq!(additive.code, 0, "{}", additive.text());
-    assert!(place.live().contains(&"d at".to_owned()) && place.live().contains(&"e at".to_owned()), "{:?}", place.live());
+    assert!(
+        place.live().contains(&"d at".to_owned()) && place.live().contains(&"e at".to_owned()),
+        "{:?}",
+        place.live()
+    );
 }

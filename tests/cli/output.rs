@@ -78,7 +78,10 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 fn json_is_what_the_schemas_say() {
     let place = Place::new();
     let refused = Place::new();
-    refused.write("sets/austria.yaml", &super::set("austria", "at", "").replace("    - { ass_ids: [], org_id: at }\n", "    []\n"));
+    refused.write(
+        "sets/austria.yaml",
+        &super::set("austria", "at", "").replace("    - { ass_ids: [], org_id: at }\n", "    []\n"),
+    );
     let failed = Place::new();
     failed.fault("POST /1/catalog/assignments/organizations=400;body={\"detail\": \"no\"}:*");
     let schema = |name: &str| -> Value {
@@ -120,7 +123,9 @@ fn the_same_input_gives_the_same_plan_whatever_the_files_are_called() {
         let mut plan = place.run(&["plan", "--format", "json", "--full"]).json();
         plan["planned_at"] = Value::Null;
         let text = plan.to_string();
-        text.replace("sets/a.yaml", "sets/z.yaml").replace("sets/austria.yaml", "sets/z.yaml").replace("sets/germany.yaml", "sets/a.yaml")
+        text.replace("sets/a.yaml", "sets/z.yaml")
+            .replace("sets/austria.yaml", "sets/z.yaml")
+            .replace("sets/germany.yaml", "sets/a.yaml")
     };
     let before = plan(&place);
     std::fs::rename(place.path().join("sets/austria.yaml"), place.path().join("sets/z.yaml")).unwrap();

@@ -22,7 +22,10 @@ fn every_flag_has_its_environment_variable() {
         let help = support::run(support::program(dir.path()).args([command, "--help"])).stdout;
         for flag in help.split_whitespace().filter_map(|word| word.strip_prefix("--")) {
             let flag = flag.trim_end_matches(|c: char| !c.is_ascii_lowercase());
-            if flag.is_empty() || ["help", "version", "verbose"].contains(&flag) || !flag.chars().all(|c| c.is_ascii_lowercase() || c == '-') {
+            if flag.is_empty()
+                || ["help", "version", "verbose"].contains(&flag)
+                || !flag.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+            {
                 continue;
             }
             let name = format!("ASSIGNCTL_{}", flag.to_uppercase().replace('-', "_"));

@@ -93,7 +93,8 @@ fn flow(value: &Value) -> String {
     match value {
         Value::Object(map) if map.is_empty() => "{}".to_owned(),
         Value::Object(map) => {
-            let entries: Vec<String> = map.iter().map(|(key, value)| format!("{}: {}", scalar(key), flow(value))).collect();
+            let entries: Vec<String> =
+                map.iter().map(|(key, value)| format!("{}: {}", scalar(key), flow(value))).collect();
             format!("{{ {} }}", entries.join(", "))
         }
         Value::Array(items) => format!("[{}]", items.iter().map(flow).collect::<Vec<_>>().join(", ")),
@@ -106,7 +107,8 @@ fn flow(value: &Value) -> String {
 fn scalar(text: &str) -> String {
     let plain_letter = |c: char| c.is_alphanumeric() || " _-./…()<>@+;=$".contains(c);
     let starts_well = text.chars().next().is_some_and(|c| c.is_alphabetic() || "_/(…".contains(c));
-    let another_type = ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&text.to_lowercase().as_str());
+    let another_type =
+        ["true", "false", "null", "yes", "no", "on", "off", "y", "n"].contains(&text.to_lowercase().as_str());
     let plain = starts_well && text.chars().all(plain_letter) && !text.ends_with(' ') && !another_type;
     if plain { text.to_owned() } else { Value::String(text.to_owned()).to_string() }
 }

@@ -69,7 +69,8 @@ impl Scenario {
     pub fn parse(text: &str) -> Result<Self, String> {
         // `n` is a letter here, as it is for the seeds and the manifests.
         let options = serde_yaml::options! { strict_booleans: true };
-        serde_yaml::from_str_with_options(text, options).map_err(|error| format!("the scenario cannot be read: {error}"))
+        serde_yaml::from_str_with_options(text, options)
+            .map_err(|error| format!("the scenario cannot be read: {error}"))
     }
 
     /// The expected part, in the order of the file.

@@ -80,7 +80,8 @@ impl Stage {
         let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
         write(dir.path(), "assignctl.yaml", scenario.root.as_deref().unwrap_or(ROOT));
         write(dir.path(), "manifests.yaml", &scenario.manifests.replace("{{sandbox}}", &server.url()));
-        let mut env = vec![("TOKEN".to_owned(), "sandbox".to_owned()), ("API_KEY".to_owned(), "cnpy_sandbox".to_owned())];
+        let mut env =
+            vec![("TOKEN".to_owned(), "sandbox".to_owned()), ("API_KEY".to_owned(), "cnpy_sandbox".to_owned())];
         env.extend(scenario.env.clone());
         Ok(Self { server, dir, env })
     }
@@ -133,7 +134,8 @@ impl Stage {
 
     /// Text without what differs from run to run.
     fn steady(&self, text: &str) -> String {
-        let text = text.replace(&self.server.url(), "{{sandbox}}").replace(&self.server.addr().to_string(), "{{address}}");
+        let text =
+            text.replace(&self.server.url(), "{{sandbox}}").replace(&self.server.addr().to_string(), "{{address}}");
         without_seconds(&text.replace(&self.dir.path().display().to_string(), "{{directory}}"))
     }
 
@@ -267,7 +269,8 @@ fn shown_change(change: &Value) -> Value {
     if !fields.is_empty() {
         shown.insert("fields".to_owned(), Value::Object(fields));
     }
-    let names: Vec<&str> = change["names"].as_object().into_iter().flatten().filter_map(|(_, name)| name.as_str()).collect();
+    let names: Vec<&str> =
+        change["names"].as_object().into_iter().flatten().filter_map(|(_, name)| name.as_str()).collect();
     if !names.is_empty() {
         shown.insert("who".to_owned(), json!(names.join(", ")));
     }
@@ -341,7 +344,11 @@ fn places(value: &Value, place: &str, found: &mut Map<String, Value>) {
         Value::Array(items) => items.iter().for_each(|item| places(item, place, found)),
         Value::Object(map) => {
             let ids = PLACE.iter().filter_map(|name| map.get(*name)?.as_str());
-            let place = ids.fold(place.to_owned(), |place, id| if place.is_empty() { id.to_owned() } else { format!("{place}/{id}") });
+            let place =
+                ids.fold(
+                    place.to_owned(),
+                    |place, id| if place.is_empty() { id.to_owned() } else { format!("{place}/{id}") },
+                );
             for (name, value) in map {
                 match (name.as_str(), value) {
                     ("assignments", Value::Array(rows)) => {
@@ -370,7 +377,9 @@ fn without_moments(row: &Value) -> Value {
 fn without_seconds(text: &str) -> String {
     let is_number = |word: &str| word.contains('.') && word.chars().all(|c| c.is_ascii_digit() || c == '.');
     let words: Vec<&str> = text.split(' ').collect();
-    let measured = |at: usize| is_number(words[at]) && words.get(at + 1).is_some_and(|next| next.trim_end_matches([',', ';']) == "s");
+    let measured = |at: usize| {
+        is_number(words[at]) && words.get(at + 1).is_some_and(|next| next.trim_end_matches([',', ';']) == "s")
+    };
     (0..words.len()).map(|at| if measured(at) { "…" } else { words[at] }).collect::<Vec<_>>().join(" ")
 }
 

@@ -96,7 +96,11 @@ pub mod sandbox {
     use assignctl::sandbox::{Options, Running, Seed, start};
 
     static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads can be started")
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("threads can be started")
     });
 
     /// A server in memory that ends when it is dropped.

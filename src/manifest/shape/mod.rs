@@ -97,6 +97,8 @@ pub enum Type {
     Path,
     /// A list of globs.
     Globs,
+    /// Names of fields to globs for their values.
+    GlobMap,
     /// An object.
     Object(&'static Shape),
     /// A list of objects.
@@ -130,6 +132,7 @@ impl Type {
             Type::Endpoint => "`sandbox` or an `https://` address",
             Type::Path => "a path inside the root",
             Type::Globs => "a list of globs",
+            Type::GlobMap => "a mapping of field names to globs",
             Type::Object(_) => "a mapping",
             Type::Objects(_) => "a list of mappings",
             Type::Scope(_) => "`all` or a mapping",

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::model::{Action, Ids, OnRemove};
-use crate::plan::{Plan, Refusal, TargetPlan, batches};
+use crate::plan::{Plan, Refusal, TargetPlan, batches, cause};
 
 use super::words::{self, Speaker};
 use super::{Style, clean};
@@ -168,6 +168,7 @@ fn summary(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resul
     } else {
         writeln!(out, "{good}No changes.{good:#} Live state equals the manifests. {rest}.")?;
     }
+    causes(out, plan, options.style)?;
     if not_selected > 0 {
         let count = words::counted(u64::try_from(not_selected).unwrap_or(u64::MAX), "set");
         writeln!(out, "{dim}{count} not selected.{dim:#}")?;
@@ -185,6 +186,30 @@ fn summary(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resul
         Some(next) if plan.targets.iter().any(applies) => writeln!(out, "Apply with: {next}"),
         _ => Ok(()),
     }
+}
+
+/// Whose changes they are, and what nobody manages any more, where the plan was compared with a base.
+fn causes(out: &mut dyn Write, plan: &Plan, style: Style) -> io::Result<()> {
+    let Some(base) = &plan.base else { return Ok(()) };
+    let Style { heading, warning, dim, .. } = style;
+    let name = clean::terminal(&base.name);
+    let [own, both, drift] = cause::counts(plan).map(words::number);
+    writeln!(
+        out,
+        "{heading}Compared with {name}:{heading:#} {own} by this pull request, {both} by this pull request on drifted live state, {drift} drift."
+    )?;
+    for left in &base.leaving {
+        let (set, target) = (words::value(&left.set), words::value(&left.target));
+        let count = words::counted(left.assignments, "assignment");
+        let verb = if left.assignments == 1 { "leaves" } else { "leave" };
+        let why = if left.deleted { "the set is deleted" } else { "no longer declared" };
+        let place = words::place(&left.at);
+        writeln!(
+            out,
+            "{warning}! {count} {verb} management{warning:#} and stay live: {why}, {set} on {target}  {dim}{place} in {name}{dim:#}"
+        )?;
+    }
+    Ok(())
 }
 
 fn named<'a>(targets: impl Iterator<Item = &'a TargetPlan>) -> String {

@@ -4,10 +4,12 @@
 //!
 //! `format_version` counts up its minor part when fields are added, its major part when a reader would have to change.
 
+mod drift;
 mod plan;
 mod report;
 mod value;
 
+pub use drift::{drift, drift_history};
 pub use plan::plan;
 pub use report::report;
 
@@ -31,6 +33,16 @@ pub fn plan_schema() -> serde_json::Value {
 /// The JSON Schema of [`report()`].
 pub fn report_schema() -> serde_json::Value {
     schemars::schema_for!(report::ReportView<'static>).to_value()
+}
+
+/// The JSON Schema of [`drift()`].
+pub fn drift_schema() -> serde_json::Value {
+    schemars::schema_for!(drift::DriftView<'static>).to_value()
+}
+
+/// The JSON Schema of [`drift_history()`].
+pub fn drift_history_schema() -> serde_json::Value {
+    schemars::schema_for!(drift::HistoryView<'static>).to_value()
 }
 
 /// The program that wrote a document.
@@ -60,7 +72,7 @@ impl From<Exit> for ExitView {
         let meaning = match exit {
             Exit::Success => "done, or nothing to do",
             Exit::Error => "error",
-            Exit::Pending => "changes pending",
+            Exit::Pending => "changes pending, or drift found",
             Exit::Refused => "a guard refused",
             Exit::Stale => "the approved plan is stale",
             Exit::Partial => "applied in part",
