@@ -2,12 +2,13 @@
 //! need one have a clock.
 
 use crate::model::{Change, Route, WriteOutcome};
+use crate::plan::saved::Held;
 use crate::plan::{PlannedChange, SetPlan, TargetPlan};
 
 use super::{Outcome, Totals, Verification};
 
 /// Something that happened. Events of different targets interleave; those of one target keep the order
-/// `TargetStarted`, (`BatchStarted`, `BatchEnded`, `Finished`)…, (`Verifying`, batches sent again)…, `Settled`…, `Verified`,
+/// `TargetStarted`, `Held`…, (`BatchStarted`, `BatchEnded`, `Finished`)…, (`Verifying`, batches sent again)…, `Settled`…, `Verified`,
 /// `TargetEnded`.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
@@ -24,6 +25,15 @@ pub enum Event<'a> {
         target: &'a TargetPlan,
         /// Its changes.
         changes: u64,
+    },
+    /// A saved plan holds a change back: it will not be sent.
+    Held {
+        /// The target's plan.
+        target: &'a TargetPlan,
+        /// The change, and why it is held.
+        held: &'a Held,
+        /// How it is counted.
+        outcome: &'a Outcome,
     },
     /// A batch is about to be sent.
     BatchStarted {

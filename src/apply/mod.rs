@@ -19,7 +19,7 @@ mod verify;
 pub use event::{Event, Silent, Sink, Sinks};
 pub use exit::Exit;
 pub use outcome::{ChangeId, Outcome, Totals};
-pub use report::{ChangeReport, Leftover, NotRun, Remaining, Report, TargetReport, Verification};
+pub use report::{ChangeReport, Leftover, NotRun, Remaining, Report, TargetReport, Verification, held_outcome};
 pub use stop::Stop;
 
 use std::pin::pin;
@@ -51,11 +51,19 @@ pub struct Options {
     pub first_wait: Duration,
     /// Repeats at most.
     pub resend_rounds: u32,
+    /// Apply what a stale saved plan still approves. Without it, one stale change of any target keeps all from running.
+    pub partial: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { verify: true, read_attempts: READ_ATTEMPTS, first_wait: FIRST_WAIT, resend_rounds: RESEND_ROUNDS }
+        Self {
+            verify: true,
+            read_attempts: READ_ATTEMPTS,
+            first_wait: FIRST_WAIT,
+            resend_rounds: RESEND_ROUNDS,
+            partial: false,
+        }
     }
 }
 
@@ -82,7 +90,9 @@ pub struct TargetRun<'a> {
 pub async fn apply(runs: &[TargetRun<'_>], stop: &Stop, sink: &dyn Sink, options: &Options) -> Report {
     let changes = runs.iter().map(|run| count(run.plan)).sum();
     sink.event(&Event::Started { targets: runs.len(), changes });
-    let work = pin!(join_all(runs.iter().map(|run| apply_target(run, stop, sink, options))));
+    let held = |run: &TargetRun<'_>| run.plan.held.iter().any(|held| held.why.is_stale());
+    let stale = !options.partial && runs.iter().any(held);
+    let work = pin!(join_all(runs.iter().map(|run| apply_target(run, stop, sink, options, stale))));
     let targets = match select(work, pin!(stop.wait())).await {
         Either::Left((targets, _)) => targets,
         Either::Right(((), work)) => {
@@ -95,11 +105,20 @@ pub async fn apply(runs: &[TargetRun<'_>], stop: &Stop, sink: &dyn Sink, options
     report
 }
 
-async fn apply_target(run: &TargetRun<'_>, stop: &Stop, sink: &dyn Sink, options: &Options) -> TargetReport {
+async fn apply_target(
+    run: &TargetRun<'_>,
+    stop: &Stop,
+    sink: &dyn Sink,
+    options: &Options,
+    stale: bool,
+) -> TargetReport {
     let target = run.plan;
     sink.event(&Event::TargetStarted { target, changes: count(target) });
+    for held in &target.held {
+        sink.event(&Event::Held { target, held, outcome: &held_outcome(held) });
+    }
     let mut ledger = Ledger::new(target, sink);
-    let not_run = not_run(target);
+    let not_run = not_run(target, stale);
     let verification = match not_run {
         Some(reason) => {
             ledger.skip_unsent(reason.why());
@@ -111,7 +130,8 @@ async fn apply_target(run: &TargetRun<'_>, stop: &Stop, sink: &dyn Sink, options
     if verification != Verification::Untouched {
         sink.event(&Event::Verified { target, verification: &verification });
     }
-    let report = TargetReport { name: target.name.clone(), changes, not_run, verification };
+    let held = target.held.clone();
+    let report = TargetReport { name: target.name.clone(), changes, held, not_run, verification };
     sink.event(&Event::TargetEnded { target, totals: report.totals() });
     report
 }
@@ -129,10 +149,11 @@ async fn carry_out(run: &TargetRun<'_>, stop: &Stop, options: &Options, ledger: 
     }
 }
 
-fn not_run(target: &TargetPlan) -> Option<NotRun> {
+fn not_run(target: &TargetPlan, stale: bool) -> Option<NotRun> {
     match &target.unreadable {
         Some(unreadable) => Some(NotRun::Unreadable { temporary: unreadable.temporary }),
-        None => (!target.refusals.is_empty()).then_some(NotRun::Refused),
+        None if !target.refusals.is_empty() => Some(NotRun::Refused),
+        None => stale.then_some(NotRun::Stale),
     }
 }
 

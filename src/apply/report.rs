@@ -2,6 +2,7 @@
 
 use crate::diag::Location;
 use crate::model::{Action, Key};
+use crate::plan::saved::{Held, HeldWhy};
 
 use super::{ChangeId, Exit, Outcome, Totals};
 
@@ -21,6 +22,8 @@ pub struct TargetReport {
     pub name: String,
     /// One a change that the plan would carry out, in the order of the plan.
     pub changes: Vec<ChangeReport>,
+    /// What a saved plan holds back; each is counted as its [`held_outcome`].
+    pub held: Vec<Held>,
     /// Why the target was not run at all.
     pub not_run: Option<NotRun>,
     /// What the re-read says.
@@ -41,6 +44,8 @@ pub struct ChangeReport {
 pub enum NotRun {
     /// A guard refused its plan.
     Refused,
+    /// The approved plan is stale, here or in another target, and `--partial` was not given.
+    Stale,
     /// It could not be read, so there is no plan.
     Unreadable {
         /// Nothing is wrong with the input: try again later.
@@ -53,8 +58,17 @@ impl NotRun {
     pub(super) fn why(self) -> &'static str {
         match self {
             NotRun::Refused => "a guard refused the target's plan",
+            NotRun::Stale => "the approved plan is stale, so nothing of it was applied",
             NotRun::Unreadable { .. } => "the target could not be read",
         }
+    }
+}
+
+/// How a change that a saved plan holds back is counted: satisfied ones are converged, all others were not sent.
+pub fn held_outcome(held: &Held) -> Outcome {
+    match &held.why {
+        HeldWhy::Already => Outcome::Already { note: Some(held.why.text().to_owned()) },
+        why => Outcome::Skipped { why: why.text().to_owned() },
     }
 }
 
@@ -117,9 +131,11 @@ impl TargetReport {
         self.changes.get(at).map(|change| &change.outcome)
     }
 
-    /// The outcomes, counted.
+    /// The outcomes, counted: those of the plan's changes, and of what a saved plan holds back.
     pub fn totals(&self) -> Totals {
-        self.changes.iter().map(|change| &change.outcome).collect()
+        let mut totals: Totals = self.changes.iter().map(|change| &change.outcome).collect();
+        self.held.iter().for_each(|held| totals.count(&held_outcome(held)));
+        totals
     }
 
     /// The exit of this target alone.
@@ -127,6 +143,7 @@ impl TargetReport {
         let not_run = match self.not_run {
             None => Exit::Success,
             Some(NotRun::Refused) => Exit::Refused,
+            Some(NotRun::Stale) => Exit::Stale,
             Some(NotRun::Unreadable { temporary }) => error(temporary),
         };
         let verification = match self.verification {
@@ -134,7 +151,10 @@ impl TargetReport {
             // What others changed meanwhile is told, and is not this run's failure.
             _ => Exit::Success,
         };
-        not_run.worse(verification).worse(self.exit_of_outcomes())
+        // Applied in part with `--partial`, it is still not what was approved.
+        let stale = self.held.iter().any(|held| held.why.is_stale());
+        let held = if stale { Exit::Stale } else { Exit::Success };
+        not_run.worse(verification).worse(held).worse(self.exit_of_outcomes())
     }
 
     /// Temporary failures and what they blocked are no fault of the input; anything else that did not converge is.

@@ -6,6 +6,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use indicatif::ProgressDrawTarget;
 
+use super::approved;
 use super::args::{ApplyArgs, Format};
 use super::connect::Connector;
 use super::session::{Open, Session, Step, plan_exit, runtime};
@@ -17,15 +18,18 @@ use crate::render::{self, Style, human, progress, report};
 
 /// Plans, asks, applies, verifies; see DESIGN section 6 for the exit codes.
 pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
-    let session = match Session::load(&args.source, terminal)? {
+    let approved = args.plan.as_deref().map(approved::read).transpose()?;
+    let session = match Session::load(&args.source, approved, terminal)? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
     runtime()?.block_on(async {
         let mut connector = Connector::new(&args.source.credentials, Arc::clone(&session.ids))?;
         let open = session.open(&mut connector).await?;
-        let plan = session.plan(&open).await;
-        let exit = carry_out(&session, &open, &plan, args, terminal).await;
+        let exit = match session.plan(&open).await {
+            Ok(plan) => carry_out(&session, &open, &plan, args, terminal).await,
+            Err(error) => Err(error),
+        };
         drop(open);
         connector.close().await?;
         exit
@@ -41,13 +45,18 @@ async fn carry_out(
 ) -> anyhow::Result<Exit> {
     let json = args.output.format == Format::Json;
     show(plan, args, terminal)?;
-    let work = plan.targets.iter().any(|target| target.refusals.is_empty() && target.changes().next().is_some());
+    let stale = !args.partial && plan.targets.iter().any(|target| target.held.iter().any(|held| held.why.is_stale()));
+    let work =
+        !stale && plan.targets.iter().any(|target| target.refusals.is_empty() && target.changes().next().is_some());
     if work && !args.auto_approve && !approved(plan, terminal)? {
         terminal.say("Nothing was applied.\n");
         return Ok(Exit::Error);
     }
     let report = send(session, open, plan, args, terminal).await;
     let exit = report.exit().worse(plan_exit(plan));
+    if stale {
+        terminal.say("Nothing was applied: the approved plan is stale. Plan and review again, or apply the rest of it with --partial.\n");
+    }
     if json {
         terminal.json(&render::json::report(plan, &report))?;
     } else if work {
@@ -113,7 +122,7 @@ async fn send(session: &Session, open: &[Open], plan: &Plan, args: &ApplyArgs, t
             })
         })
         .collect();
-    let options = Options { verify: !args.no_verify, ..Options::default() };
+    let options = Options { verify: !args.no_verify, partial: args.partial, ..Options::default() };
     let report = apply::apply(&runs, &stop, sink.as_ref(), &options).await;
     watcher.abort();
     report

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::model::Mode;
-use crate::plan::Thresholds;
 
 /// Access and assignments declared in git: plan them against the live systems, apply exactly that plan.
 #[derive(Debug, Parser)]
@@ -19,6 +18,7 @@ pub(super) struct Cli {
 }
 
 const EXITS: &str = "Exit codes: 0 done · 1 error · 2 changes pending (plan --detailed-exitcode), drift found · 3 a guard refused · \
+                     4 the approved plan is stale · \
                      5 applied in part · 6 temporarily unavailable · 130 interrupted";
 
 /// What every command takes.
@@ -127,6 +127,16 @@ pub(super) struct CredentialArgs {
     pub ca_file: Option<PathBuf>,
 }
 
+/// What bounds the manifests.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Policy")]
+pub(super) struct PolicyArgs {
+    /// The policy in force (kind Policy): bounds that manifests can only tighten. Take it from a place that a pull request cannot
+    /// change.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_POLICY")]
+    pub policy: Option<PathBuf>,
+}
+
 /// How to plan.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Planning")]
@@ -137,18 +147,18 @@ pub(super) struct PlanningArgs {
     /// Send declared secrets again, although their live values are masked and nothing shows that they differ.
     #[arg(long, env = "ASSIGNCTL_ROTATE")]
     pub rotate: bool,
-    /// Refuse losses over this share of what is live in scope (and over --max-loss-count).
-    #[arg(long, value_name = "PERCENT", default_value_t = Thresholds::default().loss_percent, env = "ASSIGNCTL_MAX_LOSS_PERCENT")]
-    pub max_loss_percent: u64,
-    /// Losses up to this number are never too many.
-    #[arg(long, value_name = "N", default_value_t = Thresholds::default().loss_count, env = "ASSIGNCTL_MAX_LOSS_COUNT")]
-    pub max_loss_count: u64,
-    /// Refuse updates over this share of what is live in scope (and over --max-update-count).
-    #[arg(long, value_name = "PERCENT", default_value_t = Thresholds::default().update_percent, env = "ASSIGNCTL_MAX_UPDATE_PERCENT")]
-    pub max_update_percent: u64,
-    /// Updates up to this number are never too many.
-    #[arg(long, value_name = "N", default_value_t = Thresholds::default().update_count, env = "ASSIGNCTL_MAX_UPDATE_COUNT")]
-    pub max_update_count: u64,
+    /// Refuse losses over this share of what is live in scope (and over --max-loss-count); 30 unless given. Under a policy it can only be lowered, like the three that follow.
+    #[arg(long, value_name = "PERCENT", env = "ASSIGNCTL_MAX_LOSS_PERCENT")]
+    pub max_loss_percent: Option<u64>,
+    /// Losses up to this number are never too many; 10 unless given.
+    #[arg(long, value_name = "N", env = "ASSIGNCTL_MAX_LOSS_COUNT")]
+    pub max_loss_count: Option<u64>,
+    /// Refuse updates over this share of what is live in scope (and over --max-update-count); 30 unless given.
+    #[arg(long, value_name = "PERCENT", env = "ASSIGNCTL_MAX_UPDATE_PERCENT")]
+    pub max_update_percent: Option<u64>,
+    /// Updates up to this number are never too many; 10 unless given.
+    #[arg(long, value_name = "N", env = "ASSIGNCTL_MAX_UPDATE_COUNT")]
+    pub max_update_count: Option<u64>,
 }
 
 fn mode(text: &str) -> Result<Mode, String> {
@@ -157,17 +167,6 @@ fn mode(text: &str) -> Result<Mode, String> {
         "additive" => Ok(Mode::Additive),
         "authoritative" => Ok(Mode::Authoritative),
         _ => Err("expected observe, additive or authoritative".to_owned()),
-    }
-}
-
-impl PlanningArgs {
-    pub(super) fn thresholds(&self) -> Thresholds {
-        Thresholds {
-            loss_percent: self.max_loss_percent,
-            loss_count: self.max_loss_count,
-            update_percent: self.max_update_percent,
-            update_count: self.max_update_count,
-        }
     }
 }
 
@@ -186,6 +185,8 @@ pub(super) struct OutputArgs {
 pub(super) struct ValidateArgs {
     #[command(flatten)]
     pub manifests: ManifestArgs,
+    #[command(flatten)]
+    pub policy: PolicyArgs,
     /// Format of standard output.
     #[arg(long, value_enum, default_value_t = Format::Text, env = "ASSIGNCTL_FORMAT", help_heading = "Output")]
     pub format: Format,
@@ -201,6 +202,8 @@ pub(super) struct SourceArgs {
     #[command(flatten)]
     pub credentials: CredentialArgs,
     #[command(flatten)]
+    pub policy: PolicyArgs,
+    #[command(flatten)]
     pub planning: PlanningArgs,
 }
 
@@ -215,6 +218,19 @@ pub(super) struct PlanArgs {
     /// Exit 2 when there are changes.
     #[arg(long, env = "ASSIGNCTL_DETAILED_EXITCODE")]
     pub detailed_exitcode: bool,
+    /// Save the plan for review; `apply --plan FILE` then carries out nothing else.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_OUT")]
+    pub out: Option<PathBuf>,
+    /// How long the saved plan may be applied, such as 90m.
+    #[arg(long, value_name = "DURATION", value_parser = life, default_value = "24h", env = "ASSIGNCTL_EXPIRES")]
+    pub expires: std::time::Duration,
+}
+
+fn life(text: &str) -> Result<std::time::Duration, String> {
+    match duration(text) {
+        Ok(life) if life.is_zero() => Err("a plan that expires at once cannot be applied".to_owned()),
+        other => other.map_err(|_| "expected a duration such as 90m or 24h".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]
@@ -223,6 +239,13 @@ pub(super) struct ApplyArgs {
     pub source: SourceArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+    /// Apply this saved plan (see `plan --out`): what it approves and is still needed on unmoved objects, and nothing else. It says
+    /// itself which sets are concerned.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_PLAN", conflicts_with_all = ["target", "set", "selector"])]
+    pub plan: Option<PathBuf>,
+    /// Where the saved plan is stale, apply the rest of it.
+    #[arg(long, requires = "plan", env = "ASSIGNCTL_PARTIAL")]
+    pub partial: bool,
     /// Do not ask.
     #[arg(long, env = "ASSIGNCTL_AUTO_APPROVE")]
     pub auto_approve: bool,

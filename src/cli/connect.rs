@@ -59,8 +59,8 @@ impl Connector {
         Ok(())
     }
 
-    /// Opens one target.
-    pub(super) fn open(&self, target: &Target) -> anyhow::Result<Connection> {
+    /// Opens one target; `hosts` are those that the policy lets get its credentials.
+    pub(super) fn open(&self, target: &Target, hosts: &[String]) -> anyhow::Result<Connection> {
         let provider = provider::find(target.provider)
             .with_context(|| format!("target {}: there is no provider {}", target.name, target.provider))?;
         let auth = match target.endpoint {
@@ -83,7 +83,7 @@ impl Connector {
             auth,
             limits: &target.limits,
             secrets: Arc::clone(&self.secrets),
-            allowed: HostPolicy::new(vendor.host_str().unwrap_or_default(), &self.allowed),
+            allowed: HostPolicy::new(vendor.host_str().unwrap_or_default(), self.allowed.iter().chain(hosts)),
             extra_roots: self.extra_roots.clone(),
         })?;
         Ok((provider.connect)(target, client, Arc::clone(&self.ids), Arc::clone(&self.secrets)))

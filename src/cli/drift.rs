@@ -1,12 +1,12 @@
 //! `drift`: how live differs from the manifests. It opens readers only, so it cannot write.
 
 use std::io::Write as _;
-use std::path::Path;
 
 use anyhow::Context;
 
 use super::args::{DriftArgs, Format};
 use super::connect::Connector;
+use super::files;
 use super::plan::apply_command;
 use super::session::{Session, Step, runtime};
 use super::terminal::Terminal;
@@ -20,7 +20,7 @@ use crate::render::{self, Style};
 pub(super) fn run(args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut source = args.source.clone();
     source.planning.rotate = false;
-    let session = match Session::load(&source, terminal)? {
+    let session = match Session::load(&source, None, terminal)? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
@@ -52,7 +52,7 @@ async fn look(session: &Session, args: &DriftArgs) -> anyhow::Result<(Plan, Vec<
         Err(_) => Vec::new(),
     };
     let ending = open.iter().zip(&seen).map(ends).collect();
-    let plan = session.plan_seen(&open, seen);
+    let plan = session.plan_seen(&open, seen)?;
     drop(open);
     connector.close().await?;
     Ok((plan, ending))
@@ -80,7 +80,7 @@ fn exit_of(drift: &Drift<'_>) -> Exit {
 
 /// The command that would mend the drift, with what narrows or widens it.
 fn remediation(args: &DriftArgs) -> String {
-    let mut command = apply_command(&args.source);
+    let mut command = apply_command(&args.source, None);
     if args.source.manifests.complete {
         command.push_str(" --complete");
     }
@@ -95,31 +95,12 @@ fn keep(args: &DriftArgs, drift: &Drift<'_>, exit: Exit) -> anyhow::Result<()> {
     if let Some(file) = &args.history {
         let mut line = serde_json::to_vec(&render::json::drift_history(drift, exit))?;
         line.push(b'\n');
-        append(file, &line).with_context(|| format!("--history {} cannot be written", file.display()))?;
+        // One write, so that two runs do not mix their lines.
+        let written = files::append_private(file)?.write_all(&line);
+        written.with_context(|| format!("--history {} cannot be written", file.display()))?;
     }
     if let Some(file) = &args.metrics {
-        let text = render::openmetrics::drift(drift, exit);
-        replace(file, text.as_bytes()).with_context(|| format!("--metrics {} cannot be written", file.display()))?;
+        files::write_shared(file, render::openmetrics::drift(drift, exit).as_bytes())?;
     }
-    Ok(())
-}
-
-/// One write at the end of the file, so that two runs do not mix their lines.
-fn append(file: &Path, line: &[u8]) -> std::io::Result<()> {
-    std::fs::OpenOptions::new().append(true).create(true).open(file)?.write_all(line)
-}
-
-/// A reader of the file sees the old text or the new one, never a part. Whoever may read the directory may read it: a collector is
-/// another user as a rule, and there is nothing secret in it.
-fn replace(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".assignctl-").suffix(".tmp");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    let mut new = builder.tempfile_in(dir)?;
-    new.write_all(bytes)?;
-    new.as_file().sync_all()?;
-    new.persist(file)?;
     Ok(())
 }

@@ -2,13 +2,17 @@
 //! everything else to standard error.
 
 mod apply;
+mod approved;
 mod args;
 mod base;
 mod connect;
 mod drift;
+mod files;
 mod generate;
+mod git;
 mod git_tree;
 mod plan;
+mod policy;
 mod sandbox;
 pub mod schemas;
 mod secrets;
@@ -21,6 +25,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 
 use crate::apply::Exit;
+use crate::plan::saved::SavedError;
 use args::{Cli, Command};
 use terminal::Terminal;
 
@@ -36,7 +41,7 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => Exit::Success,
         Err(error) => {
             terminal.error(&error);
-            Exit::Error
+            exit_of(&error)
         }
     };
     ExitCode::from(exit.code())
@@ -63,6 +68,12 @@ fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<Exit> {
         Command::Completions(args) => generate::completions(&args, terminal),
         Command::Man(args) => generate::man(&args, terminal),
     }
+}
+
+/// An approved plan that was fine once has an exit of its own.
+fn exit_of(error: &anyhow::Error) -> Exit {
+    let stale = error.downcast_ref::<SavedError>().is_some_and(SavedError::is_stale);
+    if stale { Exit::Stale } else { Exit::Error }
 }
 
 /// A reader that has seen enough is no error.

@@ -1,17 +1,19 @@
 //! `plan`: show what an apply would change, and why.
 
+use std::path::Path;
+
 use super::args::{Format, PlanArgs, SourceArgs};
-use super::base;
 use super::connect::Connector;
 use super::session::{Session, Step, plan_exit, runtime};
 use super::terminal::Terminal;
+use super::{approved, base};
 use crate::apply::Exit;
 use crate::plan::Plan;
 use crate::render::{self, Style, human};
 
 /// Shows the plan; see DESIGN section 6 for the exit codes.
 pub(super) fn run(args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
-    let mut session = match Session::load(&args.source, terminal)? {
+    let mut session = match Session::load(&args.source, None, terminal)? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
@@ -20,10 +22,14 @@ pub(super) fn run(args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
         session.compare_with(base);
     }
     let plan = runtime()?.block_on(make(&session, args))?;
+    if let Some(out) = &args.out {
+        approved::save(&session, &plan, args, out)?;
+    }
     let changes = plan.counts().changes() > 0;
     let exit = plan_exit(&plan);
     let exit = if args.detailed_exitcode && changes { exit.worse(Exit::Pending) } else { exit };
-    let next = (changes && exit != Exit::Error && !terminal.quiet).then(|| apply_command(&args.source));
+    let next =
+        (changes && exit != Exit::Error && !terminal.quiet).then(|| apply_command(&args.source, args.out.as_deref()));
     match args.output.format {
         Format::Text => show(&plan, args, terminal, next.as_deref())?,
         Format::Json => terminal.json(&render::json::plan(&plan, exit))?,
@@ -37,7 +43,7 @@ async fn make(session: &Session, args: &PlanArgs) -> anyhow::Result<Plan> {
     let plan = session.plan(&open).await;
     drop(open);
     connector.close().await?;
-    Ok(plan)
+    plan
 }
 
 fn show(plan: &Plan, args: &PlanArgs, terminal: &Terminal, next: Option<&str>) -> anyhow::Result<()> {
@@ -47,10 +53,15 @@ fn show(plan: &Plan, args: &PlanArgs, terminal: &Terminal, next: Option<&str>) -
 }
 
 /// The next command to type: the same words, with `apply`.
-pub(super) fn apply_command(source: &SourceArgs) -> String {
+pub(super) fn apply_command(source: &SourceArgs, saved: Option<&Path>) -> String {
     let paths: Vec<String> = source.manifests.paths.iter().map(|path| path.display().to_string()).collect();
     let mut words = vec!["assignctl apply".to_owned()];
     words.extend(paths.into_iter().filter(|path| path != "."));
+    if let Some(out) = saved {
+        // The saved plan says itself which sets are concerned.
+        words.push(format!("--plan {}", out.display()));
+        return words.join(" ");
+    }
     let select = &source.select;
     words.extend(select.target.iter().map(|name| format!("--target {name}")));
     words.extend(select.set.iter().map(|name| format!("--set {name}")));

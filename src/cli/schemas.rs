@@ -1,10 +1,11 @@
 //! All JSON Schemas that the program publishes, by name. `schemas/` holds the same texts; a test compares them.
 
 use crate::manifest::schemas;
+use crate::plan::saved;
 use crate::{provider, render};
 
 /// Outputs that have a schema, beside the manifests' kinds.
-const OUTPUTS: [&str; 4] = ["plan", "report", "drift", "drift-history"];
+const OUTPUTS: [&str; 5] = ["plan", "report", "saved-plan", "drift", "drift-history"];
 
 /// The kinds of manifests, then the outputs.
 pub fn names() -> Vec<&'static str> {
@@ -31,6 +32,7 @@ pub fn text(name: &str) -> Option<String> {
         "report" => render::json::report_schema(),
         "drift" => render::json::drift_schema(),
         "drift-history" => render::json::drift_history_schema(),
+        "saved-plan" => saved::schema(),
         kind => schemas::schema(&provider::kinds(), kind)?,
     };
     let mut text = serde_json::to_string_pretty(&schema).ok()?;

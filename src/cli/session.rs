@@ -1,5 +1,6 @@
 //! What `plan` and `apply` share: load the manifests, choose sets, read the targets concerned, plan.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
@@ -8,11 +9,13 @@ use futures::future::join_all;
 use super::args::{PlanningArgs, SelectArgs, SourceArgs};
 use super::base::BaseManifests;
 use super::connect::{Connector, SandboxHome, endpoint_text};
+use super::policy::InForce;
 use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::manifest::{self, Loaded};
-use crate::model::{Capabilities, DesiredSet, Endpoint, Ids, Instant, Mode, ReadRequest, Snapshot, Target};
-use crate::plan::{Input, Plan, SetInput, TargetPlan, Unreadable, plan_target};
+use crate::model::{Capabilities, DesiredSet, Endpoint, Ids, Instant, Mode, Protect, ReadRequest, Snapshot, Target};
+use crate::plan::saved::{DesiredDigests, Identity, SavedPlan};
+use crate::plan::{Input, Plan, SetInput, TargetPlan, Unreadable, digest, plan_target};
 use crate::provider::{self, Connection, ReadError, Reader};
 use crate::render;
 
@@ -34,6 +37,11 @@ pub(super) struct Session {
     base: Option<BaseManifests>,
     /// For each set of `loaded`, whether the command chose it.
     selected: Vec<bool>,
+    policy: InForce,
+    /// For each set of `loaded`, the mode that it is planned in.
+    modes: Vec<Mode>,
+    /// The plan that was reviewed, which alone says what is selected.
+    approved: Option<SavedPlan>,
     endpoints: Vec<String>,
     capabilities: Vec<&'static Capabilities>,
 }
@@ -68,24 +76,97 @@ impl Readable for Box<dyn Reader> {
 pub(super) type Seen = Result<Snapshot, Unreadable>;
 
 impl Session {
-    /// Loads the manifests; prints what is wrong with them.
-    pub(super) fn load(args: &SourceArgs, terminal: &Terminal) -> anyhow::Result<Step<Self>> {
+    /// Loads the manifests; prints what is wrong with them. An approved plan chooses the sets in place of the arguments.
+    pub(super) fn load(
+        args: &SourceArgs,
+        approved: Option<SavedPlan>,
+        terminal: &Terminal,
+    ) -> anyhow::Result<Step<Self>> {
         let ids = Arc::new(Ids::default());
         let now = now();
-        let loaded = load(&args.manifests, &ids, now)?;
+        let mut loaded = load(&args.manifests, &ids, now)?;
+        let policy = InForce::load(&args.policy, &mut loaded, &ids)?;
         if !loaded.diagnostics.is_empty() {
             terminal.say(&render::diagnostics::human(&loaded.diagnostics, &loaded.sources, terminal.stderr_color));
         }
         if loaded.diagnostics.errors() > 0 {
             return Ok(Step::Ended(Exit::Error));
         }
-        let selected = select(&loaded, &args.select)?;
+        let selected = match &approved {
+            Some(saved) => {
+                loaded.sets.iter().map(|set| saved.mode(target_name(&loaded, set), &set.name).is_some()).collect()
+            }
+            None => select(&loaded, &args.select)?,
+        };
+        policy.check_flags(&args.planning)?;
+        let as_mode =
+            |(set, selected): (&DesiredSet, &bool)| args.planning.as_mode.filter(|_| *selected).unwrap_or(set.mode);
+        let modes = loaded.sets.iter().zip(&selected).map(as_mode).collect();
         let endpoints = loaded.targets.iter().map(endpoint_text).collect();
         let capabilities = loaded.targets.iter().map(capabilities).collect::<anyhow::Result<_>>()?;
-        let session =
-            Self { loaded, ids, now, planning: args.planning.clone(), base: None, selected, endpoints, capabilities };
+        let planning = args.planning.clone();
+        let mut session =
+            Self { loaded, ids, now, planning, base: None, selected, policy, modes, approved, endpoints, capabilities };
         session.check_modes()?;
+        session.check_approved()?;
         Ok(Step::Ready(session))
+    }
+
+    /// Whether the approved plan may be used for these manifests and accounts at all, before anything is asked of a target.
+    fn check_approved(&mut self) -> anyhow::Result<()> {
+        let Some(saved) = &self.approved else { return Ok(()) };
+        saved.check(self.now, self.policy().as_ref())?;
+        saved.check_desired(&self.desired())?;
+        saved.check_accounts(self.loaded.targets.iter().zip(&self.endpoints).map(|(target, endpoint)| Identity {
+            name: &target.name,
+            provider: target.provider,
+            endpoint,
+            account: &target.account,
+        }))?;
+        if saved.rotates() && !self.planning.rotate {
+            bail!(
+                "the saved plan sends secrets again, which this run was not asked to do; pass --rotate as when it was made"
+            );
+        }
+        self.modes = self.approved_modes(saved)?;
+        Ok(())
+    }
+
+    /// Each approved set in the mode of its review. A file cannot give a set more authority than its manifest and this run do.
+    fn approved_modes(&self, saved: &SavedPlan) -> anyhow::Result<Vec<Mode>> {
+        let rank = |mode| [Mode::Observe, Mode::Additive, Mode::Authoritative].iter().position(|known| *known == mode);
+        let sets = self.loaded.sets.iter().zip(&self.modes);
+        sets.map(|(set, allowed)| match saved.mode(target_name(&self.loaded, set), &set.name) {
+            Some(reviewed) if rank(reviewed) > rank(*allowed) => bail!(
+                "the saved plan has set {} as {reviewed}, and here it is {allowed}; pass --as {reviewed} as when it was made",
+                set.name,
+                reviewed = reviewed.as_str(),
+                allowed = allowed.as_str(),
+            ),
+            Some(reviewed) => Ok(reviewed),
+            None => Ok(*allowed),
+        })
+        .collect()
+    }
+
+    /// The digest of what each set declares.
+    pub(super) fn desired(&self) -> DesiredDigests {
+        let sets = self.loaded.sets.iter();
+        sets.map(|set| {
+            let name = (target_name(&self.loaded, set).to_owned(), set.name.clone());
+            (name, digest::desired(&self.ids, set))
+        })
+        .collect()
+    }
+
+    /// The digest of the policy in force.
+    pub(super) fn policy(&self) -> Option<digest::Digest> {
+        None
+    }
+
+    /// Where the manifests lie.
+    pub(super) fn directory(&self) -> Option<&Path> {
+        self.loaded.root.as_ref().map_or(Some(Path::new(".")), |root| Some(root.dir.as_path()))
     }
 
     /// `--as authoritative` needs an authority to exercise.
@@ -137,7 +218,7 @@ impl Session {
             connector.start_sandbox(&self.sandbox_home()?).await?;
         }
         let open = |target: usize| {
-            let connection = connector.open(self.target(target));
+            let connection = connector.open(self.target(target), self.policy.hosts(target));
             let refused = |error| Unreadable { message: format!("{error:#}"), temporary: false };
             Open { target, connection: connection.map(&keep).map_err(refused), request: self.read_request(target) }
         };
@@ -161,8 +242,11 @@ impl Session {
     /// What a plan needs to know of a target: the scopes and keys of all its sets, since guards judge it whole.
     fn read_request(&self, target: usize) -> ReadRequest {
         let sets = || self.loaded.sets.iter().filter(move |set| set.target == target);
+        // Holders are counted on the whole target (DESIGN section 5), also where no set looks.
+        let protects = sets().flat_map(|set| &set.protect).chain(self.policy.protects(target));
+        let counted = protects.filter(|protect| protect.min_holders.is_some()).map(Protect::scope);
         let mut request = ReadRequest {
-            scopes: sets().filter_map(|set| set.scope.clone()).collect(),
+            scopes: sets().filter_map(|set| set.scope.clone()).chain(counted).collect(),
             keys: sets().flat_map(|set| set.rows.iter().map(|row| row.key)).collect(),
         };
         if let Some(base) = &self.base {
@@ -193,11 +277,10 @@ impl Session {
 
     /// Everything that a target's plan depends on, besides the live state.
     pub(super) fn with_input<T>(&self, target: usize, judge: impl FnOnce(&Input<'_>) -> T) -> T {
-        let mode = |set: &DesiredSet, selected| self.planning.as_mode.filter(|_| selected).unwrap_or(set.mode);
         let sets: Vec<SetInput<'_>> = self
             .sets()
             .filter(|(_, set, _)| set.target == target)
-            .map(|(_, set, selected)| SetInput { set, selected, mode: mode(set, selected) })
+            .map(|(index, set, selected)| SetInput { set, selected, mode: self.modes[index] })
             .collect();
         let settings = self.target(target);
         let input = Input {
@@ -205,7 +288,8 @@ impl Session {
             sources: &self.loaded.sources,
             now: self.now,
             rotate: self.planning.rotate,
-            thresholds: self.planning.thresholds(),
+            thresholds: self.policy.thresholds(target, &self.planning),
+            policy: self.policy.of(target),
             target: settings,
             endpoint: &self.endpoints[target],
             capabilities: self.capabilities[target],
@@ -214,8 +298,8 @@ impl Session {
         judge(&input)
     }
 
-    /// Reads all open targets side by side and plans them.
-    pub(super) async fn plan<C: Readable>(&self, open: &[Open<C>]) -> Plan {
+    /// Reads all open targets side by side and plans them; of an approved plan, what it approves.
+    pub(super) async fn plan<C: Readable>(&self, open: &[Open<C>]) -> anyhow::Result<Plan> {
         let seen = self.read(open).await;
         self.plan_seen(open, seen)
     }
@@ -232,15 +316,29 @@ impl Session {
     }
 
     /// Plans what was read, and says whose change each change is where there is a base.
-    pub(super) fn plan_seen<C>(&self, open: &[Open<C>], seen: Vec<Seen>) -> Plan {
+    pub(super) fn plan_seen<C>(&self, open: &[Open<C>], seen: Vec<Seen>) -> anyhow::Result<Plan> {
         let against = self.base.as_ref().map(|base| base.against(self, open, &seen));
         let targets = open.iter().zip(seen).map(|(open, live)| self.plan_target(open.target, live)).collect();
-        let mut plan = Plan { ids: Arc::clone(&self.ids), now: self.now, targets, base: None };
+        let mut plan = Plan {
+            ids: Arc::clone(&self.ids),
+            now: self.now,
+            policy: self.policy.digest().cloned(),
+            policy_file: self.policy.file().map(str::to_owned),
+            targets,
+            base: None,
+        };
+        if let Some(saved) = &self.approved {
+            saved.narrow(&mut plan, &self.desired())?;
+        }
         if let Some(against) = against {
             against.attribute(&mut plan);
         }
-        plan
+        Ok(plan)
     }
+}
+
+fn target_name<'a>(loaded: &'a Loaded, set: &DesiredSet) -> &'a str {
+    loaded.targets.get(set.target).map_or("", |target| target.name.as_str())
 }
 
 fn capabilities(target: &Target) -> anyhow::Result<&'static Capabilities> {

@@ -45,7 +45,8 @@ impl Terminal {
     /// Prints a document as JSON.
     pub(super) fn json(&self, document: &impl serde::Serialize) -> io::Result<()> {
         self.stream(|out| {
-            serde_json::to_writer_pretty(&mut *out, document)?;
+            let formatter = Inert(serde_json::ser::PrettyFormatter::new());
+            document.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, formatter))?;
             out.write_all(b"\n")
         })
     }
@@ -83,6 +84,58 @@ impl Terminal {
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer)?;
         Ok(answer.trim() == "yes")
+    }
+}
+
+/// Pretty JSON in which no string holds `##`, which some CI systems look for anywhere in a log (`##vso[…]`): the second `#` is written
+/// as the escape that means the same.
+struct Inert<'a>(serde_json::ser::PrettyFormatter<'a>);
+
+impl serde_json::ser::Formatter for Inert<'_> {
+    fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        for (index, piece) in fragment.split("##").enumerate() {
+            if index > 0 {
+                writer.write_all(b"#\\u0023")?;
+            }
+            writer.write_all(piece.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn begin_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.begin_array(writer)
+    }
+
+    fn end_array<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_array(writer)
+    }
+
+    fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_array_value(writer, first)
+    }
+
+    fn end_array_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_array_value(writer)
+    }
+
+    fn begin_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.begin_object(writer)
+    }
+
+    fn end_object<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_object(writer)
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        self.0.begin_object_key(writer, first)
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.begin_object_value(writer)
+    }
+
+    fn end_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.0.end_object_value(writer)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `validate`: check manifests, offline.
 
 use super::args::{Format, ValidateArgs};
+use super::policy::InForce;
 use super::session::{load, now};
 use super::terminal::Terminal;
 use crate::apply::Exit;
@@ -9,7 +10,9 @@ use crate::render;
 
 /// Prints every finding; exit 1 where there is an error.
 pub(super) fn run(args: &ValidateArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
-    let loaded = load(&args.manifests, &Ids::default(), now())?;
+    let ids = Ids::default();
+    let mut loaded = load(&args.manifests, &ids, now())?;
+    InForce::load(&args.policy, &mut loaded, &ids)?;
     let (diagnostics, sources) = (&loaded.diagnostics, &loaded.sources);
     match args.format {
         Format::Json => {

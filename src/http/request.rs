@@ -47,6 +47,22 @@ impl Path {
         self
     }
 
+    /// A path from a template such as `/v3/clients/{client_id}/jobs`: every `{…}` becomes the value of that name, and every other piece
+    /// stays itself, each as exactly one segment.
+    #[must_use]
+    pub fn template(template: &str, values: &[(&str, &str)]) -> Self {
+        let mut path = Self { text: String::new(), problem: None };
+        for segment in template.split('/').filter(|segment| !segment.is_empty()) {
+            let name = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+            path = match name.map(|name| values.iter().find(|(known, _)| *known == name)) {
+                None => path.seg(segment),
+                Some(Some((_, value))) => path.seg(value),
+                Some(None) => Self { problem: Some("its template asks for a value that there is none of"), ..path },
+            };
+        }
+        path
+    }
+
     pub(super) fn text(&self) -> &str {
         &self.text
     }

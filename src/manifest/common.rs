@@ -98,6 +98,11 @@ pub static TARGET: &[Field] = &[
     ),
     Field::new("auth", Type::Object(&AUTH), "How to sign in. Every target but a sandbox needs it."),
     Field::new("limits", Type::Object(&LIMITS), "How hard the system may be pressed."),
+    Field::new(
+        "self",
+        Type::Holder,
+        "What the credential acts as: the holder's id, or key fields of the rows that it lives by. None of these is ever lost.",
+    ),
 ];
 
 /// `Target.spec.auth`.
@@ -191,7 +196,11 @@ pub static IGNORE: Shape = Shape {
     doc: "Differences that are left alone. `fields` alone: those fields of every assignment of the set; `match` alone: the assignments as a whole, also whether they are there; both: those fields of those assignments.",
     groups: &[&[
         Field::new("fields", Type::Texts, "The fields whose differences are left alone."),
-        Field::new("match", Type::GlobMap, "A glob for each key field named; assignments that fit all of them."),
+        Field::new(
+            "match",
+            Type::PatternMap,
+            "A pattern for each key field named (`*` is any run of characters); assignments that fit all of them.",
+        ),
         Field::new("reason", Type::Text, "Why; shown wherever the difference is.").required(),
         Field::new("until", Type::Until, "When it ends; a date counts to its end, in UTC. Afterwards it is an error."),
     ]],

@@ -75,6 +75,7 @@ fn read_document(
     let name = kind.scalar().map_or("", |scalar| scalar.text);
     match name {
         "Root" => read_root(node, kind, is_root_file, drafts, findings),
+        "Policy" => misplaced_policy(kind, findings),
         "Target" => {
             if let Some(document) = open(node, findings) {
                 let meta = read_meta(&document, findings);
@@ -91,6 +92,15 @@ fn read_document(
             None => unknown_kind(name, kind, context, findings),
         },
     }
+}
+
+/// Whoever can edit manifests must not be able to edit what bounds them (DESIGN section 3: never loaded from the paths).
+fn misplaced_policy(kind: Node<'_>, findings: &mut Findings) {
+    let message = "a Policy is no manifest: it is never loaded from the paths";
+    let help = format!(
+        "give it with --policy FILE, from a place that a pull request cannot change; where it must lie here, list it under `ignore` in {ROOT_FILE}"
+    );
+    findings.push(Diagnostic::error("misplaced-policy", message, kind.span()).help(help));
 }
 
 /// The value of a top-level key, before any table is chosen.
@@ -126,7 +136,7 @@ fn open<'t>(node: Node<'t>, findings: &mut Findings) -> Option<Record<'t>> {
     Some(document)
 }
 
-fn check_version(document: &Record<'_>, findings: &mut Findings) {
+pub(super) fn check_version(document: &Record<'_>, findings: &mut Findings) {
     let Some((version, span)) = document.text("apiVersion").filter(|(version, _)| *version != API_VERSION) else {
         return;
     };

@@ -6,7 +6,7 @@ use super::findings::{Findings, did_you_mean, shown};
 use super::set::{origin, span};
 use super::shape::{Field, Record, Type, parse_until, unique_pairs};
 use crate::diag::Diagnostic;
-use crate::model::{DesiredSet, Ignore, Instant, MAX_KEY_PARTS};
+use crate::model::{DesiredSet, Ignore, Instant, MAX_KEY_PARTS, Pattern};
 
 /// Reads the rules of a set. Wrong ones are reported and left out.
 pub(super) fn lower(record: &Record<'_>, kind: &Kind, findings: &mut Findings) -> Vec<Ignore> {
@@ -55,7 +55,7 @@ fn fields(rule: &Record<'_>, kind: &Kind, findings: &mut Findings) -> Vec<&'stat
     found
 }
 
-fn parts(rule: &Record<'_>, kind: &Kind, findings: &mut Findings) -> [Option<globset::GlobMatcher>; MAX_KEY_PARTS] {
+fn parts(rule: &Record<'_>, kind: &Kind, findings: &mut Findings) -> [Option<Pattern>; MAX_KEY_PARTS] {
     let mut parts = [const { None }; MAX_KEY_PARTS];
     let Some(map) = rule.get("match") else { return parts };
     // Doubled names were reported when the mapping was checked.
@@ -66,8 +66,7 @@ fn parts(rule: &Record<'_>, kind: &Kind, findings: &mut Findings) -> [Option<glo
             findings.push(Diagnostic::error("unknown-field", message, at).help(help));
             continue;
         };
-        // An id is no path: `*` matches a `/` too.
-        *slot = value.scalar().and_then(|glob| globset::Glob::new(glob.text).ok()).map(|glob| glob.compile_matcher());
+        *slot = value.scalar().map(|pattern| Pattern::new(pattern.text));
     }
     parts
 }

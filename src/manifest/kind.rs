@@ -1,7 +1,7 @@
 //! What a provider says about its manifests. Everything is a table but two hooks for rules that tables cannot say.
 
 use super::findings::Findings;
-use super::shape::{Record, Shape};
+use super::shape::{Field, Record, Shape, Type};
 use crate::model::{Capabilities, Limits};
 
 /// A way to sign in, by its field in `auth`.
@@ -29,6 +29,19 @@ impl AuthForm {
     }
 }
 
+/// A path of the API that a policy may say otherwise, where a contract only assumes it.
+#[derive(Debug, Clone, Copy)]
+pub struct PathSpec {
+    /// Its name under `paths`.
+    pub name: &'static str,
+    /// The option of a target that carries another path. It is no field of `Target.spec`: only a policy sets it.
+    pub option: &'static str,
+    /// The contract's path, with `{…}` for what is put in as one segment each.
+    pub template: &'static str,
+    /// What it is for.
+    pub doc: &'static str,
+}
+
 /// One provider's manifests.
 #[derive(Debug)]
 pub struct Kind {
@@ -50,6 +63,8 @@ pub struct Kind {
     pub target: &'static Shape,
     /// The own fields of `Target.spec` that say which account it is.
     pub account: &'static [&'static str],
+    /// The paths that a policy may say otherwise.
+    pub paths: &'static [PathSpec],
     /// The spec of a set: the common fields, `assignments`, `protect`, and `scope` or the fields of the address.
     pub set: &'static Shape,
     /// Whether the set's own key fields are its scope (Streamline).
@@ -64,6 +79,14 @@ impl Kind {
     /// The provider's name.
     pub fn provider(&self) -> &'static str {
         self.capabilities.provider
+    }
+
+    /// The table of a key pattern, as in `protect`.
+    pub fn pattern(&self) -> Option<&'static Shape> {
+        match self.set.field("protect") {
+            Some((_, Field { ty: Type::Objects(shape), .. })) => Some(*shape),
+            _ => None,
+        }
     }
 }
 

@@ -11,6 +11,8 @@ mod files;
 pub mod findings;
 mod ignore;
 mod kind;
+mod policy;
+mod policy_shape;
 mod root;
 pub mod schemas;
 mod set;
@@ -21,7 +23,8 @@ pub mod yaml;
 use std::path::{Path, PathBuf};
 
 pub use files::{MAX_FILE, MAX_TOTAL};
-pub use kind::{AuthForm, Kind, no_more_rules};
+pub use kind::{AuthForm, Kind, PathSpec, no_more_rules};
+pub use policy::Policy;
 pub use root::{Root, SANDBOX_STATE};
 pub use set::MAX_ROWS;
 

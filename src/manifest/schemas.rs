@@ -1,20 +1,24 @@
 //! The JSON Schema and the reference of every document kind, from the same tables that check the documents.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::Kind;
 use super::common::{API_VERSION, METADATA, ROOT_DOCUMENT};
+use super::policy_shape::{POLICY, POLICY_DOCUMENT, policy_schema};
 use super::shape::{Shape, Type, object_schema, reference, schema_of, shape_reference};
 
 /// The names of all document kinds.
 pub fn kinds(kinds: &[&'static Kind]) -> Vec<&'static str> {
-    ["Root", "Target"].into_iter().chain(kinds.iter().map(|kind| kind.name)).collect()
+    ["Root", "Target", "Policy"].into_iter().chain(kinds.iter().map(|kind| kind.name)).collect()
 }
 
 /// The schema of one document kind.
 pub fn schema(kinds: &[&'static Kind], name: &str) -> Option<Value> {
     let (doc, mut schema) = match name {
         "Root" => (ROOT_DOCUMENT.doc.to_owned(), object_schema(&ROOT_DOCUMENT)),
+        "Policy" => (POLICY_DOCUMENT.doc.to_owned(), policy_schema(kinds)),
         "Target" => {
             let specs: Vec<Value> = kinds.iter().map(|kind| target_schema(kind)).collect();
             (TARGET_DOC.to_owned(), document_schema(json!({ "oneOf": specs })))
@@ -52,6 +56,9 @@ fn target_schema(kind: &Kind) -> Value {
     if let Some(slot) = schema.pointer_mut("/properties/provider") {
         *slot = provider;
     }
+    if let (Some(slot), Some(pattern)) = (schema.pointer_mut("/properties/self/anyOf/1"), kind.pattern()) {
+        *slot = object_schema(pattern);
+    }
     if let Some(map) = schema.as_object_mut() {
         map.insert("title".to_owned(), json!(kind.provider()));
     }
@@ -68,6 +75,13 @@ pub fn markdown(kinds: &[&'static Kind]) -> String {
         let title = format!("Target ({})", kind.provider());
         text.push_str(&reference(&title, TARGET_DOC, kind.target));
         text.push_str(&reference(kind.name, kind.doc, kind.set));
+    }
+    text.push_str(&reference("Policy", POLICY_DOCUMENT.doc, &POLICY));
+    text.push_str("### API paths\n\nWhat `paths` may say otherwise, by system.\n\n| system | name | path | |\n|---|---|---|---|\n");
+    for kind in kinds {
+        for path in kind.paths {
+            let _ = writeln!(text, "| {} | `{}` | `{}` | {} |", kind.provider(), path.name, path.template, path.doc);
+        }
     }
     text
 }

@@ -249,17 +249,21 @@ fn protect(record: &Record<'_>, ids: &Ids, findings: &mut Findings) -> Vec<Prote
     let items = record.get("protect").into_iter().flat_map(|list| list.items());
     let mut protects = Vec::new();
     for item in items {
-        let Some(inner) = shape.read(item, findings) else { continue };
-        let mut parts = [None; MAX_KEY_PARTS];
-        for (field, node) in inner.fields() {
-            if let (Some(slot), Some(scalar)) = (field.part.and_then(|part| parts.get_mut(part)), node.scalar()) {
-                *slot = Some(ids.sym(scalar.text));
-            }
-        }
-        let min_holders = inner.text("min_holders").and_then(|(text, _)| text.parse().ok());
-        protects.push(Protect { parts, min_holders, origin: Some(origin(item.span())) });
+        protects.extend(shape.read(item, findings).map(|inner| protection(&inner, ids)));
     }
     protects
+}
+
+/// A key pattern as a protection.
+pub(super) fn protection(pattern: &Record<'_>, ids: &Ids) -> Protect {
+    let mut parts = [None; MAX_KEY_PARTS];
+    for (field, node) in pattern.fields() {
+        if let (Some(slot), Some(scalar)) = (field.part.and_then(|part| parts.get_mut(part)), node.scalar()) {
+            *slot = Some(ids.sym(scalar.text));
+        }
+    }
+    let min_holders = pattern.text("min_holders").and_then(|(text, _)| text.parse().ok());
+    Protect { parts, min_holders, origin: Some(origin(pattern.node.span())) }
 }
 
 fn assignments(

@@ -3,11 +3,11 @@
 use super::document::{Context, Meta, word};
 use super::findings::{Findings, closest, did_you_mean, one_of, shown};
 use super::kind::{AuthForm, Kind};
-use super::set::{origin, value};
+use super::set::{origin, protection, value};
 use super::shape::{Field, Record, parse_duration, secret_ref};
 use super::yaml::Node;
 use crate::diag::{Diagnostic, Span};
-use crate::model::{Account, Auth, Endpoint, Fields, Limits, SecretRef, Target};
+use crate::model::{Account, Auth, Endpoint, Fields, Limits, MAX_KEY_PARTS, Protect, SecretRef, Target};
 
 /// A target before it is held against the others.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ pub(super) fn lower(meta: Meta, spec: Node<'_>, context: Context<'_>, findings: 
     let endpoint = endpoint(&record, kind);
     let auth = auth(&record, kind, &endpoint, findings);
     let limits = limits(&record, kind, findings);
+    let own = own(&record, kind, context, findings);
     let mut options = Vec::new();
     let mut account = Vec::new();
     for (field, node) in own_fields(&record) {
@@ -52,6 +53,7 @@ pub(super) fn lower(meta: Meta, spec: Node<'_>, context: Context<'_>, findings: 
         limits,
         account,
         options: Fields::new(options),
+        own,
         origin: origin(meta.span),
     });
     draft
@@ -139,6 +141,31 @@ fn refuse_foreign_forms(auth: &Record<'_>, kind: &Kind, findings: &mut Findings)
         let message = format!("{} does not take `{}`", kind.provider(), form.field());
         findings.push(Diagnostic::error("auth-not-accepted", message, span).help(one_of(&accepted)));
     }
+}
+
+/// `self`: a plain id is the holder's, where the system has holders.
+fn own(record: &Record<'_>, kind: &Kind, context: Context<'_>, findings: &mut Findings) -> Option<Protect> {
+    let node = record.get("self")?;
+    if let Some(scalar) = node.scalar() {
+        let mut parts = [None; MAX_KEY_PARTS];
+        let slot = kind.capabilities.holder.and_then(|holder| parts.get_mut(holder));
+        let Some(slot) = slot else {
+            let message =
+                format!("an assignment of {} has no holder, so `self` must say which rows are meant", kind.provider());
+            let names = kind.capabilities.key_fields.first().copied().unwrap_or_default();
+            let help = format!("write it as a mapping, such as `self: {{ {names}: … }}`");
+            findings.push(Diagnostic::error("wrong-type", message, node.span()).help(help));
+            return None;
+        };
+        *slot = Some(context.ids.sym(scalar.text));
+        return Some(Protect { parts, min_holders: None, origin: Some(origin(node.span())) });
+    }
+    let pattern = kind.pattern()?.read(node, findings)?;
+    if let Some(span) = pattern.key("min_holders") {
+        let message = "`self` takes no `min_holders`: none of its rows may be lost";
+        findings.push(Diagnostic::error("unknown-field", message, span).help("remove it"));
+    }
+    Some(protection(&pattern, context.ids))
 }
 
 fn limits(record: &Record<'_>, kind: &Kind, findings: &mut Findings) -> Limits {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Fields, SecretRef, row::Origin};
+use super::{Fields, Protect, SecretRef, row::Origin};
 
 /// Where requests go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +87,8 @@ pub struct Target {
     pub account: Vec<Account>,
     /// The provider's own fields of `Target.spec`, checked and typed by its table: account parts and what is assumed about its API.
     pub options: Fields,
+    /// The rows that the credential itself lives by (`self`): none of them may be lost.
+    pub own: Option<Protect>,
     /// The document's `metadata.name` value.
     pub origin: Origin,
 }

@@ -4,7 +4,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{Change, DesiredSet, Fields, Ids, Ignore, Key, Live, Value};
+use crate::model::{Change, DesiredSet, Fields, Ids, Ignore, Key, Live, Pattern, Value};
 
 /// A digest as text: `sha256:` and 64 hexadecimal digits.
 pub type Digest = String;
@@ -125,8 +125,8 @@ impl Text {
         self.part("ignore");
         rule.fields.iter().for_each(|field| self.part(field));
         self.part("");
-        for glob in &rule.parts {
-            self.part(glob.as_ref().map_or("", |glob| glob.glob().glob()));
+        for pattern in &rule.parts {
+            self.part(pattern.as_ref().map_or("", Pattern::as_str));
         }
         self.part(&rule.until.map_or_else(String::new, |(until, _)| until.0.to_string()));
     }
@@ -160,6 +160,11 @@ impl Text {
     fn finish(self) -> Digest {
         hex(self.hash.finalize().into())
     }
+}
+
+/// The digest of a file.
+pub fn of_bytes(bytes: &[u8]) -> Digest {
+    hex(Sha256::digest(bytes).into())
 }
 
 /// The text of a digest.

@@ -8,7 +8,7 @@ use crate::model::{Action, Key, Mode, Protect, Snapshot, Sym, Value};
 
 use super::compare::instant;
 use super::planner::Input;
-use super::{PlannedChange, SetPlan, Warning};
+use super::{PlannedChange, SetPlan, Warning, policy_guard};
 
 /// When a plan takes away or changes too much. A plan is refused when it is over the share *and* over the count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
@@ -48,6 +48,12 @@ pub enum Guard {
     MinHolders,
     /// A masked value would have to be sent.
     MaskedValue,
+    /// Somebody would be given what the policy gives to nobody.
+    DeniedGrant,
+    /// The credential that does the work would lose rows that it lives by.
+    OwnAccess,
+    /// An `expect` allows more than the policy lets it.
+    ExpectTooHigh,
 }
 
 /// A refusal: nothing of its target is applied.
@@ -93,6 +99,7 @@ pub(super) fn check(input: &Input<'_>, sets: &mut [SetPlan], holders: &Holders) 
     }
     check_target(input, &unexpected, &mut refusals);
     check_protect(input, sets, holders, &mut refusals);
+    policy_guard::check(input, sets, &mut refusals);
     refusals.sort_by(|a, b| (&a.set, a.guard, &a.message).cmp(&(&b.set, b.guard, &b.message)));
     refusals
 }
@@ -236,6 +243,7 @@ fn limit_text(percent: u64, floor: u64) -> String {
 
 fn check_target(input: &Input<'_>, totals: &Totals, refusals: &mut Vec<Refusal>) {
     let limits = &input.thresholds;
+    let bounded = input.policy.is_some();
     let mut refuse = |guard, what: &str, keys: &[Key], percent, floor, flag: &str| {
         let seen = count(keys.len());
         // One set's refusal already says it.
@@ -246,6 +254,7 @@ fn check_target(input: &Input<'_>, totals: &Totals, refusals: &mut Vec<Refusal>)
         let message =
             format!("{seen} {what} over all sets, among {} live in their scopes; the limit is {limit}", totals.live);
         let allow = format!("an `expect` in the sets concerned, or {flag}");
+        let allow = if bounded { allow + " (up to what the policy allows)" } else { allow };
         refusals.push(Refusal { guard, set: None, message, allow, at: None, keys: keys.to_vec() });
     };
     refuse(Guard::Losses, "losses", &totals.losses, limits.loss_percent, limits.loss_count, "--max-loss-percent");
@@ -327,8 +336,14 @@ impl Holders {
     }
 }
 
-fn protections<'a>(input: &Input<'a>) -> impl Iterator<Item = (&'a str, &'a Protect)> {
-    input.sets.iter().flat_map(|input| input.set.protect.iter().map(|protect| (input.set.name.as_str(), protect)))
+/// Every protection of the target with the set that asks for it; the policy's come last, and belong to no set.
+fn protections<'a>(input: &Input<'a>) -> impl Iterator<Item = (Option<&'a str>, &'a Protect)> {
+    let of_set = |input: &super::SetInput<'a>| {
+        let set = input.set;
+        set.protect.iter().map(|protect| (Some(set.name.as_str()), protect))
+    };
+    let of_policy = input.policy.into_iter().flat_map(|policy| policy.protect.iter().map(|protect| (None, protect)));
+    input.sets.iter().flat_map(of_set).chain(of_policy)
 }
 
 fn effective(input: &Input<'_>, fields: &crate::model::Fields) -> bool {
@@ -337,16 +352,17 @@ fn effective(input: &Input<'_>, fields: &crate::model::Fields) -> bool {
     started && instant(fields, window.to).is_none_or(|to| to > input.now)
 }
 
+/// Every change that takes something away, with the live key that loses.
+pub(super) fn losing(sets: &[SetPlan]) -> Vec<(Key, &PlannedChange)> {
+    let acting = sets.iter().filter(|set| set.mode != Mode::Observe).flat_map(|set| &set.changes);
+    let losing = acting.filter(|planned| !planned.losses.is_empty());
+    losing.map(|planned| (planned.change.from_key.unwrap_or(planned.change.key), planned)).collect()
+}
+
 /// No loss of a protected row, `expect` or not. Holders are counted as they are now: a grant of the same plan does not make up for a
 /// loss, since it may still fail.
 fn check_protect(input: &Input<'_>, sets: &[SetPlan], holders: &Holders, refusals: &mut Vec<Refusal>) {
-    let losing: Vec<(Key, &PlannedChange)> = sets
-        .iter()
-        .filter(|set| set.mode != Mode::Observe)
-        .flat_map(|set| &set.changes)
-        .filter(|planned| !planned.losses.is_empty())
-        .map(|planned| (planned.change.from_key.unwrap_or(planned.change.key), planned))
-        .collect();
+    let losing = losing(sets);
     for (index, (set, protect)) in protections(input).enumerate() {
         let hit: Vec<&(Key, &PlannedChange)> = losing.iter().filter(|(key, _)| protect.matches(key)).collect();
         if hit.is_empty() {
@@ -357,28 +373,26 @@ fn check_protect(input: &Input<'_>, sets: &[SetPlan], holders: &Holders, refusal
         let (guard, message, allow) = match protect.min_holders {
             None => {
                 let message = format!("{} of the protected assignments ({what}) would be lost", keys.len());
-                (
-                    Guard::Protect,
-                    message,
-                    "declare them, or take the `protect` out in a reviewed change of its own".to_owned(),
-                )
+                let allow = match set {
+                    Some(_) => "declare them, or take the `protect` out in a reviewed change of its own",
+                    None => "declare them: the policy protects them, and only a change of the policy allows this",
+                };
+                (Guard::Protect, message, allow.to_owned())
             }
             Some(min) => match lowered(input, holders.counts.get(&index), &hit, min) {
                 None => continue,
                 Some((before, after)) => {
                     let message =
                         format!("{what} has {before} holders now and would keep {after}; at least {min} must stay");
-                    (
-                        Guard::MinHolders,
-                        message,
-                        "apply the new grants first, then the losses in a second change; or lower `min_holders`"
-                            .to_owned(),
-                    )
+                    let last = if set.is_some() { "or lower" } else { "the policy asks for" };
+                    let allow =
+                        format!("apply the new grants first, then the losses in a second change; {last} `min_holders`");
+                    (Guard::MinHolders, message, allow)
                 }
             },
         };
         let at = protect.origin.map(|origin| input.locate(origin));
-        refusals.push(Refusal { guard, set: Some(set.to_owned()), message, allow, at, keys });
+        refusals.push(Refusal { guard, set: set.map(str::to_owned), message, allow, at, keys });
     }
 }
 
@@ -418,7 +432,7 @@ fn stays_effective(input: &Input<'_>, planned: &PlannedChange) -> bool {
     effective(input, &crate::model::Fields::new(vec![pick(window.from), pick(window.to)]))
 }
 
-fn describe(input: &Input<'_>, protect: &Protect) -> String {
+pub(super) fn describe(input: &Input<'_>, protect: &Protect) -> String {
     let parts = input.capabilities.key_fields.iter().zip(protect.parts);
     let named = parts.filter_map(|(field, part)| part.map(|part| format!("{field} {}", input.ids.text(part))));
     named.collect::<Vec<_>>().join(", ")

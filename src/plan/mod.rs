@@ -13,6 +13,7 @@ mod guard;
 mod ignore;
 mod pair;
 mod planner;
+mod policy_guard;
 pub mod saved;
 
 use std::sync::Arc;
@@ -34,6 +35,10 @@ pub struct Plan {
     pub ids: Arc<Ids>,
     /// The moment that the plan was made for; time windows are judged by it.
     pub now: Instant,
+    /// Digest of the policy file in force; `None`: there is none.
+    pub policy: Option<digest::Digest>,
+    /// The policy file, as the caller named it.
+    pub policy_file: Option<String>,
     /// One a target, sorted by name.
     pub targets: Vec<TargetPlan>,
     /// The manifests that these were compared with, where there are any (`--base`).
@@ -304,7 +309,7 @@ impl LeftAlone {
     /// The reason as a person would say it.
     pub fn text(self) -> &'static str {
         match self {
-            LeftAlone::Mode => "the set's mode does not remove",
+            LeftAlone::Mode => "removal suppressed: the set's mode does not remove",
             LeftAlone::Incomplete => "the listing is not proven complete",
             LeftAlone::Expired => "expired, nothing left to take away",
         }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::diag::{Location, SourceId, Sources, Span};
 use crate::model::{
     Action, Capabilities, Change, Desired, DesiredSet, Fields, Ids, Instant, Key, Live, Mode, Names, Origin, PartScope,
-    Scope, Snapshot, Sym, Target, Value,
+    Scope, Snapshot, Sym, Target, TargetPolicy, Value,
 };
 
 use super::compare::{differing_fields, instant, with_field};
@@ -40,6 +40,8 @@ pub struct Input<'a> {
     pub rotate: bool,
     /// When a plan takes away or changes too much.
     pub thresholds: Thresholds,
+    /// What the caller's policy says about the target; `None`: no policy is in force.
+    pub policy: Option<&'a TargetPolicy>,
     /// The target.
     pub target: &'a Target,
     /// Its address, as shown to people.

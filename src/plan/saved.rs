@@ -17,8 +17,14 @@ use crate::model::{Account, Action, Capabilities, Fields, Ids, Instant, Key, Mod
 /// The format that this version writes. The major number must be known to the reader.
 pub const FORMAT_VERSION: &str = "1.0";
 
-/// A plan that was saved for review.
+/// The JSON Schema of a saved plan.
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(SavedPlan).to_value()
+}
+
+/// A plan that was saved for review. It holds no secret: values of secrets are left out, and resolved again at the apply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "assignctl saved plan", extend("$id" = "urn:assignctl:saved-plan:1"))]
 #[serde(deny_unknown_fields)]
 pub struct SavedPlan {
     /// Version of this format, `MAJOR.MINOR`.
@@ -191,12 +197,14 @@ pub enum HeldWhy {
     Moved(String),
     /// Needed now, and never reviewed.
     New,
+    /// Approved, and the target could not be read, so nothing is known.
+    Unread,
 }
 
 impl HeldWhy {
     /// Whether it makes the plan stale.
     pub fn is_stale(&self) -> bool {
-        !matches!(self, HeldWhy::Already)
+        matches!(self, HeldWhy::Moved(_) | HeldWhy::New)
     }
 
     /// What to say.
@@ -205,6 +213,7 @@ impl HeldWhy {
             HeldWhy::Already => "so already, without this run",
             HeldWhy::Moved(what) => what,
             HeldWhy::New => "not in the approved plan",
+            HeldWhy::Unread => "the target could not be read",
         }
     }
 }
@@ -284,37 +293,97 @@ impl SavedPlan {
         Ok(())
     }
 
-    /// The sets that it approves changes of, as (target, set).
-    pub fn sets(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.targets.iter().flat_map(|target| target.sets.iter().map(|set| (target.name.as_str(), set.name.as_str())))
+    /// Whether the targets, of which this run's are given, are still the accounts that were reviewed. A target that is gone is told by
+    /// [`Self::check_desired`], for its sets are gone as well.
+    ///
+    /// # Errors
+    /// [`SavedError::Account`].
+    pub fn check_accounts<'a>(&self, targets: impl IntoIterator<Item = Identity<'a>>) -> Result<(), SavedError> {
+        for now in targets {
+            let Some(saved) = self.targets.iter().find(|saved| saved.name == now.name) else { continue };
+            let was = Identity {
+                name: &saved.name,
+                provider: &saved.provider,
+                endpoint: &saved.endpoint,
+                account: &saved.account,
+            };
+            if was != now {
+                let (was, is) = (was.to_string(), now.to_string());
+                return Err(SavedError::Account { target: saved.name.clone(), was, is });
+            }
+        }
+        Ok(())
     }
 
-    /// Narrows a new plan to what this one approves, and tells what is held. Nothing that the new plan does not hold is added.
+    /// Whether every approved set still declares what was reviewed.
+    ///
+    /// # Errors
+    /// [`SavedError::Desired`].
+    pub fn check_desired(&self, desired: &DesiredDigests) -> Result<(), SavedError> {
+        for (saved, set) in self.targets.iter().flat_map(|saved| saved.sets.iter().map(move |set| (saved, set))) {
+            let key = (saved.name.clone(), set.name.clone());
+            let what = match desired.get(&key) {
+                None => "is gone",
+                Some(now) if *now != set.desired => "declares something else",
+                Some(_) => continue,
+            };
+            return Err(SavedError::Desired { target: key.0, set: key.1, what });
+        }
+        Ok(())
+    }
+
+    /// The mode that a set was reviewed in; `None` for a set that was not.
+    pub fn mode(&self, target: &str, set: &str) -> Option<Mode> {
+        let saved = self.targets.iter().find(|saved| saved.name == target)?;
+        saved.sets.iter().find(|saved| saved.name == set).map(|saved| saved.mode)
+    }
+
+    /// Whether a change was approved that only sends secrets again: it is planned only where the run asks for it.
+    pub fn rotates(&self) -> bool {
+        let changes = self.targets.iter().flat_map(|target| &target.sets).flat_map(|set| &set.changes);
+        changes.into_iter().any(|change| change.reason == Reason::Rotated)
+    }
+
+    /// Narrows a new plan of the same targets to what this plan approves; everything else ends in [`TargetPlan::held`]. Nothing that the
+    /// new plan does not hold is added.
     ///
     /// # Errors
     /// [`SavedError::Account`] and [`SavedError::Desired`]: the plan was reviewed for something else.
     pub fn narrow(&self, plan: &mut Plan, desired: &DesiredDigests) -> Result<(), SavedError> {
-        for saved in &self.targets {
-            let found = plan.targets.iter().find(|target| target.name == saved.name);
-            if let Some(target) = found {
-                check_account(saved, target)?;
-            }
-            for set in &saved.sets {
-                let key = (saved.name.clone(), set.name.clone());
-                let what = match desired.get(&key) {
-                    None => "is gone",
-                    Some(now) if *now != set.desired => "declares something else",
-                    Some(_) => continue,
-                };
-                return Err(SavedError::Desired { target: key.0, set: key.1, what });
-            }
-        }
+        self.check_accounts(plan.targets.iter().map(|target| Identity {
+            name: &target.name,
+            provider: target.provider,
+            endpoint: &target.endpoint,
+            account: &target.account,
+        }))?;
+        self.check_desired(desired)?;
         let ids = std::sync::Arc::clone(&plan.ids);
+        let now = plan.now;
         for target in &mut plan.targets {
             let saved = self.targets.iter().find(|saved| saved.name == target.name);
-            narrow_target(&ids, target, saved);
+            narrow_target(&ids, now, target, saved);
         }
         Ok(())
+    }
+}
+
+/// Which account a target is, told by what people know it by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Identity<'a> {
+    /// `metadata.name`.
+    pub name: &'a str,
+    /// The provider's name.
+    pub provider: &'a str,
+    /// The address, as shown to people.
+    pub endpoint: &'a str,
+    /// Which account it is.
+    pub account: &'a [Account],
+}
+
+impl std::fmt::Display for Identity<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let account: Vec<String> = self.account.iter().map(|part| format!("{}: {}", part.field, part.value)).collect();
+        write!(f, "{} at {} ({})", self.provider, self.endpoint, account.join(", "))
     }
 }
 
@@ -383,21 +452,17 @@ fn key_of(ids: &Ids, capabilities: &Capabilities, named: &BTreeMap<String, Strin
     Key::new(&parts)
 }
 
-fn check_account(saved: &SavedTarget, target: &TargetPlan) -> Result<(), SavedError> {
-    let text = |provider: &str, endpoint: &str, account: &[Account]| {
-        let account: Vec<String> = account.iter().map(|part| format!("{}: {}", part.field, part.value)).collect();
-        format!("{provider} at {endpoint} ({})", account.join(", "))
-    };
-    let was = text(&saved.provider, &saved.endpoint, &saved.account);
-    let is = text(target.provider, &target.endpoint, &target.account);
-    if was == is { Ok(()) } else { Err(SavedError::Account { target: saved.name.clone(), was, is }) }
-}
-
-fn narrow_target(ids: &Ids, target: &mut TargetPlan, saved: Option<&SavedTarget>) {
+fn narrow_target(ids: &Ids, now: Instant, target: &mut TargetPlan, saved: Option<&SavedTarget>) {
+    if target.unreadable.is_some() {
+        target.held = saved.map(|saved| unread(ids, target.capabilities, saved)).unwrap_or_default();
+        return;
+    }
     let mut held = Vec::new();
+    let incomplete = target.evidence.iter().any(|evidence| evidence.gap.is_some());
+    let narrowing = Narrowing { ids, now, capabilities: target.capabilities, incomplete };
     for set in &mut target.sets {
         match saved.and_then(|saved| saved.sets.iter().find(|saved| saved.name == set.name)) {
-            Some(saved) => held.extend(narrow_set(ids, target.capabilities, set, saved)),
+            Some(saved) => held.extend(narrowing.set(set, saved)),
             None => set.selected = false,
         }
     }
@@ -405,48 +470,81 @@ fn narrow_target(ids: &Ids, target: &mut TargetPlan, saved: Option<&SavedTarget>
     target.write_requests = batches::requests(target);
 }
 
-/// Keeps the approved changes of a set; gives the others.
-fn narrow_set(ids: &Ids, capabilities: &Capabilities, set: &mut SetPlan, saved: &SavedSet) -> Vec<Held> {
-    let mut approved: HashMap<(Action, Key, Option<Key>), &SavedChange> = HashMap::new();
-    for change in &saved.changes {
-        let from = change.from_key.as_ref().map(|key| key_of(ids, capabilities, key));
-        approved.insert((change.action, key_of(ids, capabilities, &change.key), from), change);
+/// Every approved change of a target that could not be read.
+fn unread(ids: &Ids, capabilities: &Capabilities, saved: &SavedTarget) -> Vec<Held> {
+    let held = |set: &SavedSet, change: &SavedChange| Held {
+        set: set.name.clone(),
+        action: change.action,
+        key: key_of(ids, capabilities, &change.key),
+        from_key: change.from_key.as_ref().map(|key| key_of(ids, capabilities, key)),
+        why: HeldWhy::Unread,
+    };
+    saved.sets.iter().flat_map(|set| set.changes.iter().map(move |change| held(set, change))).collect()
+}
+
+/// What narrowing a set needs to know of its target.
+struct Narrowing<'a> {
+    ids: &'a Ids,
+    now: Instant,
+    capabilities: &'a Capabilities,
+    /// Some listing of the target is not proven whole, so that an unseen row proves nothing.
+    incomplete: bool,
+}
+
+impl Narrowing<'_> {
+    /// Keeps the approved changes of a set; gives the others.
+    fn set(&self, set: &mut SetPlan, saved: &SavedSet) -> Vec<Held> {
+        let key_of = |named| key_of(self.ids, self.capabilities, named);
+        let mut approved: HashMap<(Action, Key, Option<Key>), &SavedChange> = HashMap::new();
+        for change in &saved.changes {
+            approved.insert((change.action, key_of(&change.key), change.from_key.as_ref().map(key_of)), change);
+        }
+        let mut held = Vec::new();
+        let mut kept = Vec::new();
+        let mut seen: HashSet<Key> = set.unmanaged.iter().map(|row| row.key).collect();
+        for planned in std::mem::take(&mut set.changes) {
+            let change = &planned.change;
+            let id = (change.action, change.key, change.from_key);
+            seen.extend([Some(change.key), change.from_key].into_iter().flatten());
+            let why = match approved.remove(&id) {
+                None => Some(HeldWhy::New),
+                Some(saved) => moved(self.ids, &planned, saved),
+            };
+            match why {
+                None => kept.push(planned),
+                Some(why) => held.push(Held { set: set.name.clone(), action: id.0, key: id.1, from_key: id.2, why }),
+            }
+        }
+        let mut gone: Vec<Held> = approved
+            .into_iter()
+            .map(|((action, key, from_key), saved)| {
+                let contested = seen.contains(&key) || from_key.is_some_and(|from| seen.contains(&from));
+                Held { set: set.name.clone(), action, key, from_key, why: self.not_planned(saved, contested) }
+            })
+            .collect();
+        let ranks = self.ids.ranks();
+        gone.sort_by_cached_key(|held| (ranks.of(&held.key), held.action));
+        held.extend(gone);
+        set.changes = kept;
+        set.counts = recount(set);
+        held
     }
-    let mut held = Vec::new();
-    let mut kept = Vec::new();
-    let mut seen: HashSet<Key> = set.unmanaged.iter().map(|row| row.key).collect();
-    for planned in std::mem::take(&mut set.changes) {
-        let change = &planned.change;
-        let id = (change.action, change.key, change.from_key);
-        seen.extend([Some(change.key), change.from_key].into_iter().flatten());
-        let why = match approved.remove(&id) {
-            None => Some(HeldWhy::New),
-            Some(saved) => moved(ids, &planned, saved),
-        };
-        match why {
-            None => kept.push(planned),
-            Some(why) => held.push(Held { set: set.name.clone(), action: id.0, key: id.1, from_key: id.2, why }),
+
+    /// Approved, and not planned any more: satisfied, unless the new plan still has something to say about the same rows, or cannot tell.
+    fn not_planned(&self, saved: &SavedChange, contested: bool) -> HeldWhy {
+        let moved = |why: &str| HeldWhy::Moved(why.to_owned());
+        let end =
+            self.capabilities.window.and_then(|window| saved.after.get(window.to)?.as_str().and_then(Instant::parse));
+        if contested {
+            moved("the live state moved: this change is no longer the one that is needed")
+        } else if saved.action == Action::Remove && self.incomplete {
+            moved("the row was not seen, and the listing is not proven complete")
+        } else if saved.action == Action::Create && end.is_some_and(|end| end <= self.now) {
+            moved("its declared end has passed since the review, so it is not created")
+        } else {
+            HeldWhy::Already
         }
     }
-    // Approved, and not planned any more: satisfied, unless the new plan still has something to say about the same rows.
-    let mut gone: Vec<Held> = approved
-        .into_keys()
-        .map(|(action, key, from_key)| {
-            let contested = seen.contains(&key) || from_key.is_some_and(|from| seen.contains(&from));
-            let why = if contested {
-                HeldWhy::Moved("the live state moved: this change is no longer the one that is needed".to_owned())
-            } else {
-                HeldWhy::Already
-            };
-            Held { set: set.name.clone(), action, key, from_key, why }
-        })
-        .collect();
-    let ranks = ids.ranks();
-    gone.sort_by_cached_key(|held| (ranks.of(&held.key), held.action));
-    held.extend(gone);
-    set.changes = kept;
-    set.counts = recount(set);
-    held
 }
 
 fn moved(ids: &Ids, planned: &PlannedChange, saved: &SavedChange) -> Option<HeldWhy> {

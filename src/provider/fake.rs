@@ -156,6 +156,7 @@ pub(crate) fn target(provider: &'static str, auth: Auth, options: &[(&'static st
         },
         account: Vec::<Account>::new(),
         options: Fields::new(options.iter().map(text).collect()),
+        own: None,
         origin: Origin::default(),
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! A value that is missing or of another kind is `None`: the caller then takes its documented default.
 
+use crate::http::Path;
+use crate::manifest::PathSpec;
 use crate::model::{Fields, Value};
 
 /// A text; empty counts as absent.
@@ -12,6 +14,16 @@ pub fn text<'a>(options: &'a Fields, name: &str) -> Option<&'a str> {
         _ => return None,
     };
     (!text.is_empty()).then_some(text)
+}
+
+/// The path of a route: the contract's, or the one that the policy put in its place.
+pub fn path(options: &Fields, spec: &PathSpec, values: &[(&str, &str)]) -> Path {
+    Path::template(template(options, spec), values)
+}
+
+/// The template of a route's path.
+pub fn template<'a>(options: &'a Fields, spec: &PathSpec) -> &'a str {
+    text(options, spec.option).unwrap_or(spec.template)
 }
 
 /// A size of at least 1.

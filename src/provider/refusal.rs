@@ -114,6 +114,7 @@ pub(super) fn words(value: &serde_json::Value) -> Option<String> {
     let text = match value {
         serde_json::Value::Null => return None,
         serde_json::Value::String(text) => text.trim().to_owned(),
+        serde_json::Value::Object(map) if map.is_empty() => return None,
         other => other.to_string(),
     };
     (!text.is_empty()).then_some(text)

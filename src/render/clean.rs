@@ -5,8 +5,46 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// Text for a terminal: control characters and characters that reorder or hide text are written as escapes, so that a name can
-/// neither move the cursor nor pass for another line. Everything else stays as it is.
+/// neither move the cursor nor pass for another line; and what a CI system would take for a command to itself is broken up. Everything
+/// else stays as it is.
 pub fn terminal(text: &str) -> Cow<'_, str> {
+    match without_commands(text) {
+        Cow::Borrowed(text) => visible(text),
+        Cow::Owned(text) => Cow::Owned(visible(&text).into_owned()),
+    }
+}
+
+/// Breaks up workflow commands: `::error …` at the start of a line (GitHub; blanks before it do not matter there), and `##[…]`,
+/// `##vso[…]`, `##teamcity[…]` anywhere in one (GitHub's older form, Azure Pipelines, TeamCity). One character of each becomes its escape.
+pub fn without_commands(text: &str) -> Cow<'_, str> {
+    let leading = text.trim_start().starts_with("::");
+    if !leading && !text.contains("##") {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    let mut rest = text;
+    if leading && let Some((blank, after)) = text.split_once(':') {
+        shown.push_str(blank);
+        shown.push_str("\\u{3a}");
+        rest = after;
+    }
+    while let Some((before, after)) = rest.split_once("##") {
+        shown.push_str(before);
+        let word = after.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let is_command = after.as_bytes().get(word) == Some(&b'[');
+        // A further `#` may begin the command: the second one here is looked at again.
+        shown.push_str(if is_command { "\\u{23}" } else { "#" });
+        rest = rest.get(before.len() + 1..).unwrap_or_default();
+        if is_command {
+            shown.push('#');
+            rest = after;
+        }
+    }
+    shown.push_str(rest);
+    if shown == text { Cow::Borrowed(text) } else { Cow::Owned(shown) }
+}
+
+fn visible(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
     }
@@ -41,6 +79,18 @@ mod tests {
     #[test]
     fn ordinary_text_is_not_copied() {
         assert!(matches!(terminal("Ånna Bērg 👩‍🔧 <a@b.example>"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn commands_to_a_ci_system_are_broken_up() {
+        assert_eq!(terminal("::error::x"), "\\u{3a}:error::x");
+        assert_eq!(terminal("  ::set-output name=a::b"), "  \\u{3a}:set-output name=a::b");
+        assert_eq!(terminal("a ##[error]b ##vso[task.x]c"), "a \\u{23}#[error]b \\u{23}#vso[task.x]c");
+        assert_eq!(terminal("###[x] ##teamcity["), "#\\u{23}#[x] \\u{23}#teamcity[");
+        assert_eq!(terminal("\r\n::error::x"), "\\r\\n\\u{3a}:error::x");
+        for plain in ["a::b", "# ## ###", "##", "## heading [link]", "#[derive]"] {
+            assert!(matches!(terminal(plain), Cow::Borrowed(_)), "{plain}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod clean;
 pub mod diagnostics;
 pub mod drift;
+mod held;
 pub mod human;
 pub mod json;
 pub mod openmetrics;

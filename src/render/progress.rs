@@ -253,7 +253,7 @@ impl Sink for Bars {
             Event::Ended { .. } => {
                 let _ = self.bars.clear();
             }
-            Event::Started { .. } | Event::BatchStarted { .. } | Event::BatchEnded { .. } => {}
+            Event::Started { .. } | Event::Held { .. } | Event::BatchStarted { .. } | Event::BatchEnded { .. } => {}
         }
     }
 }

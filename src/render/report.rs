@@ -8,7 +8,7 @@ use crate::model::Ids;
 use crate::plan::{Plan, PlannedChange, TargetPlan};
 
 use super::words::{self, Speaker};
-use super::{Style, clean};
+use super::{Style, clean, held};
 
 /// Rows of a list that are shown before the rest is counted. Failed, blocked and unknown changes are never folded.
 const FOLD: usize = 20;
@@ -67,6 +67,7 @@ fn target(
         writeln!(page.out, "  {error}Not run:{error:#} {}; {skipped} skipped.", not_run(why))?;
     }
     outcomes(&mut page, ended)?;
+    held::write(page.out, page.style, page.speaker, &ended.held, page.full)?;
     verification(&mut page, &ended.verification)?;
     writeln!(page.out)
 }
@@ -74,6 +75,7 @@ fn target(
 fn not_run(why: NotRun) -> &'static str {
     match why {
         NotRun::Refused => "a guard refused its plan",
+        NotRun::Stale => "the approved plan is stale",
         NotRun::Unreadable { temporary: false } => "it could not be read",
         NotRun::Unreadable { temporary: true } => "it could not be read (temporary: try again later)",
     }

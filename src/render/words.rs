@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::diag::Location;
 use crate::model::{Action, Capabilities, Ids, Key, Names, OnRemove, Sym};
-use crate::plan::{Counts, Loss, PlannedChange, TargetPlan};
+use crate::plan::{Counts, Loss, Plan, PlannedChange, TargetPlan};
 
 use super::clean;
 
@@ -37,7 +37,7 @@ pub(super) fn len<T>(items: &[T]) -> u64 {
 /// An id or another value as text: quoted where it could be mistaken for something else.
 pub(super) fn value(text: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_alphanumeric() || "._-:@/+~=#%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
+    if !text.is_empty() && !text.starts_with("::") && text.chars().all(plain) {
         return Cow::Borrowed(text);
     }
     let cleaned = clean::terminal(text);
@@ -130,6 +130,13 @@ impl<'a> Speaker<'a> {
             (Loss::StartsLater, _) => "access starts later".to_owned(),
         }
     }
+}
+
+/// Which policy was in force; `None`: there is none.
+pub(super) fn policy(plan: &Plan) -> Option<String> {
+    let digest = plan.policy.as_ref()?;
+    let file = plan.policy_file.as_deref().unwrap_or("(unnamed)");
+    Some(format!("Policy in force: {} ({digest}).", value(file)))
 }
 
 /// `file:line`, which terminals and editors open.

@@ -2,11 +2,14 @@
 //! by a person before they are accepted.
 
 mod bad_wires;
+mod base;
 mod credentials;
+mod drift;
 mod examples;
 mod narrowing;
 mod output;
 mod sandbox;
+mod saved;
 mod usage;
 
 use std::path::Path;
@@ -26,7 +29,7 @@ spec:
   provider: partium
   endpoint: {url}
   auth: {{ bearer: {{ env: TOKEN }} }}
-  limits: {{ timeout: 500ms, retry_budget: 0s }}
+  limits: {{ timeout: 20s, retry_budget: 0s }}
 "
     )
 }
@@ -111,5 +114,6 @@ impl Place {
 
 fn steady(text: &str, place: &Place) -> String {
     let address = place.server.addr().to_string();
-    text.replace(&address, "127.0.0.1:PORT").replace(&place.path().display().to_string(), "DIR")
+    let text = text.replace(&address, "127.0.0.1:PORT").replace(&place.path().display().to_string(), "DIR");
+    support::without_seconds(&text)
 }

@@ -66,6 +66,7 @@ impl World {
             },
             account: vec![Account { field: "account".into(), value: "acme".into() }],
             options: Fields::default(),
+            own: None,
             origin: Origin::default(),
         };
         Self { ids: Ids::default(), target, sets: Vec::new(), live: Vec::new(), gap: None, rotate: false }
@@ -142,6 +143,7 @@ impl World {
             now: Instant(NOW),
             rotate: self.rotate,
             thresholds: Thresholds::default(),
+            policy: None,
             target: &self.target,
             endpoint: "https://world.example",
             capabilities: &CAPABILITIES,

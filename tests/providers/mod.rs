@@ -52,6 +52,7 @@ fn target(provider: &'static str, auth: Auth, options: &[(&'static str, &str)]) 
         },
         account: Vec::new(),
         options: Fields::new(options.iter().map(|(name, value)| (*name, Value::Text((*value).into()))).collect()),
+        own: None,
         origin: Origin::default(),
     }
 }

@@ -206,6 +206,7 @@ impl World {
             now: now(),
             rotate: false,
             thresholds: Thresholds::default(),
+            policy: None,
             target: &target,
             endpoint: "sandbox",
             capabilities,
@@ -215,7 +216,7 @@ impl World {
     }
 
     pub fn done(self) -> Plan {
-        Plan { ids: self.ids, now: now(), targets: self.targets, base: None }
+        Plan { ids: self.ids, now: now(), policy: None, policy_file: None, targets: self.targets, base: None }
     }
 }
 
@@ -246,6 +247,7 @@ fn target(name: &str, provider: &'static str) -> Target {
         },
         account: vec![Account { field: "account".to_owned(), value: "acme".to_owned() }],
         options: Fields::default(),
+        own: None,
         origin: line(1),
     }
 }

@@ -36,7 +36,7 @@ fn target_report(target: &TargetPlan, outcomes: &[Outcome], verification: Verifi
     let ids = ids.flat_map(|(set, plan)| (0..plan.changes.len()).map(move |index| ChangeId { set, index }));
     let outcome = |at: usize| outcomes.get(at).or(outcomes.last()).cloned().unwrap();
     let changes = ids.enumerate().map(|(at, id)| ChangeReport { id, outcome: outcome(at) }).collect();
-    TargetReport { name: target.name.clone(), changes, not_run: None, verification }
+    TargetReport { name: target.name.clone(), changes, held: Vec::new(), not_run: None, verification }
 }
 
 /// What is left of a target's first change.

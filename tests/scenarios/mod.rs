@@ -11,6 +11,7 @@ mod compare;
 mod scenario;
 mod steps;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -38,6 +39,45 @@ fn semaphor() {
 #[test]
 fn streamline() {
     directory("streamline");
+}
+
+/// The manifests that the program takes here are manifests by its published schemas, too.
+#[test]
+fn manifests_keep_to_the_schemas() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut wrong, mut validators) = (Vec::new(), HashMap::new());
+    for provider in ["canopy", "partium", "semaphor", "streamline"] {
+        for file in scenario_files(&root.join("tests/scenarios").join(provider)) {
+            let scenario = scenario::Scenario::parse(&std::fs::read_to_string(&file).unwrap()).unwrap();
+            let text = scenario.manifests.replace("{{sandbox}}", "http://127.0.0.1:8787");
+            let documents: Vec<serde_json::Value> =
+                serde_yaml::from_multiple_with_options(&text, serde_yaml::options! { strict_booleans: true }).unwrap();
+            for document in documents {
+                let kind = document["kind"].as_str().unwrap();
+                let validator =
+                    validators.entry(kind.to_owned()).or_insert_with(|| schema(&root.join("schemas"), kind));
+                wrong.extend(
+                    validator
+                        .iter_errors(&document)
+                        .map(|error| format!("{}: {} {error}", file.display(), error.instance_path())),
+                );
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The schema of a kind, from the file that an editor would use.
+fn schema(dir: &Path, kind: &str) -> jsonschema::Validator {
+    let mut name = String::new();
+    for letter in kind.chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('-');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    let text = std::fs::read_to_string(dir.join(format!("{name}.json"))).unwrap();
+    jsonschema::validator_for(&serde_json::from_str(&text).unwrap()).unwrap()
 }
 
 /// Runs every scenario of a directory and names those that failed.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::compare::Parts;
 use super::scenario::Scenario;
-use crate::support::{Run, program, run, sandbox, write};
+use crate::support::{Run, program, run, sandbox, without_seconds, write};
 
 /// The smallest root.
 const ROOT: &str = "apiVersion: assignctl/v1\nkind: Root\n";
@@ -250,7 +250,7 @@ fn in_set(mut item: Value, set: &Value, several: bool) -> Value {
     item
 }
 
-/// A change: what and why, fields as [before, after], display names, losses, and the route.
+/// A change: what and why, fields as [before, after], display names, losses. How it travels is shown by the requests.
 fn shown_change(change: &Value) -> Value {
     let action = change["action"].as_str().unwrap_or_default();
     let mut shown = Map::new();
@@ -278,7 +278,6 @@ fn shown_change(change: &Value) -> Value {
     if action != "remove" && list(change, "losses").next().is_some() {
         shown.insert("loses".to_owned(), change["losses"].clone());
     }
-    shown.insert("route".to_owned(), change["route"]["name"].clone());
     shown.insert("why".to_owned(), change["reason"].clone());
     Value::Object(shown)
 }
@@ -338,7 +337,7 @@ fn shown_refusal(refusal: &Value) -> Value {
 /// The parts of a place's name, where a seed has them.
 const PLACE: [&str; 7] = ["client_id", "domain_id", "service_id", "projectId", "account", "application", "environment"];
 
-/// Collects every list of assignments with the ids of what it stands in. Moments of making and changing are left out.
+/// Collects every list of assignments with the ids of what it stands in.
 fn places(value: &Value, place: &str, found: &mut Map<String, Value>) {
     match value {
         Value::Array(items) => items.iter().for_each(|item| places(item, place, found)),
@@ -351,9 +350,9 @@ fn places(value: &Value, place: &str, found: &mut Map<String, Value>) {
                 );
             for (name, value) in map {
                 match (name.as_str(), value) {
-                    ("assignments", Value::Array(rows)) => {
+                    ("assignments", Value::Array(rows)) if rows.iter().all(|row| row.get("assignments").is_none()) => {
                         let name = if place.is_empty() { "assignments" } else { &place };
-                        found.insert(name.to_owned(), rows.iter().map(without_moments).collect());
+                        found.insert(name.to_owned(), rows.iter().map(steady_row).collect());
                     }
                     _ => places(value, &place, found),
                 }
@@ -363,24 +362,22 @@ fn places(value: &Value, place: &str, found: &mut Map<String, Value>) {
     }
 }
 
-fn without_moments(row: &Value) -> Value {
+/// A row without the moments of its making, and without ids that the server made up, since requests overtake each other.
+fn steady_row(row: &Value) -> Value {
+    let made_up =
+        |id: &str| id.split_once('_').is_some_and(|(_, n)| n.len() == 6 && n.bytes().all(|b| b.is_ascii_digit()));
     let mut row = row.clone();
     if let Value::Object(map) = &mut row {
         for name in ["created_at", "updated_at", "createdAt", "updatedAt"] {
             map.remove(name);
         }
+        for name in ["id", "assignment_id"] {
+            if let Some(id) = map.get_mut(name).filter(|id| id.as_str().is_some_and(made_up)) {
+                *id = json!("(new)");
+            }
+        }
     }
     row
-}
-
-/// A text with `… s` for measured times such as `0.2 s`.
-fn without_seconds(text: &str) -> String {
-    let is_number = |word: &str| word.contains('.') && word.chars().all(|c| c.is_ascii_digit() || c == '.');
-    let words: Vec<&str> = text.split(' ').collect();
-    let measured = |at: usize| {
-        is_number(words[at]) && words.get(at + 1).is_some_and(|next| next.trim_end_matches([',', ';']) == "s")
-    };
-    (0..words.len()).map(|at| if measured(at) { "…" } else { words[at] }).collect::<Vec<_>>().join(" ")
 }
 
 /// Whether a text is an instant of these minutes: one that the server or the program took from its clock.

@@ -89,6 +89,16 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// A text with `… s` for measured times such as `0.2 s`.
+pub fn without_seconds(text: &str) -> String {
+    let is_number = |word: &str| word.contains('.') && word.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let words: Vec<&str> = text.split(' ').collect();
+    let measured = |at: usize| {
+        is_number(words[at]) && words.get(at + 1).is_some_and(|next| next.trim_end_matches([',', ';']) == "s")
+    };
+    (0..words.len()).map(|at| if measured(at) { "…" } else { words[at] }).collect::<Vec<_>>().join(" ")
+}
+
 /// The embedded server, for tests that are not asynchronous themselves.
 pub mod sandbox {
     use std::sync::LazyLock;

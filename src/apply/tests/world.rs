@@ -333,6 +333,7 @@ impl Case {
             now: Instant(0),
             rotate: self.rotate,
             thresholds: Thresholds::default(),
+            policy: None,
             target: &self.target,
             endpoint: "fake",
             capabilities: self.capabilities,
@@ -405,6 +406,7 @@ fn target() -> Target {
         },
         account: Vec::new(),
         options: Fields::default(),
+        own: None,
         origin: Origin::default(),
     }
 }
@@ -432,6 +434,7 @@ impl Sink for Recorder<'_> {
             Event::TargetEnded { totals, .. } => format!("target ended {}", totals.all()),
             Event::Interrupted => "interrupted".to_owned(),
             Event::Ended { totals } => format!("ended {}", totals.all()),
+            Event::Held { held, outcome, .. } => format!("held {:?} {}", held.action, outcome.word()),
         };
         self.events.lock().unwrap().push(text);
     }

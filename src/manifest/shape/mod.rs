@@ -97,14 +97,16 @@ pub enum Type {
     Path,
     /// A list of globs.
     Globs,
-    /// Names of fields to globs for their values.
-    GlobMap,
+    /// Names of fields to patterns for their values: `*` stands for any run of characters.
+    PatternMap,
     /// An object.
     Object(&'static Shape),
     /// A list of objects.
     Objects(&'static Shape),
     /// `all` or an object of id lists.
     Scope(&'static Shape),
+    /// An id, or an object of key fields and ids.
+    Holder,
 }
 
 impl Type {
@@ -132,10 +134,11 @@ impl Type {
             Type::Endpoint => "`sandbox` or an `https://` address",
             Type::Path => "a path inside the root",
             Type::Globs => "a list of globs",
-            Type::GlobMap => "a mapping of field names to globs",
+            Type::PatternMap => "a mapping of field names to patterns",
             Type::Object(_) => "a mapping",
             Type::Objects(_) => "a list of mappings",
             Type::Scope(_) => "`all` or a mapping",
+            Type::Holder => "an id, or a mapping of key fields to ids",
         }
     }
 }

@@ -23,10 +23,11 @@ pub(super) fn check_value(field: &Field, node: Node<'_>, findings: &mut Findings
         Type::Object(_) | Type::JsonMap => is_kind(field, node, NodeKind::Mapping, findings),
         Type::Objects(_) => is_kind(field, node, NodeKind::Sequence, findings),
         Type::Scope(_) => node.kind() == NodeKind::Mapping || is_all(field, node, findings),
+        Type::Holder if node.kind() == NodeKind::Mapping => true,
         Type::Secret => secret_ref(node, findings).is_some(),
         Type::SecretMap => check_secret_map(field, node, findings),
         Type::Labels => check_labels(field, node, findings),
-        Type::GlobMap => check_glob_map(field, node, findings),
+        Type::PatternMap => check_pattern_map(field, node, findings),
         Type::Ids => {
             check_list(field, node, true, findings, |text, span, findings| check_id(text, span, field.name, findings))
         }
@@ -131,7 +132,7 @@ fn check_scalar(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool 
     let Some(scalar) = node.scalar() else { return wrong_type(field, node, findings) };
     let (text, span) = (scalar.text, node.span());
     match field.ty {
-        Type::Id => check_id(text, span, field.name, findings),
+        Type::Id | Type::Holder => check_id(text, span, field.name, findings),
         Type::Name => check_name(field.name, text, span, findings),
         Type::Text | Type::Version => check_text(field.name, text, span, findings),
         Type::Bool => check_bool(field, scalar, span, findings),
@@ -408,7 +409,7 @@ fn check_labels(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool 
 }
 
 /// Which names may stand here is the kind's to say: whoever lowers the mapping checks them.
-fn check_glob_map(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool {
+fn check_pattern_map(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool {
     if node.kind() != NodeKind::Mapping {
         return wrong_type(field, node, findings);
     }
@@ -422,14 +423,14 @@ fn check_glob_map(field: &Field, node: Node<'_>, findings: &mut Findings) -> boo
     for (_, _, name, value) in json::unique_pairs(node, findings) {
         match value.scalar() {
             Some(scalar) if scalar.plain && is_null(scalar.text) => {
-                let message = format!("the glob for {} has no value", shown(name));
+                let message = format!("the pattern for {} has no value", shown(name));
                 findings.push(Diagnostic::error("null-value", message, at_value(value)).help("write one, or quote it"));
             }
             Some(scalar) => {
-                check_glob(scalar.text, value.span(), findings);
+                check_text(field.name, scalar.text, value.span(), findings);
             }
             None => {
-                let message = format!("the glob for {} must be text, not {}", shown(name), kind_words(value));
+                let message = format!("the pattern for {} must be text, not {}", shown(name), kind_words(value));
                 findings.push(Diagnostic::error("wrong-type", message, value.head()));
             }
         }

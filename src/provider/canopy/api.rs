@@ -35,15 +35,13 @@ pub(super) struct Api {
 impl Api {
     /// `…/assignments` of the target's surface (apis/canopy.md: the two surfaces).
     pub(super) fn assignments(&self) -> Path {
+        let template = &self.options.template;
         match &self.options.surface {
-            Surface::Portal { account, application, environment } => Path::new("/portal/v1/accounts")
-                .seg(account)
-                .lit("applications")
-                .seg(application)
-                .lit("environments")
-                .seg(environment)
-                .lit("assignments"),
-            Surface::Api => Path::new("/api/v1/assignments"),
+            Surface::Portal { account, application, environment } => Path::template(
+                template,
+                &[("account", account), ("application", application), ("environment", environment)],
+            ),
+            Surface::Api => Path::template(template, &[]),
         }
     }
 

@@ -3,6 +3,8 @@
 use crate::model::{Fields, Limits};
 use crate::provider::options;
 
+use super::spec::{API_PATH, PORTAL_PATH};
+
 /// The most rows a page holds (apis/canopy.md: List).
 const MAX_TAKE: usize = 100;
 
@@ -35,6 +37,8 @@ pub(super) enum ClearDates {
 #[derive(Debug, Clone)]
 pub(super) struct Options {
     pub surface: Surface,
+    /// The path of the surface's assignments.
+    pub template: String,
     pub clear_dates: ClearDates,
     /// Rows a page holds, between 1 and the API's most.
     pub take: usize,
@@ -54,8 +58,13 @@ impl Options {
                 environment: text("environment").to_owned(),
             },
         };
+        let template = match surface {
+            Surface::Api => options::template(fields, &API_PATH),
+            Surface::Portal { .. } => options::template(fields, &PORTAL_PATH),
+        };
         Self {
             surface,
+            template: template.to_owned(),
             clear_dates: if text("clear_dates") == "recreate" { ClearDates::Recreate } else { ClearDates::Patch },
             take: limits.page_size.clamp(1, MAX_TAKE),
             concurrency: limits.concurrency.max(1),

@@ -6,7 +6,7 @@ use crate::diag::Diagnostic;
 use crate::manifest::common::{MIN_HOLDERS, SET, TARGET};
 use crate::manifest::findings::Findings;
 use crate::manifest::shape::{Case, Choice, Field, Mark, Record, Rule, Shape, Type};
-use crate::manifest::{AuthForm, Kind};
+use crate::manifest::{AuthForm, Kind, PathSpec};
 use crate::model::{Capabilities, FieldKind, FieldSpec, Instant, Limits, OnRemove, Pairing, Window};
 
 /// Key part: the identity.
@@ -36,6 +36,22 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     route: super::route::route,
 };
 
+/// The assignments with `surface: portal`; the routes follow.
+pub const PORTAL_PATH: PathSpec = PathSpec {
+    name: "portal",
+    option: "path_portal",
+    template: "/portal/v1/accounts/{account}/applications/{application}/environments/{environment}/assignments",
+    doc: "The assignments with `surface: portal`; the routes follow.",
+};
+
+/// The assignments with `surface: api`; the routes follow.
+pub const API_PATH: PathSpec = PathSpec {
+    name: "api",
+    option: "path_api",
+    template: "/api/v1/assignments",
+    doc: "The assignments with `surface: api`; the routes follow.",
+};
+
 /// The kind.
 pub static KIND: Kind = Kind {
     name: "CanopyAssignments",
@@ -45,8 +61,8 @@ pub static KIND: Kind = Kind {
     limits: Limits {
         // Pages are small, so reading needs several side by side; rates are not stated.
         concurrency: 8,
-        requests_per_second: Some(20.0),
-        batch_size: 100, // apis/canopy.md: Largest bulk [assumed]; 1 uses the single routes
+        requests_per_second: None, // not stated: concurrency bounds it, and a 429 slows it down
+        batch_size: 100,           // apis/canopy.md: Largest bulk [assumed]; 1 uses the single routes
         page_size: LARGEST_PAGE,
         timeout: Duration::from_secs(30),
         retry_budget: Duration::from_secs(300),
@@ -56,6 +72,7 @@ pub static KIND: Kind = Kind {
     target: &TARGET_SHAPE,
     account: &["account", "application", "environment"],
     set: &SET_SHAPE,
+    paths: &[PORTAL_PATH, API_PATH],
     address_is_scope: false,
     check_target,
     check_assignment,

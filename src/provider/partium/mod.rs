@@ -20,12 +20,6 @@ use crate::model::{Auth, Ids, SecretResolver, Target};
 use super::refusal::{Refusal, clean};
 use super::{Connection, options};
 
-/// Create and delete (apis/partium.md: Create, Delete).
-const ASSIGNMENTS: &str = "/1/catalog/assignments/organizations";
-
-/// List (apis/partium.md: List).
-const LIST: &str = "/1/catalog/assignments/organizations/list";
-
 /// Ids that one filter of a list carries: the contract's \[assumed\] 500, settable as `max_filter_ids`.
 const MAX_FILTER_IDS: usize = 500;
 
@@ -34,6 +28,8 @@ pub fn connect(target: &Target, client: Client, ids: Arc<Ids>, _secrets: Arc<dyn
     let api = Arc::new(Api {
         client,
         ids,
+        assignments: options::path(&target.options, &spec::ASSIGNMENTS_PATH, &[]),
+        list: options::path(&target.options, &spec::LIST_PATH, &[]),
         page_size: target.limits.page_size.max(1),
         concurrency: target.limits.concurrency.max(1),
         max_filter_ids: options::size(&target.options, "max_filter_ids").unwrap_or(MAX_FILTER_IDS),
@@ -54,16 +50,16 @@ pub fn sign_in(target: &Target) -> SignIn {
 struct Api {
     client: Client,
     ids: Arc<Ids>,
+    /// Create and delete (apis/partium.md: Create, Delete).
+    assignments: Path,
+    /// List (apis/partium.md: List).
+    list: Path,
     /// Rows a page holds.
     page_size: usize,
     /// Chains side by side.
     concurrency: usize,
     /// Ids a filter holds.
     max_filter_ids: usize,
-}
-
-fn path(literal: &'static str) -> Path {
-    Path::new(literal)
 }
 
 /// An answer that is no success: maintenance tells in `detail` (apis/partium.md: Maintenance), the rest as it comes.

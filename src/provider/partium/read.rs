@@ -13,7 +13,7 @@ use super::super::refusal::{clean, unread};
 use super::super::{ReadError, Reader};
 use super::spec::{ASS, ORG};
 use super::wire::{self, Page, Paging, Query};
-use super::{Api, LIST, path, refusal};
+use super::{Api, refusal};
 
 /// How the list is called in messages.
 const REQUEST: &str = "POST /1/catalog/assignments/organizations/list";
@@ -244,7 +244,7 @@ impl Api {
             query: Query { ass_ids: &filter.ass, org_ids: &filter.org },
             paging: Paging { limit: self.page_size, last_object_id: cursor },
         };
-        let request = Request::post(path(LIST)).json(&body).safety(Safety::Read);
+        let request = Request::post(self.list.clone()).json(&body).safety(Safety::Read);
         let answer = self.client.send(request).await.map_err(|error| unread(&error))?;
         if answer.status != 200 {
             return Err(refusal(REQUEST, &answer).into());

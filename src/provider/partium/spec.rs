@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::manifest::common::{SET, TARGET};
 use crate::manifest::shape::{Field, Mark, Rule, Shape, Type};
-use crate::manifest::{AuthForm, Kind, no_more_rules};
+use crate::manifest::{AuthForm, Kind, PathSpec, no_more_rules};
 use crate::model::{Capabilities, Limits, OnRemove};
 
 /// Key part: the assembly.
@@ -25,6 +25,22 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     route: super::route::route,
 };
 
+/// Creating and deleting.
+pub const ASSIGNMENTS_PATH: PathSpec = PathSpec {
+    name: "assignments",
+    option: "path_assignments",
+    template: "/1/catalog/assignments/organizations",
+    doc: "Creating and deleting.",
+};
+
+/// Listing.
+pub const LIST_PATH: PathSpec = PathSpec {
+    name: "list",
+    option: "path_list",
+    template: "/1/catalog/assignments/organizations/list",
+    doc: "Listing.",
+};
+
 /// The kind.
 pub static KIND: Kind = Kind {
     name: "PartiumAssignments",
@@ -34,10 +50,10 @@ pub static KIND: Kind = Kind {
     limits: Limits {
         // Nothing is stated about rates: eight at once is gentle for a catalog that also serves search.
         concurrency: 8,
-        requests_per_second: Some(20.0),
-        batch_size: 500,                        // apis/partium.md: Largest batch [assumed]
-        page_size: 1_000,                       // apis/partium.md: Default and largest limit [assumed]
-        timeout: Duration::from_secs(60),       // a batch of 500 is one transaction over there
+        requests_per_second: None, // not stated: concurrency bounds it, and a 429 slows it down
+        batch_size: 500,           // apis/partium.md: Largest batch [assumed]
+        page_size: 1_000,          // apis/partium.md: Default and largest limit [assumed]
+        timeout: Duration::from_secs(60), // a batch of 500 is one transaction over there
         retry_budget: Duration::from_secs(300), // maintenance mode lasts minutes
     },
     max_page_size: usize::MAX,
@@ -45,6 +61,7 @@ pub static KIND: Kind = Kind {
     target: &TARGET_SHAPE,
     account: &[],
     set: &SET_SHAPE,
+    paths: &[ASSIGNMENTS_PATH, LIST_PATH],
     address_is_scope: false,
     check_target: no_more_rules,
     check_assignment: no_more_rules,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use serde::de::IgnoredAny;
 
-use crate::http::{Answer, Client, HttpError, Request, Safety};
+use crate::http::{Answer, HttpError, Request, Safety};
 use crate::model::{Action, Batch, Change, Proof, WriteOutcome};
 
 use super::super::Writer;
@@ -14,7 +14,7 @@ use super::super::refusal::{clean, failed, unwritten};
 use super::route::{CREATE, DELETE};
 use super::spec::{ASS, ORG};
 use super::wire::{self, Entry, Pair};
-use super::{ASSIGNMENTS, Api, path, refusal};
+use super::{Api, refusal};
 
 /// Answers to a whole batch that may be the fault of its size or of single entries: it is sent again in halves, so that one bad entry
 /// never stops the others. 413 is a payload that is too large (apis/partium.md: Maintenance).
@@ -46,7 +46,7 @@ impl Writer for PartiumWriter {
                 .filter(|(_, change)| change.action == action)
                 .map(|(place, change)| (place, self.pair(change)))
                 .unzip();
-            for (place, outcome) in places.into_iter().zip(verb.carry_out(&self.0.client, &pairs).await) {
+            for (place, outcome) in places.into_iter().zip(verb.carry_out(&self.0, &pairs).await) {
                 outcomes[place] = outcome;
             }
         }
@@ -63,19 +63,19 @@ impl PartiumWriter {
 
 impl Verb {
     /// One outcome a pair. A refused batch of several is divided.
-    fn carry_out<'a>(self, client: &'a Client, pairs: &'a [Pair<Box<str>>]) -> BoxFuture<'a, Vec<WriteOutcome>> {
+    fn carry_out<'a>(self, api: &'a Api, pairs: &'a [Pair<Box<str>>]) -> BoxFuture<'a, Vec<WriteOutcome>> {
         Box::pin(async move {
             if pairs.is_empty() {
                 return Vec::new();
             }
-            let answer = match self.send(client, pairs).await {
+            let answer = match self.send(api, pairs).await {
                 Ok(answer) => answer,
                 Err(error) => return vec![unwritten(&error); pairs.len()],
             };
             if DIVIDED.contains(&answer.status) && pairs.len() > 1 {
                 let (left, right) = pairs.split_at(pairs.len() / 2);
-                let mut outcomes = self.carry_out(client, left).await;
-                outcomes.extend(self.carry_out(client, right).await);
+                let mut outcomes = self.carry_out(api, left).await;
+                outcomes.extend(self.carry_out(api, right).await);
                 return outcomes;
             }
             self.outcomes(&answer, pairs.len())
@@ -83,12 +83,12 @@ impl Verb {
     }
 
     /// Existing pairs are ignored by create, missing ones by delete: sending twice has the effect of sending once.
-    async fn send(self, client: &Client, pairs: &[Pair<Box<str>>]) -> Result<Answer, HttpError> {
+    async fn send(self, api: &Api, pairs: &[Pair<Box<str>>]) -> Result<Answer, HttpError> {
         let request = match self {
-            Verb::Create => Request::post(path(ASSIGNMENTS)),
-            Verb::Delete => Request::delete(path(ASSIGNMENTS)),
+            Verb::Create => Request::post(api.assignments.clone()),
+            Verb::Delete => Request::delete(api.assignments.clone()),
         };
-        client.send(request.json(pairs).safety(Safety::Idempotent).refused_by_503()).await
+        api.client.send(request.json(pairs).safety(Safety::Idempotent).refused_by_503()).await
     }
 
     fn outcomes(self, answer: &Answer, count: usize) -> Vec<WriteOutcome> {

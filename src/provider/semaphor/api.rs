@@ -10,6 +10,7 @@ use crate::provider::options;
 use crate::provider::refusal::{Refusal, clean, words};
 
 use super::params::Params;
+use super::spec::ASSIGNMENTS_PATH;
 use super::wire::{Envelope, Failure};
 
 /// The status of a create whose assignment exists: not stated, assumed (apis/semaphor.md: Create).
@@ -23,18 +24,22 @@ pub(super) struct Api {
     /// The status that says "exists already": `duplicate_status` of the target.
     pub duplicate_status: u16,
     project_id: Arc<str>,
+    /// The collection's path.
+    template: Arc<str>,
 }
 
 impl Api {
     /// The project that a target's options name.
     pub(super) fn new(client: Client, ids: Arc<Ids>, fields: &Fields) -> Self {
         let status = options::size(fields, "duplicate_status").and_then(|status| u16::try_from(status).ok());
-        Self { client, ids, duplicate_status: status.unwrap_or(DUPLICATE_STATUS), project_id: project_id(fields) }
+        let template = Arc::from(options::template(fields, &ASSIGNMENTS_PATH));
+        let duplicate_status = status.unwrap_or(DUPLICATE_STATUS);
+        Self { client, ids, duplicate_status, project_id: project_id(fields), template }
     }
 
     /// `/api/management/v1/projects/{projectId}/unified-security/assignments`.
     pub(super) fn collection(&self) -> Path {
-        Path::new("/api/management/v1/projects").seg(&self.project_id).lit("unified-security").lit("assignments")
+        Path::template(&self.template, &[("project_id", &self.project_id)])
     }
 
     /// One assignment of the collection.

@@ -7,7 +7,7 @@ use crate::manifest::common::{SET, TARGET};
 use crate::manifest::findings::{Findings, shown};
 use crate::manifest::shape::{Case, Choice, Field, Mark, Record, Rule, Shape, Type, unique_pairs};
 use crate::manifest::yaml::Node;
-use crate::manifest::{AuthForm, Kind, no_more_rules};
+use crate::manifest::{AuthForm, Kind, PathSpec, no_more_rules};
 use crate::model::{Capabilities, FieldKind, FieldSpec, Limits, OnRemove};
 
 /// Key part: the definition.
@@ -37,6 +37,14 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     route: super::route::route,
 };
 
+/// The project's assignments; an id follows as one more segment.
+pub const ASSIGNMENTS_PATH: PathSpec = PathSpec {
+    name: "assignments",
+    option: "path_assignments",
+    template: "/api/management/v1/projects/{project_id}/unified-security/assignments",
+    doc: "The project's assignments; an id follows as one more segment.",
+};
+
 /// The kind.
 pub static KIND: Kind = Kind {
     name: "SemaphorAssignments",
@@ -57,6 +65,7 @@ pub static KIND: Kind = Kind {
     target: &TARGET_SHAPE,
     account: &["project_id"],
     set: &SET_SHAPE,
+    paths: &[ASSIGNMENTS_PATH],
     address_is_scope: false,
     check_target: no_more_rules,
     check_assignment,

@@ -16,6 +16,7 @@ mod tests;
 use std::sync::Arc;
 
 use crate::http::{Client, Path, SignIn};
+use crate::manifest::PathSpec;
 use crate::model::{Auth, Ids, SecretResolver, Sym, Target};
 
 use super::refusal::clean;
@@ -54,6 +55,14 @@ struct Options {
     /// Whether declared keys are read one by one from the start (`read: keyed`) instead of after the collection
     /// answered 404 or 405 (apis/streamline.md: Reading, \[assumed\]).
     by_key: bool,
+    /// A service's assignments.
+    service_path: String,
+    /// Listing them.
+    service_list: String,
+    /// A domain's own assignments.
+    domain_path: String,
+    /// Listing them.
+    domain_list: String,
     /// Whether a domain's own assignments have a keyed PUT (apis/streamline.md: Domain scope, \[assumed\], off).
     keyed_domain_put: bool,
 }
@@ -61,7 +70,15 @@ struct Options {
 impl Options {
     fn of(target: &Target) -> Self {
         let fields = &target.options;
+        let path = |spec| options::template(fields, spec).to_owned();
+        let list = |spec: &PathSpec, else_path| {
+            options::text(fields, spec.option).unwrap_or_else(|| options::template(fields, else_path)).to_owned()
+        };
         Self {
+            service_path: path(&spec::SERVICE_PATH),
+            service_list: list(&spec::SERVICE_LIST_PATH, &spec::SERVICE_PATH),
+            domain_path: path(&spec::DOMAIN_PATH),
+            domain_list: list(&spec::DOMAIN_LIST_PATH, &spec::DOMAIN_PATH),
             client_id: options::text(fields, "client_id").unwrap_or_default().to_owned(),
             list_pointer: options::text(fields, "list_pointer").map(str::to_owned),
             by_key: options::text(fields, "read") == Some("keyed"),
@@ -94,17 +111,24 @@ struct Route {
 impl Api {
     /// `…/domains/{domain_id}/service/{service_id}/assignments` (`service` is singular), or without the service.
     fn collection(&self, place: Place) -> Route {
-        let (client, domain) = (&self.options.client_id, self.ids.text(place.domain));
-        let path = Path::new("/v2/clients").seg(client).lit("domains").seg(&domain);
-        let text = format!("/v2/clients/{}/domains/{}", clean(client), clean(&domain));
-        if place.service.is_none() {
-            return Route { path: path.lit("assignments"), text: text + "/assignments" };
+        let Options { service_path, domain_path, .. } = &self.options;
+        self.route(if place.service.is_none() { domain_path } else { service_path }, place)
+    }
+
+    /// The same for listing, which the contract only assumes (apis/streamline.md: Reading).
+    fn listing_of(&self, place: Place) -> Route {
+        let Options { service_list, domain_list, .. } = &self.options;
+        self.route(if place.service.is_none() { domain_list } else { service_list }, place)
+    }
+
+    fn route(&self, template: &str, place: Place) -> Route {
+        let (domain, service) = (self.ids.text(place.domain), self.ids.text(place.service));
+        let values = [("client_id", &*self.options.client_id), ("domain_id", &*domain), ("service_id", &*service)];
+        let mut text = template.to_owned();
+        for (name, value) in values {
+            text = text.replace(&format!("{{{name}}}"), &clean(value));
         }
-        let service = self.ids.text(place.service);
-        Route {
-            path: path.lit("service").seg(&service).lit("assignments"),
-            text: format!("{text}/service/{}/assignments", clean(&service)),
-        }
+        Route { path: Path::template(template, &values), text }
     }
 
     /// The collection's path and the key.

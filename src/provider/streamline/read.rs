@@ -122,7 +122,7 @@ impl Api {
 
     /// The collection; the inner error says why there is none.
     pub(super) async fn listed(&self, place: Place) -> Result<Result<Listing, String>, ReadError> {
-        let route = self.collection(place);
+        let route = self.listing_of(place);
         let (answer, text) = self.get(route).await?;
         match answer.status {
             200 => self.listing(place, &answer, &text).map(Ok),

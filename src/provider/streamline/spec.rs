@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::manifest::common::{SET, TARGET};
 use crate::manifest::shape::{Choice, Field, Mark, Rule, Shape, Type};
-use crate::manifest::{AuthForm, Kind, no_more_rules};
+use crate::manifest::{AuthForm, Kind, PathSpec, no_more_rules};
 use crate::model::{Capabilities, FieldKind, FieldSpec, Limits, OnRemove};
 
 /// Key part: the domain.
@@ -35,6 +35,38 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     route: super::route::route,
 };
 
+/// A service's assignments; a key follows as one more segment.
+pub const SERVICE_PATH: PathSpec = PathSpec {
+    name: "service",
+    option: "path_service",
+    template: "/v2/clients/{client_id}/domains/{domain_id}/service/{service_id}/assignments",
+    doc: "A service's assignments; a key follows as one more segment.",
+};
+
+/// Listing a service's assignments [assumed]; the same as `service` unless given.
+pub const SERVICE_LIST_PATH: PathSpec = PathSpec {
+    name: "service_list",
+    option: "path_service_list",
+    template: "/v2/clients/{client_id}/domains/{domain_id}/service/{service_id}/assignments",
+    doc: "Listing a service's assignments [assumed]; the same as `service` unless given.",
+};
+
+/// A domain's own assignments.
+pub const DOMAIN_PATH: PathSpec = PathSpec {
+    name: "domain",
+    option: "path_domain",
+    template: "/v2/clients/{client_id}/domains/{domain_id}/assignments",
+    doc: "A domain's own assignments.",
+};
+
+/// Listing a domain's own assignments [assumed]; the same as `domain` unless given.
+pub const DOMAIN_LIST_PATH: PathSpec = PathSpec {
+    name: "domain_list",
+    option: "path_domain_list",
+    template: "/v2/clients/{client_id}/domains/{domain_id}/assignments",
+    doc: "Listing a domain's own assignments [assumed]; the same as `domain` unless given.",
+};
+
 /// The kind.
 pub static KIND: Kind = Kind {
     name: "StreamlineAssignments",
@@ -44,9 +76,9 @@ pub static KIND: Kind = Kind {
     limits: Limits {
         // Every service is a listing of its own, so reading gains most from requests side by side; rates are not stated.
         concurrency: 8,
-        requests_per_second: Some(20.0),
-        batch_size: 1,                    // apis/streamline.md: there is no batch route
-        page_size: 1_000,                 // listings have no pages; kept for the one field that all targets share
+        requests_per_second: None, // not stated: concurrency bounds it, and a 429 slows it down
+        batch_size: 1,             // apis/streamline.md: there is no batch route
+        page_size: 1_000,          // listings have no pages; kept for the one field that all targets share
         timeout: Duration::from_secs(60), // a PUT checks feature contracts before it answers
         retry_budget: Duration::from_secs(300),
     },
@@ -55,6 +87,7 @@ pub static KIND: Kind = Kind {
     target: &TARGET_SHAPE,
     account: &["client_id"],
     set: &SET_SHAPE,
+    paths: &[SERVICE_PATH, SERVICE_LIST_PATH, DOMAIN_PATH, DOMAIN_LIST_PATH],
     address_is_scope: true,
     check_target: no_more_rules,
     check_assignment: no_more_rules,

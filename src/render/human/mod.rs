@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::model::{Action, Ids, OnRemove};
+use crate::plan::saved::Held;
 use crate::plan::{Plan, Refusal, TargetPlan, batches, cause};
 
 use super::words::{self, Speaker};
-use super::{Style, clean};
+use super::{Style, clean, held};
 
 /// Changes that a refusal lists before it counts the rest.
 const REFUSAL_KEYS: usize = 5;
@@ -50,7 +51,7 @@ pub fn plan(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resu
 
 fn target(out: &mut dyn Write, ids: &Ids, target: &TargetPlan, options: &Options<'_>) -> io::Result<()> {
     let selected = target.sets.iter().any(|set| set.selected);
-    if !selected && target.unreadable.is_none() && target.refusals.is_empty() {
+    if !selected && target.unreadable.is_none() && target.refusals.is_empty() && target.held.is_empty() {
         return Ok(());
     }
     let mut page = Page { out, style: options.style, full: options.full, speaker: Speaker::new(ids, target) };
@@ -59,6 +60,7 @@ fn target(out: &mut dyn Write, ids: &Ids, target: &TargetPlan, options: &Options
         set::write(&mut page, set)?;
     }
     evidence_gaps(&mut page, target)?;
+    held::write(page.out, page.style, page.speaker, &target.held, page.full)?;
     for refusal in &target.refusals {
         refused(&mut page, target, refusal)?;
     }
@@ -152,10 +154,14 @@ fn summary(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resul
     let unreadable = plan.targets.iter().filter(|target| target.unreadable.is_some()).count();
     let gaps = plan.targets.iter().flat_map(|target| &target.evidence).any(|evidence| evidence.gap.is_some());
     let rest = words::rest(&counts);
+    let held: Vec<&Held> = plan.targets.iter().flat_map(|target| &target.held).collect();
+    let stale = held.iter().filter(|held| held.why.is_stale()).count();
     if counts.changes() > 0 {
         let requests: u64 = plan.targets.iter().map(|target| target.write_requests).sum();
         let requests = words::counted(requests, "request");
         writeln!(out, "{heading}Plan:{heading:#} {}; {rest}. {requests} to apply.", changes_text(plan))?;
+    } else if !held.is_empty() {
+        writeln!(out, "{heading}Nothing left to apply{heading:#} of the approved plan: {rest}.")?;
     } else if unreadable > 0 {
         writeln!(out, "{heading}No changes planned{heading:#} for what could be read: {rest}.")?;
     } else if sets().all(|set| !set.selected) {
@@ -169,6 +175,13 @@ fn summary(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resul
         writeln!(out, "{good}No changes.{good:#} Live state equals the manifests. {rest}.")?;
     }
     causes(out, plan, options.style)?;
+    if let Some(policy) = words::policy(plan) {
+        writeln!(out, "{dim}{policy}{dim:#}")?;
+    }
+    if stale > 0 {
+        let count = words::counted(u64::try_from(stale).unwrap_or(u64::MAX), "change");
+        writeln!(out, "{error}Stale:{error:#} {count} not as approved; see STALE above.")?;
+    }
     if not_selected > 0 {
         let count = words::counted(u64::try_from(not_selected).unwrap_or(u64::MAX), "set");
         writeln!(out, "{dim}{count} not selected.{dim:#}")?;

@@ -19,6 +19,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
 
 use crate::apply::Exit;
+use crate::plan::Plan;
 
 use value::{Entries, FieldView, KeyView};
 
@@ -80,6 +81,24 @@ impl From<Exit> for ExitView {
             Exit::Interrupted => "interrupted",
         };
         Self { code: exit.code(), meaning }
+    }
+}
+
+/// The policy in force.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Policy")]
+struct PolicyView<'a> {
+    /// The file, as the caller named it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a str>,
+    /// The file's digest.
+    digest: &'a str,
+}
+
+impl<'a> PolicyView<'a> {
+    fn of(plan: &'a Plan) -> Option<Self> {
+        let digest = plan.policy.as_deref()?;
+        Some(Self { file: plan.policy_file.as_deref(), digest })
     }
 }
 

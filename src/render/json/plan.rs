@@ -13,7 +13,7 @@ use crate::plan::{
 use crate::render::words::Speaker;
 
 use super::drift::RuleView;
-use super::{Each, Entries, ExitView, FORMAT_VERSION, FieldView, KeyView, Tool, value};
+use super::{Each, Entries, ExitView, FORMAT_VERSION, FieldView, KeyView, PolicyView, Tool, value};
 
 /// A plan as a document, and the exit code of the command that made it. The document is written while it is serialized: use
 /// `serde_json::to_writer`.
@@ -22,6 +22,7 @@ pub fn plan(plan: &Plan, exit: Exit) -> impl Serialize + '_ {
         format_version: FORMAT_VERSION,
         tool: Tool::THIS,
         planned_at: plan.now.to_string(),
+        policy: PolicyView::of(plan),
         verdict: Verdict::of(plan),
         exit: exit.into(),
         counts: plan.counts(),
@@ -43,6 +44,9 @@ pub(super) struct PlanView<'a> {
     tool: Tool,
     /// The moment that time windows are judged by, RFC 3339 in UTC.
     planned_at: String,
+    /// The policy in force; absent: there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<PolicyView<'a>>,
     /// The plan in one word.
     verdict: Verdict,
     /// The exit code of the command.

@@ -8,11 +8,12 @@ use crate::apply::{
 };
 use crate::diag::Location;
 use crate::model::{Account, Action, Ids};
+use crate::plan::saved::{Held, HeldWhy};
 use crate::plan::{Plan, TargetPlan};
 use crate::render::words::Speaker;
 
 use super::plan::ChangeView;
-use super::{Each, ExitView, FORMAT_VERSION, KeyView, Tool, value};
+use super::{Each, ExitView, FORMAT_VERSION, KeyView, PolicyView, Tool, value};
 
 /// An apply report as a document; `plan` is the plan that was applied. The document is written while it is serialized: use
 /// `serde_json::to_writer`.
@@ -21,6 +22,7 @@ pub fn report<'a>(plan: &'a Plan, report: &'a Report) -> impl Serialize + 'a {
     ReportView {
         format_version: FORMAT_VERSION,
         tool: Tool::THIS,
+        policy: PolicyView::of(plan),
         exit: report.exit().into(),
         interrupted: report.interrupted,
         totals: report.totals(),
@@ -40,11 +42,14 @@ pub(super) struct ReportView<'a> {
     format_version: &'static str,
     /// The program that applied.
     tool: Tool,
+    /// The policy in force; absent: there was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<PolicyView<'a>>,
     /// The exit code that follows from the outcomes.
     exit: ExitView,
     /// A stop was asked for before all was through.
     interrupted: bool,
-    /// All outcomes, counted; they add up to the changes of the plan.
+    /// All outcomes, counted; they add up to the changes of the plan and those that a saved plan holds back.
     totals: Totals,
     /// One a target, in the order of the plan.
     targets: Each<'a, TargetReportView<'a>>,
@@ -71,6 +76,8 @@ struct TargetReportView<'a> {
     verification: VerificationView<'a>,
     /// One a change of the plan, in the order of the plan.
     changes: Each<'a, EndedView<'a>>,
+    /// What a saved plan holds back: counted in the totals, and not among `changes`.
+    held: Each<'a, HeldView<'a>>,
 }
 
 impl<'a> TargetReportView<'a> {
@@ -86,6 +93,7 @@ impl<'a> TargetReportView<'a> {
             totals: ended.totals(),
             verification: VerificationView::of(speaker, &ended.verification),
             changes: Each(Box::new(move || Box::new(changes()))),
+            held: Each::of(&ended.held, move |held| HeldView::of(speaker, held)),
         }
     }
 }
@@ -106,6 +114,8 @@ struct NotRunView {
 enum NotRunReason {
     /// A guard refused its plan.
     Refused,
+    /// The approved plan is stale, here or in another target.
+    Stale,
     /// It could not be read.
     Unreadable,
 }
@@ -114,6 +124,7 @@ impl NotRunView {
     fn of(not_run: NotRun) -> Self {
         match not_run {
             NotRun::Refused => Self { reason: NotRunReason::Refused, temporary: false },
+            NotRun::Stale => Self { reason: NotRunReason::Stale, temporary: false },
             NotRun::Unreadable { temporary } => Self { reason: NotRunReason::Unreadable, temporary },
         }
     }
@@ -137,6 +148,61 @@ impl<'a> EndedView<'a> {
         let planned = set.changes.get(ended.id.index)?;
         let outcome = OutcomeView::of(speaker, plan, &ended.outcome);
         Some(Self { set: &set.name, change: ChangeView::of(speaker, planned), outcome })
+    }
+}
+
+/// A change that a saved plan holds back.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "HeldChange")]
+pub(super) struct HeldView<'a> {
+    /// `metadata.name` of its set.
+    set: &'a str,
+    /// What was approved, or is new.
+    action: Action,
+    /// The natural key after the change, by API field name.
+    key: KeyView,
+    /// The live key, where a part of it would be replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_key: Option<KeyView>,
+    /// Why it is held.
+    reason: HeldReason,
+    /// How it is counted: `already` or `skipped`.
+    outcome: OutcomeKind,
+    /// What it was and is, in words.
+    message: &'a str,
+}
+
+/// Why a change is held.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum HeldReason {
+    /// Approved, and so meanwhile without this run.
+    Already,
+    /// Approved, but the live object is not the one that was reviewed.
+    Moved,
+    /// Needed now, and never reviewed.
+    New,
+    /// Approved, and the target could not be read.
+    Unread,
+}
+
+impl<'a> HeldView<'a> {
+    pub(super) fn of(speaker: Speaker<'_>, held: &'a Held) -> Self {
+        let (reason, outcome) = match held.why {
+            HeldWhy::Already => (HeldReason::Already, OutcomeKind::Already),
+            HeldWhy::Moved(_) => (HeldReason::Moved, OutcomeKind::Skipped),
+            HeldWhy::New => (HeldReason::New, OutcomeKind::Skipped),
+            HeldWhy::Unread => (HeldReason::Unread, OutcomeKind::Skipped),
+        };
+        Self {
+            set: &held.set,
+            action: held.action,
+            key: value::key(speaker, &held.key),
+            from_key: held.from_key.as_ref().map(|key| value::key(speaker, key)),
+            reason,
+            outcome,
+            message: held.why.text(),
+        }
     }
 }
 
