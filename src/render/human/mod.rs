@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use crate::model::{Action, Ids, OnRemove};
 use crate::plan::saved::Held;
-use crate::plan::{Plan, Refusal, TargetPlan, batches, cause};
+use crate::plan::{Cause, Plan, Refusal, SetPlan, TargetPlan, batches, cause};
 
 use super::words::{self, Speaker};
 use super::{Style, clean, held};
@@ -41,12 +41,19 @@ struct Page<'a> {
 /// # Errors
 /// Those of the writer.
 pub fn plan(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Result<()> {
-    for planned in &plan.targets {
+    let mut targets: Vec<&TargetPlan> = plan.targets.iter().collect();
+    targets.sort_by_key(|target| !target.sets.iter().any(is_changed_here)); // stable: by name otherwise
+    for planned in targets {
         if !planned.sets.is_empty() || planned.unreadable.is_some() {
             target(out, &plan.ids, planned, options)?;
         }
     }
     summary(out, plan, options)
+}
+
+/// Whether a pull request changes something in a set. Such sets come first, so that drift does not stand before it.
+fn is_changed_here(set: &SetPlan) -> bool {
+    set.changes.iter().any(|planned| matches!(planned.cause, Some(Cause::PullRequest | Cause::Both)))
 }
 
 fn target(out: &mut dyn Write, ids: &Ids, target: &TargetPlan, options: &Options<'_>) -> io::Result<()> {
@@ -56,7 +63,9 @@ fn target(out: &mut dyn Write, ids: &Ids, target: &TargetPlan, options: &Options
     }
     let mut page = Page { out, style: options.style, full: options.full, speaker: Speaker::new(ids, target) };
     target_header(&mut page, target)?;
-    for set in target.sets.iter().filter(|set| set.selected && !set::is_quiet(set)) {
+    let mut sets: Vec<&SetPlan> = target.sets.iter().filter(|set| set.selected && !set::is_quiet(set)).collect();
+    sets.sort_by_key(|set| !is_changed_here(set));
+    for set in sets {
         set::write(&mut page, set)?;
     }
     evidence_gaps(&mut page, target)?;
@@ -206,11 +215,14 @@ fn causes(out: &mut dyn Write, plan: &Plan, style: Style) -> io::Result<()> {
     let Some(base) = &plan.base else { return Ok(()) };
     let Style { heading, warning, dim, .. } = style;
     let name = clean::terminal(&base.name);
-    let [own, both, drift] = cause::counts(plan).map(words::number);
-    writeln!(
-        out,
-        "{heading}Compared with {name}:{heading:#} {own} by this pull request, {both} by this pull request on drifted live state, {drift} drift."
-    )?;
+    let [own, both, drift] = cause::counts(plan);
+    let on_drifted = if both > 0 {
+        format!(" ({} on live state that had drifted as well)", words::number(both))
+    } else {
+        String::new()
+    };
+    let (own, drift) = (words::number(own + both), words::number(drift));
+    writeln!(out, "{heading}Compared with {name}:{heading:#} {own} by this pull request{on_drifted}, {drift} drift.")?;
     for left in &base.leaving {
         let (set, target) = (words::value(&left.set), words::value(&left.target));
         let count = words::counted(left.assignments, "assignment");
