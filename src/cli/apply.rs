@@ -62,7 +62,10 @@ async fn carry_out(
     } else if work {
         let style = Style::new(terminal.stdout_color);
         let options = report::Options { style, full: args.output.full, next: None };
-        terminal.stream(|out| report::report(out, plan, &report, &options))?;
+        terminal.stream(|out| {
+            writeln!(out)?;
+            report::report(out, plan, &report, &options)
+        })?;
     }
     Ok(exit)
 }

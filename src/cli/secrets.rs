@@ -59,6 +59,8 @@ impl SecretResolver for Secrets {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
     use secrecy::ExposeSecret;
 

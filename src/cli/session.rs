@@ -1,7 +1,7 @@
 //! What `plan` and `apply` share: load the manifests, choose sets, read the targets concerned, plan.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, bail};
 use futures::future::join_all;
@@ -31,7 +31,8 @@ pub(super) enum Step<T> {
 pub(super) struct Session {
     pub loaded: Loaded,
     pub ids: Arc<Ids>,
-    now: Instant,
+    /// The moment to judge time windows by: taken once, when the first target is planned.
+    now: OnceLock<Instant>,
     planning: PlanningArgs,
     /// The manifests to compare with (`--base`).
     base: Option<BaseManifests>,
@@ -83,8 +84,7 @@ impl Session {
         terminal: &Terminal,
     ) -> anyhow::Result<Step<Self>> {
         let ids = Arc::new(Ids::default());
-        let now = now();
-        let mut loaded = load(&args.manifests, &ids, now)?;
+        let mut loaded = load(&args.manifests, &ids, now())?;
         let policy = InForce::load(&args.policy, &mut loaded, &ids)?;
         if !loaded.diagnostics.is_empty() {
             terminal.say(&render::diagnostics::human(&loaded.diagnostics, &loaded.sources, terminal.stderr_color));
@@ -102,6 +102,7 @@ impl Session {
         let as_mode =
             |(set, selected): (&DesiredSet, &bool)| args.planning.as_mode.filter(|_| *selected).unwrap_or(set.mode);
         let modes = loaded.sets.iter().zip(&selected).map(as_mode).collect();
+        let now = OnceLock::new();
         let endpoints = loaded.targets.iter().map(endpoint_text).collect();
         let capabilities = loaded.targets.iter().map(capabilities).collect::<anyhow::Result<_>>()?;
         let planning = args.planning.clone();
@@ -115,7 +116,7 @@ impl Session {
     /// Whether the approved plan may be used for these manifests and accounts at all, before anything is asked of a target.
     fn check_approved(&mut self) -> anyhow::Result<()> {
         let Some(saved) = &self.approved else { return Ok(()) };
-        saved.check(self.now, self.policy().as_ref())?;
+        saved.check(self.now(), self.policy().as_ref())?;
         saved.check_desired(&self.desired())?;
         saved.check_accounts(self.loaded.targets.iter().zip(&self.endpoints).map(|(target, endpoint)| Identity {
             name: &target.name,
@@ -239,6 +240,11 @@ impl Session {
         &self.loaded.targets[index]
     }
 
+    /// The moment that the run judges by: when it is first asked for, after reading.
+    pub(super) fn now(&self) -> Instant {
+        *self.now.get_or_init(now)
+    }
+
     /// What a plan needs to know of a target: the scopes and keys of all its sets, since guards judge it whole.
     fn read_request(&self, target: usize) -> ReadRequest {
         let sets = || self.loaded.sets.iter().filter(move |set| set.target == target);
@@ -265,11 +271,6 @@ impl Session {
         self.sets().find(|(_, set, _)| set.target == target && set.name == name).map(|(_, _, selected)| selected)
     }
 
-    /// The moment that the run judges by.
-    pub(super) fn now(&self) -> Instant {
-        self.now
-    }
-
     /// Plans one target against what was read of it.
     pub(super) fn plan_target(&self, target: usize, live: Seen) -> TargetPlan {
         self.with_input(target, |input| plan_target(input, live))
@@ -286,7 +287,7 @@ impl Session {
         let input = Input {
             ids: &self.ids,
             sources: &self.loaded.sources,
-            now: self.now,
+            now: self.now(),
             rotate: self.planning.rotate,
             thresholds: self.policy.thresholds(target, &self.planning),
             policy: self.policy.of(target),
@@ -321,7 +322,7 @@ impl Session {
         let targets = open.iter().zip(seen).map(|(open, live)| self.plan_target(open.target, live)).collect();
         let mut plan = Plan {
             ids: Arc::clone(&self.ids),
-            now: self.now,
+            now: self.now(),
             policy: self.policy.digest().cloned(),
             policy_file: self.policy.file().map(str::to_owned),
             targets,
@@ -363,7 +364,7 @@ pub(super) fn load(args: &super::args::ManifestArgs, ids: &Ids, now: Instant) ->
     Ok(loaded)
 }
 
-/// The clock. Read once a run.
+/// The clock.
 pub(super) fn now() -> Instant {
     Instant(jiff::Timestamp::now().as_millisecond())
 }

@@ -114,14 +114,12 @@ struct Totals {
 
 impl Totals {
     fn of(set: &SetPlan) -> Self {
-        let keys = |wanted: fn(&PlannedChange) -> bool| {
+        let keys = |wanted: fn(&PlannedChange) -> bool| -> Vec<Key> {
             set.changes.iter().filter(|planned| wanted(planned)).map(|planned| planned.change.key).collect()
         };
-        Self {
-            live: set.live,
-            losses: keys(|planned| !planned.losses.is_empty()),
-            updates: keys(|planned| planned.action() == Action::Update),
-        }
+        let mut losses = keys(|planned| !planned.losses.is_empty() && planned.taken_from.is_none());
+        losses.extend(&set.moved_away);
+        Self { live: set.live, losses, updates: keys(|planned| planned.action() == Action::Update) }
     }
 
     fn losses(&self) -> u64 {
@@ -247,7 +245,10 @@ fn check_target(input: &Input<'_>, totals: &Totals, refusals: &mut Vec<Refusal>)
     let mut refuse = |guard, what: &str, keys: &[Key], percent, floor, flag: &str| {
         let seen = count(keys.len());
         // One set's refusal already says it.
-        if refusals.iter().any(|refusal| refusal.guard == guard) || !exceeds(seen, totals.live, percent, floor) {
+        let told = |refusal: &Refusal| {
+            refusal.guard == guard || (guard == Guard::Losses && refusal.guard == Guard::EmptyScope)
+        };
+        if refusals.iter().any(told) || !exceeds(seen, totals.live, percent, floor) {
             return;
         }
         let limit = limit_text(percent, floor);
@@ -383,7 +384,7 @@ fn check_protect(input: &Input<'_>, sets: &[SetPlan], holders: &Holders, refusal
                 None => continue,
                 Some((before, after)) => {
                     let message =
-                        format!("{what} has {before} holders now and would keep {after}; at least {min} must stay");
+                        format!("holders of {what}: {before} now, {after} after this plan; at least {min} must stay");
                     let last = if set.is_some() { "or lower" } else { "the policy asks for" };
                     let allow =
                         format!("apply the new grants first, then the losses in a second change; {last} `min_holders`");

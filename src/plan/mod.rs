@@ -179,6 +179,8 @@ pub struct SetPlan {
     pub live: u64,
     /// The changes, sorted by key. In an `observe` set these are differences to look at, and are never applied.
     pub changes: Vec<PlannedChange>,
+    /// Live in scope, not declared, and replaced by role changes that other sets declare.
+    pub moved_away: Vec<Key>,
     /// Live in scope, not declared, and left alone; sorted by key.
     pub unmanaged: Vec<Unmanaged>,
     /// Differences that the set's `ignore` rules leave alone; sorted by key.
@@ -209,6 +211,8 @@ pub struct PlannedChange {
     pub at: Location,
     /// How it travels.
     pub route: Route,
+    /// The other set in whose scope the replaced row lies, where a role change crosses sets. Its guards count the loss.
+    pub taken_from: Option<String>,
     /// Whose change it is, where the plan was compared with a base (`--base`).
     pub cause: Option<Cause>,
 }

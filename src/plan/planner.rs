@@ -291,9 +291,13 @@ impl<'a> Join<'a> {
             let Some(live) = self.live[removals[removal].1].take() else { continue };
             (paired_create[create], paired_removal[removal]) = (true, true);
             let Creation { set, row } = creations[create];
+            let (from, old_key) = (removals[removal].0, live.key);
             let mut change = pair::replace(row.key, &row.fields, live, self.input.capabilities, self.input.now);
             self.rules[set].cut(&mut change);
             self.emit(set, change, Reason::Replaced, row.origin);
+            if from != set {
+                self.move_away(from, set, old_key);
+            }
         }
         for (creation, _) in creations.iter().zip(paired_create).filter(|(_, paired)| !paired) {
             let Creation { set, row } = creation;
@@ -321,12 +325,22 @@ impl<'a> Join<'a> {
         }
     }
 
-    /// The pairs that are role changes. Only changes that this run may carry out are paired: half of a pair would be another effect.
+    /// Notes that the last change takes a row out of another set's scope.
+    fn move_away(&mut self, from: usize, to: usize, old_key: Key) {
+        let name = self.plans[from].name.clone();
+        if let Some(planned) = self.plans[to].changes.last_mut() {
+            planned.taken_from = Some(name);
+        }
+        self.plans[from].moved_away.push(old_key);
+    }
+
+    /// The pairs that are role changes. Only changes that this run may carry out are paired: half of a pair would be another effect. A
+    /// create of a set that never takes away stays a create (DESIGN section 4).
     fn role_changes(&self, creations: &[Creation<'_>], removals: &[(usize, usize)]) -> Vec<(usize, usize)> {
         let Some(pairing) = &self.input.capabilities.pairing else { return Vec::new() };
         let may_act = |set: usize| {
             let input = &self.input.sets[set];
-            input.selected && input.mode != Mode::Observe
+            input.selected && input.mode == Mode::Authoritative
         };
         let (creates, create_at): (Vec<Key>, Vec<usize>) =
             creations.iter().enumerate().filter(|(_, c)| may_act(c.set)).map(|(i, c)| (c.row.key, i)).unzip();
@@ -350,7 +364,8 @@ impl<'a> Join<'a> {
             (_, Action::Remove) => counts.remove += 1,
         }
         let at = self.input.locate(origin);
-        self.plans[set].changes.push(PlannedChange { change, reason, losses, grants, at, route, cause: None });
+        let planned = PlannedChange { change, reason, losses, grants, at, route, taken_from: None, cause: None };
+        self.plans[set].changes.push(planned);
     }
 
     fn finish(mut self) -> (Vec<SetPlan>, Snapshot) {
@@ -359,6 +374,12 @@ impl<'a> Join<'a> {
             rules.finish(plan, &ranks);
             plan.changes.sort_by_cached_key(|planned| (ranks.of(&planned.change.key), planned.change.action));
             plan.unmanaged.sort_by_cached_key(|row| ranks.of(&row.key));
+            plan.moved_away.sort_by_cached_key(|key| ranks.of(key));
+            if !plan.moved_away.is_empty() {
+                let count = plan.moved_away.len();
+                let message = format!("assignments of this scope that role changes in other sets replace: {count}");
+                plan.warnings.push(Warning { code: "moved-away".to_owned(), message, at: plan.at.clone() });
+            }
             plan.counts.unmanaged = u64::try_from(plan.unmanaged.len()).unwrap_or(u64::MAX);
             let incomplete = plan.unmanaged.iter().filter(|row| row.why == LeftAlone::Incomplete).count();
             if let Some(gap) = gap(&self.snapshot, input).filter(|_| input.mode == Mode::Authoritative) {
@@ -387,6 +408,7 @@ fn empty_plan(input: &Input<'_>, set: &SetInput<'_>) -> SetPlan {
         counts: Counts::default(),
         live: 0,
         changes: Vec::new(),
+        moved_away: Vec::new(),
         unmanaged: Vec::new(),
         ignored: Vec::new(),
         warnings: Vec::new(),

@@ -128,7 +128,7 @@ fn min_holders_counts_those_effective_now_and_refuses_only_what_lowers() {
     world.sets[0].0.protect = vec![protect];
     let plan = world.plan();
     assert_eq!(plan.refusals[0].guard, Guard::MinHolders);
-    assert_eq!(plan.refusals[0].message, "role_id lead has 2 holders now and would keep 1; at least 2 must stay");
+    assert_eq!(plan.refusals[0].message, "holders of role_id lead: 2 now, 1 after this plan; at least 2 must stay");
     let already_low = world.protect([None, None, Some("lead")], Some(9));
     world.sets[0].0.protect = vec![already_low];
     assert_eq!(guards(&world), [Guard::MinHolders]);
@@ -159,5 +159,26 @@ fn a_masked_value_that_would_have_to_be_sent_is_refused_by_name() {
     let secret = Value::Secrets([("key".into(), SecretRef::Env("KEY".into()))].into());
     world.sets[0].0.rows.clear();
     world.declare("anna de lead", vec![params("eu"), ("secret_params", secret)]);
+    assert!(guards(&world).is_empty());
+}
+
+#[test]
+fn a_role_change_across_sets_is_a_loss_of_the_set_that_loses_it() {
+    let mut world = World::new();
+    world.set(Mode::Authoritative, Some(&["de"]), &["anna at lead"]);
+    world.set(Mode::Authoritative, Some(&["at"]), &[]);
+    // The world's slots are identity and node, so a crossing pair needs scopes by role.
+    for (set, role) in [(0, "lead"), (1, "member")] {
+        let mut scope = assignctl::model::Scope::default();
+        scope.parts[2] = assignctl::model::PartScope::In([world.ids.sym(role)].into());
+        world.sets[set].0.scope = Some(scope);
+    }
+    world.live("anna at member", (Some(-1), None));
+    let plan = world.plan();
+    assert_eq!(world.lines(&plan), ["update anna at member -> anna at lead"]);
+    assert_eq!(plan.sets[0].changes[0].taken_from.as_deref(), Some("set-1"));
+    assert_eq!(plan.refusals.len(), 1);
+    assert_eq!((plan.refusals[0].guard, plan.refusals[0].set.as_deref()), (Guard::EmptyScope, Some("set-1")));
+    world.sets[1].0.expect = Some(World::expect(Some(1), None, None));
     assert!(guards(&world).is_empty());
 }

@@ -86,12 +86,20 @@ fn an_observing_set_counts_differences_and_applies_nothing() {
 }
 
 #[test]
-fn a_pair_over_two_sets_is_made_only_where_both_are_selected() {
+fn a_pair_over_two_sets_is_made_only_where_both_are_selected_and_authoritative() {
     let mut world = World::new();
-    world.set(Mode::Authoritative, Some(&["de"]), &[]);
+    world.set(Mode::Authoritative, Some(&[]), &[]);
+    world.set(Mode::Authoritative, Some(&[]), &["anna de lead"]);
+    for (set, role) in [(0, "member"), (1, "lead")] {
+        let mut scope = assignctl::model::Scope::default();
+        scope.parts[2] = assignctl::model::PartScope::In([world.ids.sym(role)].into());
+        world.sets[set].0.scope = Some(scope);
+    }
     world.live("anna de member", (Some(-1), None));
-    world.set(Mode::Additive, None, &["anna de lead"]);
     assert_eq!(world.lines(&world.plan()), ["update anna de member -> anna de lead"]);
+    world.sets[1].0.mode = Mode::Additive;
+    assert_eq!(world.lines(&world.plan()), ["remove anna de member", "create anna de lead"]);
+    world.sets[1].0.mode = Mode::Authoritative;
     world.sets[0].1 = false;
     let plan = world.plan();
     assert_eq!(world.lines(&plan), ["remove anna de member", "create anna de lead"]);

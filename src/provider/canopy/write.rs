@@ -215,13 +215,15 @@ fn kept_dates(change: &Change) -> Result<Dates, WriteOutcome> {
     Ok((date(FROM)?, date(TO)?))
 }
 
-/// The dates that an update sends.
+/// The dates that an update sends: those that differ, and declared instants also where they are equal. Whether an omitted date is kept
+/// is not stated (apis/canopy.md: Update), so no declared date is left to that.
 fn sent_dates(change: &Change) -> Vec<&'static str> {
-    [FROM, TO].into_iter().filter(|name| change.differs.contains(name)).collect()
+    let is_instant = |name| matches!(change.desired.get(name), Some(Value::Instant(_)));
+    [FROM, TO].into_iter().filter(|name| change.differs.contains(name) || is_instant(name)).collect()
 }
 
 fn clears_a_date(change: &Change) -> bool {
-    sent_dates(change).into_iter().any(|name| change.desired.get(name).is_none_or(Value::is_null))
+    change.differs.iter().any(|name| change.desired.get(name).is_none_or(Value::is_null))
 }
 
 /// A declared date as the API reads it: RFC 3339, at the milliseconds that it compares by.
