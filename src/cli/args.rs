@@ -302,14 +302,13 @@ pub(super) struct ManArgs {
 
 /// What to compare the manifests with, to say whose change each change is.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Comparing")]
 pub(super) struct BaseArgs {
     /// Read the manifests of this commit as well (read with git, no checkout), and tell what this pull request changes
     /// from what drifted. For a branch that is behind, give the merge base.
-    #[arg(long, value_name = "REF", env = "ASSIGNCTL_BASE", conflicts_with = "base_dir")]
+    #[arg(long, value_name = "REF", env = "ASSIGNCTL_BASE", conflicts_with = "base_dir", help_heading = "Planning")]
     pub base: Option<String>,
     /// The same, with the manifests of a directory.
-    #[arg(long, value_name = "DIR", env = "ASSIGNCTL_BASE_DIR")]
+    #[arg(long, value_name = "DIR", env = "ASSIGNCTL_BASE_DIR", help_heading = "Planning")]
     pub base_dir: Option<PathBuf>,
 }
 
