@@ -3,6 +3,7 @@
 
 mod cli;
 mod docs;
+mod faults;
 mod layers;
 mod loader;
 mod planner;
@@ -10,3 +11,4 @@ mod providers;
 mod render;
 mod scenarios;
 mod support;
+mod threats;

@@ -9,17 +9,20 @@ use indicatif::ProgressDrawTarget;
 use super::approved;
 use super::args::{ApplyArgs, Format};
 use super::connect::Connector;
+use super::report::{Reports, Run};
 use super::session::{Open, Session, Step, plan_exit, runtime};
 use super::terminal::Terminal;
-use crate::apply::{self, Exit, Options, Report, Silent, Sink, Stop, TargetRun};
+use crate::apply::{self, Exit, Options, Report, Silent, Sink, Sinks, Stop, TargetRun};
 use crate::model::Snapshot;
 use crate::plan::{Plan, TargetPlan};
+use crate::render::json::EventLines;
 use crate::render::{self, Style, human, progress, report};
 
 /// Plans, asks, applies, verifies; see DESIGN section 6 for the exit codes.
 pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let mut reports = Reports::new(&args.reports, Run::Apply, args.output.format)?;
     let approved = args.plan.as_deref().map(approved::read).transpose()?;
-    let session = match Session::load(&args.source, approved, terminal)? {
+    let session = match Session::load(&args.source, approved, terminal, &mut reports)? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
@@ -27,7 +30,7 @@ pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit>
         let mut connector = Connector::new(&args.source.credentials, Arc::clone(&session.ids))?;
         let open = session.open(&mut connector).await?;
         let exit = match session.plan(&open).await {
-            Ok(plan) => carry_out(&session, &open, &plan, args, terminal).await,
+            Ok(plan) => carry_out(&session, &open, &plan, args, &mut reports, terminal).await,
             Err(error) => Err(error),
         };
         drop(open);
@@ -41,6 +44,7 @@ async fn carry_out(
     open: &[Open],
     plan: &Plan,
     args: &ApplyArgs,
+    reports: &mut Reports,
     terminal: &Terminal,
 ) -> anyhow::Result<Exit> {
     let json = args.output.format == Format::Json;
@@ -52,7 +56,8 @@ async fn carry_out(
         terminal.say("Nothing was applied.\n");
         return Ok(Exit::Error);
     }
-    let report = send(session, open, plan, args, terminal).await;
+    let events = reports.events(plan)?;
+    let report = send(session, open, plan, args, &events, terminal).await;
     let exit = report.exit().worse(plan_exit(plan));
     if stale {
         terminal.say("Nothing was applied: the approved plan is stale. Plan and review again, or apply the rest of it with --partial.\n");
@@ -67,7 +72,7 @@ async fn carry_out(
             report::report(out, plan, &report, &options)
         })?;
     }
-    Ok(exit)
+    Ok(exit.worse(reports.applied(plan, &report, exit, events, terminal)))
 }
 
 /// Shows the plan. With JSON on standard output, a person finds it on standard error.
@@ -100,7 +105,14 @@ fn approved(plan: &Plan, terminal: &Terminal) -> anyhow::Result<bool> {
     terminal.ask(&question).context("the answer could not be read")
 }
 
-async fn send(session: &Session, open: &[Open], plan: &Plan, args: &ApplyArgs, terminal: &Terminal) -> Report {
+async fn send(
+    session: &Session,
+    open: &[Open],
+    plan: &Plan,
+    args: &ApplyArgs,
+    events: &[EventLines],
+    terminal: &Terminal,
+) -> Report {
     let stop = Stop::default();
     let watcher = tokio::spawn(watch_interrupts(stop.clone()));
     let sink = progress_sink(plan, terminal);
@@ -126,7 +138,9 @@ async fn send(session: &Session, open: &[Open], plan: &Plan, args: &ApplyArgs, t
         })
         .collect();
     let options = Options { verify: !args.no_verify, partial: args.partial, ..Options::default() };
-    let report = apply::apply(&runs, &stop, sink.as_ref(), &options).await;
+    let mut sinks: Vec<&dyn Sink> = vec![sink.as_ref()];
+    sinks.extend(events.iter().map(|events| events as &dyn Sink));
+    let report = apply::apply(&runs, &stop, &Sinks(&sinks), &options).await;
     watcher.abort();
     report
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use super::shard::Shard;
 use crate::model::Mode;
 
 /// Access and assignments declared in git: plan them against the live systems, apply exactly that plan.
@@ -63,6 +64,12 @@ pub(super) enum Command {
     Apply(ApplyArgs),
     /// Say how the live assignments differ from the manifests; never writes
     Drift(DriftArgs),
+    /// Write manifests of what is live, to begin with
+    Import(ImportArgs),
+    /// Write a starter repository of manifests
+    Init(InitArgs),
+    /// Say what a diagnostic, a guard or a warning means
+    Explain(ExplainArgs),
     /// Serve the four APIs on a loopback port, for trying things out
     Sandbox(SandboxArgs),
     /// Print the JSON Schema of a kind of document
@@ -101,6 +108,10 @@ pub(super) struct SelectArgs {
     /// Only sets with this label; repeatable, all must match.
     #[arg(short = 'l', long = "selector", value_name = "KEY=VALUE", env = "ASSIGNCTL_SELECTOR", value_delimiter = ',', value_parser = label)]
     pub selector: Vec<(String, String)>,
+    /// Only the K-th of N parts of the sets; the parts are disjoint, and together they are all sets. For dividing a large estate over
+    /// many runs: each still loads all manifests.
+    #[arg(long, value_name = "K/N", env = "ASSIGNCTL_SHARD")]
+    pub shard: Option<Shard>,
 }
 
 fn label(text: &str) -> Result<(String, String), String> {
@@ -181,10 +192,85 @@ pub(super) struct OutputArgs {
     pub full: bool,
 }
 
+/// Outputs beside standard output.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Reports")]
+pub(super) struct ReportArgs {
+    /// Write a report to a file as well: json, markdown, html, sarif, junit, gitlab-terraform, or (apply) ndjson; repeatable.
+    /// In the environment, one a line.
+    #[arg(long, value_name = "FORMAT=PATH", env = "ASSIGNCTL_REPORT", value_delimiter = '\n', value_parser = report)]
+    pub report: Vec<ReportArg>,
+    /// The most bytes of a Markdown report: a number, or github, gitlab or gitea for the longest comment they take.
+    #[arg(long, value_name = "BYTES", default_value = "github", env = "ASSIGNCTL_MARKDOWN_LIMIT", value_parser = markdown_limit)]
+    pub markdown_limit: usize,
+    /// Whose job summary, annotations and outputs to write. Presentation only: nothing else depends on it.
+    #[arg(long, value_enum, default_value_t = Ci::Auto, env = "ASSIGNCTL_CI")]
+    pub ci: Ci,
+}
+
+/// One more output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ReportArg {
+    pub format: ReportFormat,
+    pub path: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    Json,
+    Markdown,
+    Html,
+    Sarif,
+    Junit,
+    GitlabTerraform,
+    Ndjson,
+}
+
+/// Where the program runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Ci {
+    /// What the environment says.
+    Auto,
+    /// GitHub Actions, and what is compatible.
+    Github,
+    /// GitLab CI/CD.
+    Gitlab,
+    /// None of these.
+    None,
+}
+
+fn report(text: &str) -> Result<ReportArg, String> {
+    let formats = || {
+        let names = ReportFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        names.map(|name| name.get_name().to_owned()).collect::<Vec<_>>().join(", ")
+    };
+    let (format, path) = text.split_once('=').ok_or("expected FORMAT=PATH, such as html=plan.html")?;
+    let format = ReportFormat::from_str(format, false)
+        .map_err(|_| format!("there is no report format {format:?}; there are: {}", formats()))?;
+    match path {
+        "" => Err("the path is empty; expected FORMAT=PATH, such as html=plan.html".to_owned()),
+        "-" => Err("a report is a file; for standard output there is --format".to_owned()),
+        path => Ok(ReportArg { format, path: PathBuf::from(path) }),
+    }
+}
+
+fn markdown_limit(text: &str) -> Result<usize, String> {
+    match text {
+        "github" => Ok(crate::render::markdown::LIMIT),
+        // docs.gitlab.com, "GitLab application limits": a note has at most a million characters.
+        "gitlab" => Ok(1_000_000),
+        // Gitea sets no limit of its own; its pages get slow long before its database is full.
+        "gitea" => Ok(262_144),
+        number => number.parse().map_err(|_| "expected a number of bytes, or github, gitlab or gitea".to_owned()),
+    }
+}
+
 #[derive(Debug, Args)]
 pub(super) struct ValidateArgs {
     #[command(flatten)]
     pub manifests: ManifestArgs,
+    #[command(flatten)]
+    pub reports: ReportArgs,
     #[command(flatten)]
     pub policy: PolicyArgs,
     /// Format of standard output.
@@ -215,6 +301,8 @@ pub(super) struct PlanArgs {
     pub output: OutputArgs,
     #[command(flatten)]
     pub base: BaseArgs,
+    #[command(flatten)]
+    pub reports: ReportArgs,
     /// Exit 2 when there are changes.
     #[arg(long, env = "ASSIGNCTL_DETAILED_EXITCODE")]
     pub detailed_exitcode: bool,
@@ -241,11 +329,13 @@ pub(super) struct ApplyArgs {
     pub output: OutputArgs,
     /// Apply this saved plan (see `plan --out`): what it approves and is still needed on unmoved objects, and nothing else. It says
     /// itself which sets are concerned.
-    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_PLAN", conflicts_with_all = ["target", "set", "selector"])]
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_PLAN", conflicts_with_all = ["target", "set", "selector", "shard"])]
     pub plan: Option<PathBuf>,
     /// Where the saved plan is stale, apply the rest of it.
     #[arg(long, requires = "plan", env = "ASSIGNCTL_PARTIAL")]
     pub partial: bool,
+    #[command(flatten)]
+    pub reports: ReportArgs,
     /// Do not ask.
     #[arg(long, env = "ASSIGNCTL_AUTO_APPROVE")]
     pub auto_approve: bool,
@@ -280,7 +370,7 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
 
 #[derive(Debug, Args)]
 pub(super) struct SchemaArgs {
-    /// A kind such as Target or CanopyAssignments, `plan`, `report`, `drift` or `drift-history`; without it, the names of all.
+    /// A kind such as Target or CanopyAssignments, or an output such as `plan` or `drift`; without it, the names of all.
     pub kind: Option<String>,
     /// Write all schemas into this directory.
     #[arg(long, value_name = "DIR", conflicts_with = "kind", env = "ASSIGNCTL_OUT")]
@@ -339,4 +429,67 @@ pub(super) struct DriftArgs {
 
 fn days(text: &str) -> Result<std::time::Duration, String> {
     crate::manifest::shape::parse_duration(text).ok_or_else(|| "expected a duration such as 14d or 36h".to_owned())
+}
+
+/// What to read, and where to write it.
+#[derive(Debug, Args)]
+pub(super) struct ImportArgs {
+    #[command(flatten)]
+    pub manifests: ManifestArgs,
+    /// The target to read, by its `metadata.name`.
+    #[arg(long, value_name = "NAME", env = "ASSIGNCTL_TARGET")]
+    pub target: String,
+    /// The directory to write one file a group into; without it, all goes to standard output.
+    #[arg(long, value_name = "DIR", env = "ASSIGNCTL_OUT")]
+    pub out: Option<PathBuf>,
+    /// Overwrite files that are there.
+    #[arg(long, env = "ASSIGNCTL_FORCE")]
+    pub force: bool,
+    /// One set over the whole account, however many groups there are.
+    #[arg(long, env = "ASSIGNCTL_SINGLE")]
+    pub single: bool,
+    /// A domain to read, where the API lists none (Streamline); repeatable. Without it, those that sets of the target name.
+    #[arg(long, value_name = "ID", env = "ASSIGNCTL_DOMAIN", value_delimiter = ',')]
+    pub domain: Vec<String>,
+    /// A service to read in each --domain, beside the domain's own assignments; repeatable.
+    #[arg(long, value_name = "ID", env = "ASSIGNCTL_SERVICE", value_delimiter = ',')]
+    pub service: Vec<String>,
+    #[command(flatten)]
+    pub credentials: CredentialArgs,
+    #[command(flatten)]
+    pub policy: PolicyArgs,
+}
+
+/// What a starter repository holds.
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// The directory; made if it is not there.
+    #[arg(value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// A system to begin with; repeatable. Without it you are asked.
+    #[arg(long, value_name = "NAME", env = "ASSIGNCTL_PROVIDER", value_delimiter = ',')]
+    pub provider: Vec<String>,
+    /// The pipeline to write. Without it you are asked.
+    #[arg(long, value_enum)]
+    pub ci: Option<PipelineHost>,
+    /// Overwrite files that are there.
+    #[arg(long, env = "ASSIGNCTL_FORCE")]
+    pub force: bool,
+}
+
+/// A host of pipelines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PipelineHost {
+    /// A workflow for GitHub Actions.
+    Github,
+    /// A pipeline for GitLab CI.
+    Gitlab,
+    /// No pipeline.
+    None,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// A code as outputs show it, such as unknown-field; without it, all of them.
+    pub code: Option<String>,
 }

@@ -8,6 +8,7 @@ use super::args::{DriftArgs, Format};
 use super::connect::Connector;
 use super::files;
 use super::plan::apply_command;
+use super::report::Reports;
 use super::session::{Session, Step, runtime};
 use super::terminal::Terminal;
 use crate::apply::Exit;
@@ -20,7 +21,7 @@ use crate::render::{self, Style};
 pub(super) fn run(args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut source = args.source.clone();
     source.planning.rotate = false;
-    let session = match Session::load(&source, None, terminal)? {
+    let session = match Session::load(&source, None, terminal, &mut Reports::none())? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };

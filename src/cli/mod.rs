@@ -7,16 +7,21 @@ mod args;
 mod base;
 mod connect;
 mod drift;
+pub mod explain;
 mod files;
 mod generate;
 mod git;
 mod git_tree;
+mod import;
+mod init;
 mod plan;
 mod policy;
+mod report;
 mod sandbox;
 pub mod schemas;
 mod secrets;
 mod session;
+mod shard;
 mod terminal;
 mod validate;
 
@@ -63,6 +68,9 @@ fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<Exit> {
         Command::Plan(args) => plan::run(&args, terminal),
         Command::Apply(args) => apply::run(&args, terminal),
         Command::Drift(args) => drift::run(&args, terminal),
+        Command::Import(args) => import::run(&args, terminal),
+        Command::Init(args) => init::run(&args, terminal),
+        Command::Explain(args) => explain::run(&args, terminal),
         Command::Sandbox(args) => sandbox::run(args, terminal),
         Command::Schema(args) => generate::schema(&args, terminal),
         Command::Completions(args) => generate::completions(&args, terminal),

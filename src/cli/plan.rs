@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::args::{Format, PlanArgs, SourceArgs};
 use super::connect::Connector;
+use super::report::{Reports, Run};
 use super::session::{Session, Step, plan_exit, runtime};
 use super::terminal::Terminal;
 use super::{approved, base};
@@ -13,7 +14,8 @@ use crate::render::{self, Style, human};
 
 /// Shows the plan; see DESIGN section 6 for the exit codes.
 pub(super) fn run(args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
-    let mut session = match Session::load(&args.source, None, terminal)? {
+    let mut reports = Reports::new(&args.reports, Run::Plan, args.output.format)?;
+    let mut session = match Session::load(&args.source, None, terminal, &mut reports)? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
@@ -34,7 +36,7 @@ pub(super) fn run(args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
         Format::Text => show(&plan, args, terminal, next.as_deref())?,
         Format::Json => terminal.json(&render::json::plan(&plan, exit))?,
     }
-    Ok(exit)
+    Ok(exit.worse(reports.plan(&plan, exit, terminal)))
 }
 
 async fn make(session: &Session, args: &PlanArgs) -> anyhow::Result<Plan> {
@@ -66,5 +68,6 @@ pub(super) fn apply_command(source: &SourceArgs, saved: Option<&Path>) -> String
     words.extend(select.target.iter().map(|name| format!("--target {name}")));
     words.extend(select.set.iter().map(|name| format!("--set {name}")));
     words.extend(select.selector.iter().map(|(key, value)| format!("-l {key}={value}")));
+    words.extend(select.shard.iter().map(|shard| format!("--shard {shard}")));
     words.join(" ")
 }

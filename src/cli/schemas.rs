@@ -5,7 +5,7 @@ use crate::plan::saved;
 use crate::{provider, render};
 
 /// Outputs that have a schema, beside the manifests' kinds.
-const OUTPUTS: [&str; 5] = ["plan", "report", "saved-plan", "drift", "drift-history"];
+const OUTPUTS: [&str; 6] = ["plan", "report", "saved-plan", "event", "drift", "drift-history"];
 
 /// The kinds of manifests, then the outputs.
 pub fn names() -> Vec<&'static str> {
@@ -33,6 +33,7 @@ pub fn text(name: &str) -> Option<String> {
         "drift" => render::json::drift_schema(),
         "drift-history" => render::json::drift_history_schema(),
         "saved-plan" => saved::schema(),
+        "event" => render::json::event_schema(),
         kind => schemas::schema(&provider::kinds(), kind)?,
     };
     let mut text = serde_json::to_string_pretty(&schema).ok()?;

@@ -10,6 +10,7 @@ use super::args::{PlanningArgs, SelectArgs, SourceArgs};
 use super::base::BaseManifests;
 use super::connect::{Connector, SandboxHome, endpoint_text};
 use super::policy::InForce;
+use super::report::Reports;
 use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::manifest::{self, Loaded};
@@ -82,15 +83,17 @@ impl Session {
         args: &SourceArgs,
         approved: Option<SavedPlan>,
         terminal: &Terminal,
+        reports: &mut Reports,
     ) -> anyhow::Result<Step<Self>> {
         let ids = Arc::new(Ids::default());
         let mut loaded = load(&args.manifests, &ids, now())?;
         let policy = InForce::load(&args.policy, &mut loaded, &ids)?;
+        reports.loaded(&loaded);
         if !loaded.diagnostics.is_empty() {
             terminal.say(&render::diagnostics::human(&loaded.diagnostics, &loaded.sources, terminal.stderr_color));
         }
         if loaded.diagnostics.errors() > 0 {
-            return Ok(Step::Ended(Exit::Error));
+            return Ok(Step::Ended(Exit::Error.worse(reports.findings(&loaded, terminal))));
         }
         let selected = match &approved {
             Some(saved) => {
@@ -162,7 +165,7 @@ impl Session {
 
     /// The digest of the policy in force.
     pub(super) fn policy(&self) -> Option<digest::Digest> {
-        None
+        self.policy.digest().cloned()
     }
 
     /// Where the manifests lie.
@@ -216,7 +219,7 @@ impl Session {
     ) -> anyhow::Result<Vec<Open<C>>> {
         let targets = self.targets();
         if targets.iter().any(|index| self.target(*index).endpoint == Endpoint::Sandbox) {
-            connector.start_sandbox(&self.sandbox_home()?).await?;
+            connector.start_sandbox(&sandbox_home(&self.loaded)?).await?;
         }
         let open = |target: usize| {
             let connection = connector.open(self.target(target), self.policy.hosts(target));
@@ -224,16 +227,6 @@ impl Session {
             Open { target, connection: connection.map(&keep).map_err(refused), request: self.read_request(target) }
         };
         Ok(targets.into_iter().map(open).collect())
-    }
-
-    fn sandbox_home(&self) -> anyhow::Result<SandboxHome> {
-        match &self.loaded.root {
-            Some(root) => Ok(SandboxHome { state: root.sandbox_state.clone(), seed: root.sandbox_seed.clone() }),
-            None => {
-                let state = std::env::current_dir().context("the current directory is not there")?;
-                Ok(SandboxHome { state: state.join(manifest::SANDBOX_STATE), seed: None })
-            }
-        }
     }
 
     pub(super) fn target(&self, index: usize) -> &Target {
@@ -338,6 +331,17 @@ impl Session {
     }
 }
 
+/// Where the embedded server of these manifests keeps its files.
+pub(super) fn sandbox_home(loaded: &Loaded) -> anyhow::Result<SandboxHome> {
+    match &loaded.root {
+        Some(root) => Ok(SandboxHome { state: root.sandbox_state.clone(), seed: root.sandbox_seed.clone() }),
+        None => {
+            let state = std::env::current_dir().context("the current directory is not there")?;
+            Ok(SandboxHome { state: state.join(manifest::SANDBOX_STATE), seed: None })
+        }
+    }
+}
+
 fn target_name<'a>(loaded: &'a Loaded, set: &DesiredSet) -> &'a str {
     loaded.targets.get(set.target).map_or("", |target| target.name.as_str())
 }
@@ -347,7 +351,8 @@ fn capabilities(target: &Target) -> anyhow::Result<&'static Capabilities> {
     Ok(provider.with_context(|| format!("there is no provider {}", target.provider))?.kind.capabilities)
 }
 
-async fn read(reader: &dyn Reader, request: &ReadRequest) -> Result<Snapshot, Unreadable> {
+/// Reads one target.
+pub(super) async fn read(reader: &dyn Reader, request: &ReadRequest) -> Result<Snapshot, Unreadable> {
     reader
         .read(request)
         .await
@@ -396,11 +401,13 @@ fn select(loaded: &Loaded, args: &SelectArgs) -> anyhow::Result<Vec<bool>> {
             && (args.target.is_empty() || args.target.iter().any(|name| name == target))
             && (args.set.is_empty() || args.set.contains(&set.name))
             && args.selector.iter().all(|label| set.labels.contains(label))
+            && args.shard.is_none_or(|shard| shard.holds(target, &set.name))
     };
     Ok(loaded.sets.iter().enumerate().map(|(index, set)| chosen(index, set)).collect())
 }
 
-fn known(flag: &str, wanted: &[String], mut names: Vec<&str>) -> anyhow::Result<()> {
+/// A name that nothing has is a mistake.
+pub(super) fn known(flag: &str, wanted: &[String], mut names: Vec<&str>) -> anyhow::Result<()> {
     for name in wanted {
         if !names.contains(&name.as_str()) {
             names.sort_unstable();

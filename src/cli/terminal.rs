@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::args::{Color, Global};
+use crate::render::clean;
 
 /// What this run may print, and how.
 #[derive(Debug)]
@@ -66,9 +67,9 @@ impl Terminal {
     /// Shows an error with its causes.
     pub(super) fn error(&self, error: &anyhow::Error) {
         let (bold, reset) = if self.stderr_color { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
-        let mut text = format!("{bold}error{reset}: {}\n", crate::render::clean::terminal(&error.to_string()));
+        let mut text = format!("{bold}error{reset}: {}\n", clean::terminal(&error.to_string()));
         for cause in error.chain().skip(1) {
-            text.push_str(&format!("  caused by: {}\n", crate::render::clean::terminal(&cause.to_string())));
+            text.push_str(&format!("  caused by: {}\n", clean::terminal(&cause.to_string())));
         }
         self.say(&text);
     }
@@ -87,17 +88,26 @@ impl Terminal {
     }
 }
 
-/// Pretty JSON in which no string holds `##`, which some CI systems look for anywhere in a log (`##vso[…]`): the second `#` is written
-/// as the escape that means the same.
+/// Pretty JSON that is safe in a log: no string holds `##`, which some CI systems look for anywhere in a line (`##vso[…]`), nor a
+/// character that reorders or hides text. Each is written as the escape that means the same.
 struct Inert<'a>(serde_json::ser::PrettyFormatter<'a>);
 
 impl serde_json::ser::Formatter for Inert<'_> {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        for (index, piece) in fragment.split("##").enumerate() {
-            if index > 0 {
-                writer.write_all(b"#\\u0023")?;
+        if fragment.is_ascii() && !fragment.contains("##") {
+            return writer.write_all(fragment.as_bytes());
+        }
+        let mut last = ' ';
+        for letter in fragment.chars() {
+            let second = letter == '#' && last == '#';
+            if second || clean::is_unsafe(letter) {
+                for unit in letter.encode_utf16(&mut [0; 2]) {
+                    write!(writer, "\\u{unit:04x}")?;
+                }
+            } else {
+                writer.write_all(letter.encode_utf8(&mut [0; 4]).as_bytes())?;
             }
-            writer.write_all(piece.as_bytes())?;
+            last = if second { ' ' } else { letter };
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::args::{Format, ValidateArgs};
 use super::policy::InForce;
+use super::report::{Reports, Run};
 use super::session::{load, now};
 use super::terminal::Terminal;
 use crate::apply::Exit;
@@ -10,9 +11,11 @@ use crate::render;
 
 /// Prints every finding; exit 1 where there is an error.
 pub(super) fn run(args: &ValidateArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let mut reports = Reports::new(&args.reports, Run::Validate, args.format)?;
     let ids = Ids::default();
     let mut loaded = load(&args.manifests, &ids, now())?;
     InForce::load(&args.policy, &mut loaded, &ids)?;
+    reports.loaded(&loaded);
     let (diagnostics, sources) = (&loaded.diagnostics, &loaded.sources);
     match args.format {
         Format::Json => {
@@ -32,7 +35,8 @@ pub(super) fn run(args: &ValidateArgs, terminal: &Terminal) -> anyhow::Result<Ex
             }
         }
     }
-    Ok(if diagnostics.errors() > 0 { Exit::Error } else { Exit::Success })
+    let exit = if diagnostics.errors() > 0 { Exit::Error } else { Exit::Success };
+    Ok(exit.worse(reports.findings(&loaded, terminal)))
 }
 
 fn counted(n: usize, one: &str, many: &str) -> String {

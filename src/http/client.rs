@@ -121,6 +121,16 @@ impl Client {
         Self::tuned(config, Tuning::default())
     }
 
+    /// As [`Client::new`], with a smaller cap on bodies and shorter pauses: for tests that meet thousands of accidents.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    #[doc(hidden)]
+    pub fn impatient(config: Config<'_>, max_body: usize, first_wait: Duration) -> Result<Client, HttpError> {
+        let backoff = Backoff { first: first_wait, longest: first_wait.saturating_mul(8) };
+        Self::tuned(config, Tuning { backoff, max_body })
+    }
+
     pub(super) fn tuned(config: Config<'_>, tuning: Tuning) -> Result<Client, HttpError> {
         let place = format!("the connection to {}", host_and_port(&config.base_url));
         let not_sent = |problem: String| not_sent(&place, problem);

@@ -1,6 +1,6 @@
 //! The tables that all kinds share: documents, metadata, sign-in, limits, modes, exceptions.
 
-use super::shape::{Choice, Field, Rule, Shape, Type};
+use super::shape::{Choice, Field, Masks, Rule, Shape, Type};
 
 /// The version that manifests name.
 pub const API_VERSION: &str = "assignctl/v1";
@@ -24,6 +24,7 @@ pub static DOCUMENT: Shape = Shape {
     ]],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 /// A root's document: everything but the version and the kind may be left out.
@@ -38,6 +39,7 @@ pub static ROOT_DOCUMENT: Shape = Shape {
     ]],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 /// `metadata`.
@@ -50,6 +52,7 @@ pub static METADATA: Shape = Shape {
     ]],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 /// A root's `metadata`.
@@ -59,6 +62,7 @@ pub static ROOT_METADATA: Shape = Shape {
     groups: &[&[Field::new("name", Type::Name, "A name."), Field::new("labels", Type::Labels, "Labels.")]],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 /// `Root.spec`.
@@ -75,6 +79,7 @@ pub static ROOT: Shape = Shape {
     ]],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 static SANDBOX: Shape = Shape {
@@ -86,6 +91,7 @@ static SANDBOX: Shape = Shape {
     ]],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 /// The fields of `Target.spec` that every provider has.
@@ -121,6 +127,7 @@ pub static AUTH: Shape = Shape {
         Rule::Needs("org_user_id", "project_secret"),
     ],
     secret: true,
+    masks: Masks::new(),
 };
 
 /// `auth.client_credentials`.
@@ -140,6 +147,7 @@ pub static CLIENT_CREDENTIALS: Shape = Shape {
     ]],
     rules: &[],
     secret: true,
+    masks: Masks::new(),
 };
 
 /// `Target.spec.limits`.
@@ -156,6 +164,7 @@ pub static LIMITS: Shape = Shape {
     ]],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 /// The fields that every set's spec starts with.
@@ -181,6 +190,7 @@ pub static EXPECT: Shape = Shape {
     ]],
     rules: &[Rule::AtLeastOne(&["removes", "updates"])],
     secret: false,
+    masks: Masks::new(),
 };
 
 /// `protect[].min_holders`, for providers whose assignments have holders.
@@ -206,4 +216,5 @@ pub static IGNORE: Shape = Shape {
     ]],
     rules: &[Rule::AtLeastOne(&["fields", "match"])],
     secret: false,
+    masks: Masks::new(),
 };

@@ -162,7 +162,7 @@ fn read_meta(document: &Record<'_>, findings: &mut Findings) -> Meta {
 fn read_root(node: Node<'_>, kind: Node<'_>, is_root_file: bool, drafts: &mut Drafts, findings: &mut Findings) {
     if !is_root_file {
         let message = format!("a Root stands only in {ROOT_FILE}");
-        let help = format!("move it to a file of that name in the directory that is the root, or remove it");
+        let help = "move it to a file of that name in the directory that is the root, or remove it";
         findings.push(Diagnostic::error("misplaced-root", message, kind.span()).help(help));
     }
     let Some(document) = ROOT_DOCUMENT.read(node, findings) else { return };

@@ -69,6 +69,8 @@ pub struct Kind {
     pub set: &'static Shape,
     /// Whether the set's own key fields are its scope (Streamline).
     pub address_is_scope: bool,
+    /// The key parts by which an imported account is divided into files; where the address is the scope, the address.
+    pub divide_by: &'static [usize],
     /// Rules of a target beyond its table.
     pub check_target: fn(&Record<'_>, &mut Findings),
     /// Rules of an assignment beyond its table.

@@ -18,6 +18,7 @@ pub mod schemas;
 mod set;
 pub mod shape;
 mod target;
+pub mod write;
 pub mod yaml;
 
 use std::path::{Path, PathBuf};

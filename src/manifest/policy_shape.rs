@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Kind;
 use super::common::ROOT_METADATA;
-use super::shape::{Field, Rule, Shape, Type, object_schema};
+use super::shape::{Field, Masks, Rule, Shape, Type, object_schema};
 
 /// A policy's document: it is named by its file and digest, so metadata may be left out.
 pub static POLICY_DOCUMENT: Shape = Shape {
@@ -19,6 +19,7 @@ pub static POLICY_DOCUMENT: Shape = Shape {
     ]],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 /// What a run and a target can both be given.
@@ -60,6 +61,7 @@ pub static POLICY: Shape = Shape {
     ],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 /// `thresholds`.
@@ -78,6 +80,7 @@ pub static THRESHOLDS: Shape = Shape {
     ]],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 static MAX_EXPECT: Shape = Shape {
@@ -89,6 +92,7 @@ static MAX_EXPECT: Shape = Shape {
     ]],
     rules: &[Rule::AtLeastOne(&["removes", "updates"])],
     secret: false,
+    masks: Masks::new(),
 };
 
 /// A key pattern. It has the fields of `protect` of whichever system it names, so this table has none.
@@ -98,6 +102,7 @@ static PATTERN: Shape = Shape {
     groups: &[],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 /// An entry of `targets`.
@@ -129,6 +134,7 @@ pub static TARGET_RULE: Shape = Shape {
     ],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 /// An entry of `secrets`.
@@ -141,6 +147,7 @@ pub static SECRET: Shape = Shape {
     ]],
     rules: &[Rule::ExactlyOne(&["env", "file"])],
     secret: false,
+    masks: Masks::new(),
 };
 
 /// The schema of a policy's document.

@@ -335,6 +335,11 @@ impl Lowering<'_> {
             findings.push(Diagnostic::error("too-many-rows", message, entry.node.head()).help(help));
             return false;
         }
+        if product == 1 && self.is_inside(&Key(lists.map(|list| list[0].0))) {
+            let key = Key(lists.map(|list| list[0].0));
+            self.set.rows.push(Desired { key, fields, origin: origin(whole) });
+            return true;
+        }
         let mut rows = Vec::with_capacity(product);
         for n in 0..product {
             let (key, at) = pick(&lists, &self.own, n, whole);
@@ -348,12 +353,16 @@ impl Lowering<'_> {
         true
     }
 
+    fn is_inside(&self, key: &Key) -> bool {
+        self.kind.address_is_scope || self.set.scope.as_ref().is_none_or(|scope| scope.contains(key))
+    }
+
     /// What to say of a key outside the set's scope.
     fn outside(&self, key: &Key, lists: &[&[(Sym, Span)]; MAX_KEY_PARTS], n: usize) -> Option<Diagnostic> {
-        let scope = self.set.scope.as_ref()?;
-        if self.kind.address_is_scope || scope.contains(key) {
+        if self.is_inside(key) {
             return None;
         }
+        let scope = self.set.scope.as_ref()?;
         let part = scope.parts.iter().zip(key.0).position(|(part, sym)| !part.contains(sym))?;
         let (sym, at) = nth(lists, n)[part];
         let id = self.ids.text(sym);

@@ -177,6 +177,8 @@ pub struct SetPlan {
     pub counts: Counts,
     /// Live rows under its authority.
     pub live: u64,
+    /// Keys that are live as declared, in the order of the manifests: reports name each assignment, also those that nothing happens to.
+    pub unchanged: Vec<Key>,
     /// The changes, sorted by key. In an `observe` set these are differences to look at, and are never applied.
     pub changes: Vec<PlannedChange>,
     /// Live in scope, not declared, and replaced by role changes that other sets declare.

@@ -198,6 +198,7 @@ impl<'a> Join<'a> {
         let Some(live) = &self.live[index] else { return };
         let Some((desired, differs, reason)) = self.difference(row, live) else {
             self.plans[set].counts.unchanged += 1;
+            self.plans[set].unchanged.push(row.key);
             return;
         };
         let live = self.live[index].take();
@@ -409,6 +410,7 @@ fn empty_plan(input: &Input<'_>, set: &SetInput<'_>) -> SetPlan {
         live: 0,
         changes: Vec::new(),
         moved_away: Vec::new(),
+        unchanged: Vec::new(),
         unmanaged: Vec::new(),
         ignored: Vec::new(),
         warnings: Vec::new(),

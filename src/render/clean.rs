@@ -66,7 +66,7 @@ fn visible(text: &str) -> Cow<'_, str> {
 
 /// C0, DEL and C1 controls; line and paragraph separators; bidirectional controls; characters without width that only hide.
 /// The zero-width joiners stay: names in several scripts need them.
-fn is_unsafe(c: char) -> bool {
+pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
         || matches!(c, '\u{e0000}'..='\u{e007f}')

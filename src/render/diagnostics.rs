@@ -19,8 +19,12 @@ pub const MAX_SHOWN: usize = 100;
 /// Places at most this many lines apart share an excerpt.
 const NEAR: u32 = 6;
 
-/// How many bytes of a line are shown on each side of the token.
+/// How many bytes of a line are shown behind the token.
 const CONTEXT: usize = 160;
+
+/// A line is cut in front of the token only beyond this many bytes: the renderer trims what does not fit its width, and counts
+/// columns in what it is given.
+const FRONT: usize = 4_096;
 
 /// The findings in the order of their places, as text.
 pub fn human(diagnostics: &Diagnostics, sources: &Sources, color: bool) -> String {
@@ -39,7 +43,8 @@ pub fn human(diagnostics: &Diagnostics, sources: &Sources, color: bool) -> Strin
     if errors + warnings > 0 {
         let _ = writeln!(text, "and {} that are not shown\n", count(errors, warnings));
     }
-    text
+    // Excerpts are the manifests' own text; every line of them begins with its number, so only commands inside a line are left.
+    clean::without_commands(&text).into_owned()
 }
 
 /// The counts in words, such as `3 errors, 1 warning`.
@@ -108,7 +113,7 @@ struct Excerpt {
     last_line: u32,
     text: String,
     marks: Vec<Mark>,
-    /// Whether its columns are those of the file: nothing was cut off in front, nothing made visible.
+    /// Whether its columns are those of the file: nothing was cut off in front.
     is_exact: bool,
 }
 
@@ -213,11 +218,7 @@ impl Excerpt {
                     moved.end = self.text.len();
                 }
             }
-            let mut buffer = [0; 4];
-            // A tab stays: the renderer shows it as spaces. Everything else that moves a cursor becomes visible.
-            let shown = if c == '\t' { Cow::Borrowed("\t") } else { clean::terminal(c.encode_utf8(&mut buffer)) };
-            self.is_exact &= shown.chars().count() == 1;
-            self.text.push_str(&shown);
+            self.text.push(picture(c));
         }
         let content_end = window.start + content.len();
         for ((moved, span), (label, _, is_primary)) in moved.iter_mut().zip(&spans).zip(labels) {
@@ -237,14 +238,26 @@ impl Excerpt {
     }
 }
 
+/// One visible character for each of the line, so that columns stay: control characters have pictures of their own, whatever else
+/// moves the cursor or reorders text becomes the replacement character. Tabs are the renderer's to widen.
+fn picture(c: char) -> char {
+    /// U+2400 is the picture of NUL, and so on.
+    const PICTURES: u32 = 0x2400;
+    let mut buffer = [0; 4];
+    match u32::from(c) {
+        _ if c == '\t' => c,
+        code @ 0..0x20 => char::from_u32(PICTURES + code).unwrap_or('\u{fffd}'),
+        0x7f => '\u{2421}',
+        _ if matches!(clean::terminal(c.encode_utf8(&mut buffer)), Cow::Owned(_)) => '\u{fffd}',
+        _ => c,
+    }
+}
+
 /// The part of a long line that is worth showing: around its marks, else its start.
 fn window(text: &str, line: &Range<usize>, spans: &[Range<usize>]) -> Range<usize> {
-    if line.len() <= 2 * CONTEXT {
-        return line.clone();
-    }
     let first = spans.iter().map(|span| span.start).min().unwrap_or(line.start);
     let last = spans.iter().map(|span| span.end.min(span.start + CONTEXT)).max().unwrap_or(line.start);
-    let mut start = first.saturating_sub(CONTEXT).max(line.start);
+    let mut start = if first - line.start > FRONT { first - CONTEXT } else { line.start };
     let mut end = (last + CONTEXT).min(line.end);
     if spans.len() > 1 && last - first > 4 * CONTEXT {
         end = (first + 4 * CONTEXT).min(line.end); // marks too far apart: the first one is shown

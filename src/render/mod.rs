@@ -6,12 +6,18 @@
 pub mod clean;
 pub mod diagnostics;
 pub mod drift;
+pub mod github;
+pub mod gitlab;
 mod held;
+pub mod html;
 pub mod human;
 pub mod json;
+pub mod junit;
+pub mod markdown;
 pub mod openmetrics;
 pub mod progress;
 pub mod report;
+pub mod sarif;
 mod style;
 mod words;
 

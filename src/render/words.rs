@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::diag::Location;
 use crate::model::{Action, Capabilities, Ids, Key, Names, OnRemove, Sym};
-use crate::plan::{Counts, Loss, Plan, PlannedChange, TargetPlan};
+use crate::plan::{Counts, Grant, Loss, Plan, PlannedChange, TargetPlan};
 
 use super::clean;
 
@@ -129,6 +129,26 @@ impl<'a> Speaker<'a> {
             (Loss::EndsEarlier, _) => "access ends earlier".to_owned(),
             (Loss::StartsLater, _) => "access starts later".to_owned(),
         }
+    }
+}
+
+impl Speaker<'_> {
+    /// What a change gives, as a person would say it.
+    pub(super) fn grant(&self, planned: &PlannedChange, grant: Grant) -> String {
+        match (grant, self.replaced(planned)) {
+            (Grant::Replaced, Some((part, _, after))) => format!("gains {}", self.part(part, after)),
+            (Grant::Added, _) if self.capabilities.holder.is_some() => "gains access".to_owned(),
+            (Grant::Added, _) => "gains this assignment".to_owned(),
+            (Grant::Replaced, None) => "gains what replaces it".to_owned(),
+            (Grant::EndsLater, _) => "access ends later".to_owned(),
+            (Grant::StartsEarlier, _) => "access starts earlier".to_owned(),
+        }
+    }
+
+    /// All that a change takes away and gives.
+    pub(super) fn effect(&self, planned: &PlannedChange) -> Vec<String> {
+        let losses = planned.losses.iter().map(|loss| self.loss(planned, *loss));
+        losses.chain(planned.grants.iter().map(|grant| self.grant(planned, *grant))).collect()
     }
 }
 

@@ -5,6 +5,7 @@ mod files;
 mod lowering;
 mod properties;
 mod schemas;
+mod written;
 
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,10 @@
 //! What is refused before the first write, and what allows it.
 
-use assignctl::model::{Mode, SecretRef, Value};
+use assignctl::model::{DeniedGrant, Instant, MaxExpect, Mode, Origin, Pattern, SecretRef, TargetPolicy, Value};
 use assignctl::plan::Guard;
 use serde_json::json;
 
-use super::world::World;
+use super::world::{DAY, NOW, World};
 
 /// One authoritative set with `kept` rows as declared, `lost` rows that nobody declares.
 fn world(kept: usize, lost: usize) -> World {
@@ -160,6 +160,70 @@ fn a_masked_value_that_would_have_to_be_sent_is_refused_by_name() {
     world.sets[0].0.rows.clear();
     world.declare("anna de lead", vec![params("eu"), ("secret_params", secret)]);
     assert!(guards(&world).is_empty());
+}
+
+fn denying(role: &str) -> Option<TargetPolicy> {
+    let parts = [None, None, Some(Pattern::new(role)), None];
+    let denied = DeniedGrant { parts, origin: Origin::default() };
+    Some(TargetPolicy { deny_grants: vec![denied], ..TargetPolicy::default() })
+}
+
+#[test]
+fn a_denied_grant_is_one_by_a_create_a_role_change_or_longer_dates() {
+    let to = |days: i64| ("effective_to", Value::Instant(Instant(NOW + days * DAY)));
+    let mut created = World::new();
+    created.set(Mode::Additive, None, &["anna de own"]);
+    let mut changed = World::new();
+    changed.set(Mode::Authoritative, Some(&[]), &["anna de own"]);
+    changed.live("anna de lead", (Some(-1), None));
+    let mut longer = World::new();
+    longer.set(Mode::Additive, None, &[]);
+    longer.declare("anna de own", vec![to(9)]);
+    longer.live("anna de own", (Some(-1), Some(3)));
+    for (name, mut world) in [("created", created), ("changed", changed), ("longer", longer)] {
+        assert!(guards(&world).is_empty(), "{name}");
+        world.policy = denying("o*");
+        assert_eq!(guards(&world), [Guard::DeniedGrant], "{name}");
+        world.policy = denying("lead");
+        assert!(guards(&world).is_empty(), "{name}: taking a denied role away is no grant");
+        world.policy = denying("o*");
+        world.sets[0].0.mode = Mode::Observe;
+        assert!(guards(&world).is_empty(), "{name}: an observing set gives nothing");
+    }
+    let mut shorter = World::new();
+    shorter.set(Mode::Additive, None, &[]);
+    shorter.declare("anna de own", vec![to(3)]);
+    shorter.live("anna de own", (Some(-1), Some(9)));
+    shorter.policy = denying("own");
+    assert!(guards(&shorter).is_empty(), "shorter dates give nothing");
+}
+
+#[test]
+fn an_expect_is_bounded_while_it_counts() {
+    let mut world = world(20, 1);
+    let max_expect = MaxExpect { removes: Some(5), updates: None };
+    world.policy = Some(TargetPolicy { max_expect, ..TargetPolicy::default() });
+    for (expect, refused) in [
+        (World::expect(Some(5), None, None), false),
+        (World::expect(Some(6), None, None), true),
+        (World::expect(Some(6), None, Some(1)), true),
+        (World::expect(Some(6), None, Some(-1)), false),
+        (World::expect(None, Some(1_000_000), None), false),
+    ] {
+        world.sets[0].0.expect = Some(expect.clone());
+        assert_eq!(guards(&world) == [Guard::ExpectTooHigh], refused, "{expect:?}");
+    }
+}
+
+#[test]
+fn the_policys_protection_and_the_targets_own_access_belong_to_no_set() {
+    let mut world = world(20, 1);
+    let protect = vec![world.protect([Some("lost-0"), None, None], None)];
+    world.policy = Some(TargetPolicy { protect, ..TargetPolicy::default() });
+    world.target.own = Some(world.protect([None, None, Some("lead")], None));
+    let refusals = world.plan().refusals;
+    assert_eq!(refusals.iter().map(|refusal| refusal.guard).collect::<Vec<_>>(), [Guard::Protect, Guard::OwnAccess]);
+    assert!(refusals.iter().all(|refusal| refusal.set.is_none() && refusal.keys.len() == 1));
 }
 
 #[test]

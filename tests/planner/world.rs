@@ -4,7 +4,7 @@ use assignctl::diag::Sources;
 use assignctl::model::{
     Account, Capabilities, Change, Coverage, Desired, DesiredSet, Endpoint, Expect, FieldKind, FieldSpec, Fields, Ids,
     Instant, Key, Limits, Live, Mode, Names, OnRemove, Origin, Pairing, PartScope, Protect, Route, Scope, Snapshot,
-    Sym, Target, Value, Window,
+    Sym, Target, TargetPolicy, Value, Window,
 };
 use assignctl::plan::{Input, SetInput, TargetPlan, Thresholds, plan_target};
 
@@ -46,6 +46,7 @@ pub struct World {
     pub live: Vec<Live>,
     pub gap: Option<String>,
     pub rotate: bool,
+    pub policy: Option<TargetPolicy>,
 }
 
 impl World {
@@ -69,7 +70,7 @@ impl World {
             own: None,
             origin: Origin::default(),
         };
-        Self { ids: Ids::default(), target, sets: Vec::new(), live: Vec::new(), gap: None, rotate: false }
+        Self { ids: Ids::default(), target, sets: Vec::new(), live: Vec::new(), gap: None, rotate: false, policy: None }
     }
 
     pub fn key(&self, text: &str) -> Key {
@@ -143,7 +144,7 @@ impl World {
             now: Instant(NOW),
             rotate: self.rotate,
             thresholds: Thresholds::default(),
-            policy: None,
+            policy: self.policy.as_ref(),
             target: &self.target,
             endpoint: "https://world.example",
             capabilities: &CAPABILITIES,

@@ -19,8 +19,19 @@ pub struct Record<'t> {
     /// Its table.
     pub shape: &'static Shape,
     slots: [u32; MAX_FIELDS],
+    /// A bit a field: there.
+    present: u32,
     /// A bit a field: there, but wrong and reported.
     bad: u32,
+}
+
+/// The places of the bits that are set, from the first.
+fn places(mut bits: u32) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let place = bits.trailing_zeros();
+        bits &= bits.wrapping_sub(1);
+        (place < u32::BITS).then_some(place as usize)
+    })
 }
 
 impl Shape {
@@ -34,24 +45,33 @@ impl Shape {
                     findings.redact(node.span());
                 }
                 let message = format!("{} must be a mapping, not {}", self.title, kind_words(node));
-                findings.push(Diagnostic::error("wrong-type", message, node.head()).help(self.example()));
+                findings.push(Diagnostic::error("wrong-type", message, node.head()).help(self.fields_help()));
             }
             return None;
         }
-        let mut record = Record { node, shape: self, slots: [ABSENT; MAX_FIELDS], bad: 0 };
+        let mut record = Record { node, shape: self, slots: [ABSENT; MAX_FIELDS], present: 0, bad: 0 };
         record.fill(node, false, findings);
         record.check_values(findings);
         record.check_required(findings);
-        for rule in self.rules {
-            record.check_rule(rule, findings);
+        for (rule, mask) in self.rules.iter().zip(self.masks.of(self)) {
+            let given = (record.present & mask).count_ones();
+            let is_kept = match rule {
+                Rule::ExactlyOne(_) => given == 1,
+                Rule::AtMostOne(_) => given <= 1,
+                Rule::AtLeastOne(_) => given >= 1,
+                Rule::Needs(..) | Rule::Case { .. } => false, // not known from the bits
+            };
+            if !is_kept {
+                record.check_rule(rule, findings);
+            }
         }
         Some(record)
     }
 
-    fn example(&self) -> String {
-        let required: Vec<String> = self.fields().filter(|f| f.required).map(|f| format!("{}: …", f.name)).collect();
-        let fields = if required.is_empty() { self.names().join(": …, ") + ": …" } else { required.join(", ") };
-        format!("write it as `{{{fields}}}`")
+    /// What may stand in the object, for messages.
+    pub(super) fn fields_help(&self) -> String {
+        let names: Vec<String> = self.fields().map(|field| format!("`{}`", field.name)).collect();
+        format!("its fields are {}", names.join(", "))
     }
 }
 
@@ -146,6 +166,7 @@ impl<'t> Record<'t> {
         let Some(slot) = self.slots.get_mut(index) else { return };
         if *slot == ABSENT {
             *slot = value.place();
+            self.present |= 1 << index;
             return;
         }
         if merged {
@@ -170,8 +191,8 @@ impl<'t> Record<'t> {
     }
 
     fn check_values(&mut self, findings: &mut Findings) {
-        for (index, field) in self.shape.fields().enumerate() {
-            let Some(value) = self.raw(index) else { continue };
+        for index in places(self.present) {
+            let (Some(field), Some(value)) = (self.shape.at(index), self.raw(index)) else { continue };
             if !read::check_value(field, value, findings) {
                 self.bad |= 1 << index;
             }
@@ -270,7 +291,7 @@ impl<'t> Record<'t> {
             }
             told.push(name);
             let message = format!("`{name}` does not go with `{field}: {}`", case.value);
-            let mut diagnostic = Diagnostic::error("wrong-field-for-case", message, span);
+            let mut diagnostic = Diagnostic::error("wrong-field", message, span);
             if let Some(at) = at {
                 diagnostic = diagnostic.also(at, "this decides which fields go");
             }
@@ -321,8 +342,7 @@ impl<'t> Record<'t> {
 
     /// The fields that are there and right, in the order of the table.
     pub fn fields(&self) -> impl Iterator<Item = (&'static Field, Node<'t>)> + '_ {
-        let fields = self.shape.fields().enumerate();
-        fields.filter_map(|(index, field)| self.good(index).map(|node| (field, node)))
+        places(self.present & !self.bad).filter_map(|index| Some((self.shape.at(index)?, self.raw(index)?)))
     }
 
     /// A scalar field's text and place, unless it is absent, wrong or null.

@@ -3,6 +3,8 @@
 //!
 //! This module knows no provider: providers write their own tables with these types.
 
+use std::sync::OnceLock;
+
 mod check;
 mod json;
 mod read;
@@ -243,6 +245,31 @@ pub struct Shape {
     pub rules: &'static [Rule],
     /// Whether any value in here may be a secret written by mistake: excerpts black it out where it is wrong.
     pub secret: bool,
+    /// The rules' fields as bits, found when first asked for.
+    pub masks: Masks,
+}
+
+/// The fields that each rule of a table names, a bit a field: with hundreds of thousands of objects, comparing names each time
+/// would cost as much as all other checks.
+#[derive(Debug, Default)]
+pub struct Masks(OnceLock<Box<[u32]>>);
+
+impl Masks {
+    /// Not asked for yet.
+    pub const fn new() -> Self {
+        Self(OnceLock::new())
+    }
+
+    fn of(&self, shape: &Shape) -> &[u32] {
+        let bits = |names: &[&str]| {
+            names.iter().filter_map(|name| shape.field(name)).fold(0, |bits, (index, _)| bits | 1 << index)
+        };
+        let mask = |rule: &Rule| match rule {
+            Rule::ExactlyOne(names) | Rule::AtMostOne(names) | Rule::AtLeastOne(names) => bits(names),
+            Rule::Needs(..) | Rule::Case { .. } => 0,
+        };
+        self.0.get_or_init(|| shape.rules.iter().map(mask).collect())
+    }
 }
 
 impl Shape {
@@ -253,7 +280,27 @@ impl Shape {
 
     /// A field and its place by name.
     pub fn field(&self, name: &str) -> Option<(usize, &'static Field)> {
-        self.fields().enumerate().find(|(_, field)| field.name == name)
+        let mut index = 0;
+        for group in self.groups {
+            for field in *group {
+                if field.name == name {
+                    return Some((index, field));
+                }
+                index += 1;
+            }
+        }
+        None
+    }
+
+    /// A field by place.
+    fn at(&self, mut index: usize) -> Option<&'static Field> {
+        for group in self.groups {
+            match group.get(index) {
+                Some(field) => return Some(field),
+                None => index -= group.len(),
+            }
+        }
+        None
     }
 
     /// The field names.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Choice, Field, Type, check::kind_words, check_id, json};
 use crate::diag::{Diagnostic, Span};
-use crate::manifest::findings::{Findings, did_you_mean, one_of, shown};
+use crate::manifest::findings::{Findings, closest, did_you_mean, one_of, shown};
 use crate::manifest::yaml::{Node, NodeKind, Resolved, Scalar, is_null, resolve};
 use crate::model::{Instant, SecretRef};
 
@@ -34,9 +34,7 @@ pub(super) fn check_value(field: &Field, node: Node<'_>, findings: &mut Findings
         Type::Texts => check_list(field, node, false, findings, |text, span, findings| {
             check_text(field.name, text, span, findings)
         }),
-        Type::Globs => {
-            check_list(field, node, false, findings, |text, span, findings| check_glob(text, span, findings))
-        }
+        Type::Globs => check_list(field, node, false, findings, check_glob),
         _ => check_scalar(field, node, findings),
     }
 }
@@ -44,7 +42,7 @@ pub(super) fn check_value(field: &Field, node: Node<'_>, findings: &mut Findings
 fn refuse_null(field: &Field, node: Node<'_>, scalar: Scalar<'_>, findings: &mut Findings) -> bool {
     let message = match scalar.text {
         "" => format!("`{}` has no value", field.name),
-        text => format!("`{}` cannot be {text}", field.name),
+        text => format!("`{}` cannot be `{text}`", field.name),
     };
     let help = match field.ty {
         Type::Objects(_) => format!("write `{}: []` for none at all", field.name),
@@ -72,6 +70,9 @@ fn wrong_type(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool {
         (field.ty, node.kind())
     {
         diagnostic = diagnostic.help(format!("write a list: `{}: [ … ]`", field.name));
+    }
+    if let Type::Object(shape) | Type::Scope(shape) = field.ty {
+        diagnostic = diagnostic.help(shape.fields_help());
     }
     findings.push(diagnostic);
     false
@@ -325,8 +326,11 @@ fn check_url(field: &Field, text: &str, span: Span, findings: &mut Findings) -> 
     let parsed = match url::Url::parse(text) {
         Ok(url) if url.host_str().is_some_and(|host| !host.is_empty()) => url,
         _ => {
-            findings.redact(span); // whatever it is, it may be a secret in the wrong place
             let message = format!("`{}` is no address", field.name);
+            if matches!(field.ty, Type::Endpoint) && closest(text, ["sandbox"]).is_some() {
+                return refuse(findings, "invalid-address", message, "did you mean `sandbox`?");
+            }
+            findings.redact(span); // whatever it is, it may be a secret in the wrong place
             return refuse(findings, "invalid-address", message, "write it whole, such as `https://api.example.com`");
         }
     };

@@ -173,12 +173,10 @@ impl<'s> Builder<'s, '_> {
     }
 
     /// Where a scalar's text lies: in the source where the parser borrowed it from there, else in the side buffer.
-    fn place(&mut self, text: &Cow<'s, str>) -> (u32, bool) {
-        if let Cow::Borrowed(text) = text {
-            let offset = (text.as_ptr() as usize).wrapping_sub(self.tree.text.as_ptr() as usize);
-            if self.tree.text.get(offset..offset.saturating_add(text.len())) == Some(text) {
-                return (u32::try_from(offset).unwrap_or(u32::MAX), false);
-            }
+    fn place(&mut self, text: &str) -> (u32, bool) {
+        let offset = (text.as_ptr() as usize).wrapping_sub(self.tree.text.as_ptr() as usize);
+        if self.tree.text.get(offset..offset.saturating_add(text.len())) == Some(text) {
+            return (u32::try_from(offset).unwrap_or(u32::MAX), false);
         }
         let offset = self.tree.side.len();
         self.tree.side.push_str(text);

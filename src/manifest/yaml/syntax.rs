@@ -17,8 +17,14 @@ fn character(text: &str, source: SourceId, offset: usize) -> Span {
 
 /// The first control character that YAML forbids, NUL among them: some readers stop there and see half a file.
 pub(super) fn forbidden_character(text: &str, source: SourceId) -> Option<Diagnostic> {
-    let is_forbidden = |b: u8| (b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r')) || b == 0x7f;
-    let offset = text.bytes().position(is_forbidden)?;
+    let is_forbidden = |b: u8| (b < 0x20) & (b != b'\t') & (b != b'\n') & (b != b'\r') | (b == 0x7f);
+    // In blocks and without an early exit inside them, so that the compiler makes vector code of it.
+    const BLOCK: usize = 4096;
+    let blocks = text.as_bytes().chunks(BLOCK);
+    let dirty =
+        blocks.map(|block| block.iter().fold(false, |dirty, b| dirty | is_forbidden(*b))).position(|dirty| dirty)?;
+    let start = dirty * BLOCK;
+    let offset = start + text.as_bytes().get(start..)?.iter().position(|b| is_forbidden(*b))?;
     let code = text.as_bytes().get(offset).copied().unwrap_or_default();
     let name = if code == 0 { "a NUL byte".to_owned() } else { format!("the control character U+{code:04X}") };
     let message = format!("{name} cannot stand in YAML");

@@ -54,15 +54,15 @@ impl Api {
 /// A refusal with the API's code and message (apis/canopy.md: Errors).
 pub(super) fn refusal(request: &'static str, answer: &Answer) -> Refusal {
     let (code, said) = match serde_json::from_slice::<Failure>(&answer.body) {
-        Ok(Failure { error }) => code_and_message(&error),
+        Ok(Failure { error }) => code_and_message(answer, &error),
         Err(_) => (None, clean(&answer.excerpt())),
     };
     Refusal { request, status: answer.status, code, said, hint: hint(answer.status) }
 }
 
-/// An error body's code and message, cleaned.
-pub(super) fn code_and_message(error: &ErrorBody) -> (Option<String>, String) {
-    let told = |value| words(value).map(|text| clean(&text));
+/// An error body's code and message, cleaned. Redacted before they are cut: half a secret is not recognised any more.
+pub(super) fn code_and_message(answer: &Answer, error: &ErrorBody) -> (Option<String>, String) {
+    let told = |value| words(value).map(|text| clean(&answer.clean(&text)));
     (told(&error.code), told(&error.message).unwrap_or_default())
 }
 

@@ -12,7 +12,7 @@ use crate::provider::refusal::{clean, failed, words};
 
 use super::api::{Api, CONFLICT, code_and_message, hint, refusal};
 use super::wire::{Assigned, BulkAnswer, BulkResult, ErrorBody, bare_or_wrapped};
-use super::write::{is_meant, live_id, new_dates, send, with_new};
+use super::write::{accepted, is_meant, live_id, new_dates, send, with_new};
 
 /// The name of an entry's status that worked (apis/canopy.md: Bulk).
 const SUCCESS: &str = "success";
@@ -121,7 +121,7 @@ impl Bulk {
         let all = |outcome: WriteOutcome| Whole::Settled(vec![outcome; changes.len()]);
         match (self, answer.status) {
             (Bulk::Create, 200 | 201 | 207) => Whole::Settled(by_index(api, changes, answer)),
-            (Bulk::ChangeRole(_), 200 | 204) | (Bulk::Remove, 200 | 204) => all(WriteOutcome::Done(Proof::Answer)),
+            (Bulk::ChangeRole(_), 200 | 204) | (Bulk::Remove, 200 | 204) => all(accepted(answer)),
             (_, status) if may_be_one_entrys_fault(status) => Whole::Refused(self.alone(answer)),
             _ => all(refusal(self.request(), answer).outcome()),
         }
@@ -158,7 +158,7 @@ fn by_index(api: &Api, changes: &[&Change], answer: &Answer) -> Vec<WriteOutcome
         let index = usize::try_from(result.index).unwrap_or(usize::MAX);
         let (Some(slot), Some(change)) = (outcomes.get_mut(index), changes.get(index)) else { continue };
         let outcome = match slot {
-            None => entry(api, change, result, proof),
+            None => entry(api, change, (answer, result), proof),
             Some(_) => unknown("the answer tells about this entry twice"),
         };
         *slot = Some(outcome);
@@ -171,7 +171,7 @@ fn unknown(why: &str) -> WriteOutcome {
     WriteOutcome::Unknown { why: format!("{}: {why}", Bulk::Create.request()) }
 }
 
-fn entry(api: &Api, change: &Change, result: &BulkResult, proof: Proof) -> WriteOutcome {
+fn entry(api: &Api, change: &Change, (answer, result): (&Answer, &BulkResult), proof: Proof) -> WriteOutcome {
     let error = error_body(&result.error);
     let status = status_of(result, &error);
     if result.status == SUCCESS {
@@ -184,7 +184,7 @@ fn entry(api: &Api, change: &Change, result: &BulkResult, proof: Proof) -> Write
             _ => WriteOutcome::Done(proof),
         };
     }
-    let (code, said) = code_and_message(&error);
+    let (code, said) = code_and_message(answer, &error);
     let words = [code.as_deref().unwrap_or(""), &said].into_iter().filter(|text| !text.is_empty());
     let words = words.collect::<Vec<_>>().join(": ");
     let words = if words.is_empty() { "no explanation".to_owned() } else { words };

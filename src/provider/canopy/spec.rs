@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::diag::Diagnostic;
 use crate::manifest::common::{MIN_HOLDERS, SET, TARGET};
 use crate::manifest::findings::Findings;
-use crate::manifest::shape::{Case, Choice, Field, Mark, Record, Rule, Shape, Type};
+use crate::manifest::shape::{Case, Choice, Field, Mark, Masks, Record, Rule, Shape, Type};
 use crate::manifest::{AuthForm, Kind, PathSpec};
 use crate::model::{Capabilities, FieldKind, FieldSpec, Instant, Limits, OnRemove, Pairing, Window};
 
@@ -74,6 +74,7 @@ pub static KIND: Kind = Kind {
     set: &SET_SHAPE,
     paths: &[PORTAL_PATH, API_PATH],
     address_is_scope: false,
+    divide_by: &[NODE],
     check_target,
     check_assignment,
 };
@@ -115,6 +116,7 @@ static TARGET_SHAPE: Shape = Shape {
         ],
     }],
     secret: false,
+    masks: Masks::new(),
 };
 
 static SET_SHAPE: Shape = Shape {
@@ -138,6 +140,7 @@ static SET_SHAPE: Shape = Shape {
     ],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 static SCOPE: Shape = Shape {
@@ -149,6 +152,7 @@ static SCOPE: Shape = Shape {
     ]],
     rules: &[Rule::AtLeastOne(&["node_ids", "role_ids"])],
     secret: false,
+    masks: Masks::new(),
 };
 
 static PROTECT: Shape = Shape {
@@ -162,6 +166,7 @@ static PROTECT: Shape = Shape {
     ]],
     rules: &[Rule::AtLeastOne(&["identity_id", "node_id", "role_id"])],
     secret: false,
+    masks: Masks::new(),
 };
 
 static ASSIGNMENT: Shape = Shape {
@@ -183,6 +188,7 @@ static ASSIGNMENT: Shape = Shape {
         Rule::ExactlyOne(&["role_id", "role_ids"]),
     ],
     secret: false,
+    masks: Masks::new(),
 };
 
 /// An API key opens the api surface only (apis/canopy.md).

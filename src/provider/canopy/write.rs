@@ -2,6 +2,7 @@
 //! (apis/canopy.md: Update, Create, Remove). Batches are in `bulk`.
 
 use async_trait::async_trait;
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value as Json, json};
 
 use crate::http::{Answer, Request, Safety};
@@ -114,7 +115,7 @@ async fn remove(api: &Api, change: &Change) -> Outcome {
     let request = Request::delete(api.assignment(live_id(change)?)).safety(Safety::Idempotent);
     let answer = send(api, request).await?;
     match answer.status {
-        200 | 204 => Ok(WriteOutcome::Done(Proof::Answer)),
+        200 | 204 => Ok(accepted(&answer)),
         404 => Ok(WriteOutcome::Already(refusal(REMOVE, &answer).to_string())),
         _ => Ok(refusal(REMOVE, &answer).outcome()),
     }
@@ -149,6 +150,15 @@ async fn recreate(api: &Api, change: &Change) -> Outcome {
         },
         done => done,
     })
+}
+
+/// The outcome of a success that has nothing to say (apis/canopy.md: Remove, Bulk). One with a body that is no JSON does not come from
+/// this API: a proxy's sign-in page, say, behind which nothing was done.
+pub(super) fn accepted(answer: &Answer) -> WriteOutcome {
+    if answer.body.is_empty() {
+        return WriteOutcome::Done(Proof::Answer);
+    }
+    answer.json::<IgnoredAny>().map_or_else(|error| unwritten(&error), |_| WriteOutcome::Done(Proof::Answer))
 }
 
 /// Sends one write.

@@ -21,6 +21,9 @@ const REQUEST: &str = "POST /1/catalog/assignments/organizations/list";
 /// The longest chain: a hundred million rows at the usual page size. Whatever is longer never ends.
 const MAX_PAGES: usize = 100_000;
 
+/// The most rows of a chain, whatever the pages hold: more fit neither a plan nor this machine's memory.
+const MAX_ROWS: usize = 20_000_000;
+
 /// The most pages in a row that may be empty although more is promised: filtered lists may have some, endless ones have only those.
 pub(super) const MAX_EMPTY_PAGES: usize = 100;
 
@@ -221,6 +224,9 @@ impl Api {
             empty = if page.result.is_empty() { empty + 1 } else { 0 };
             for pair in page.result {
                 rows.push(self.row(&pair, &allowed).map_err(|problem| bad_answer(&answer, &problem))?);
+            }
+            if rows.len() > MAX_ROWS {
+                return Err(endless(format!("more than {MAX_ROWS} rows came")));
             }
             if !page.more_data {
                 return Ok(Some(Chain { rows, pages: page_number, chains: 1 }));

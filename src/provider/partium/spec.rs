@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::manifest::common::{SET, TARGET};
-use crate::manifest::shape::{Field, Mark, Rule, Shape, Type};
+use crate::manifest::shape::{Field, Mark, Masks, Rule, Shape, Type};
 use crate::manifest::{AuthForm, Kind, PathSpec, no_more_rules};
 use crate::model::{Capabilities, Limits, OnRemove};
 
@@ -63,6 +63,7 @@ pub static KIND: Kind = Kind {
     set: &SET_SHAPE,
     paths: &[ASSIGNMENTS_PATH, LIST_PATH],
     address_is_scope: false,
+    divide_by: &[ORG],
     check_target: no_more_rules,
     check_assignment: no_more_rules,
 };
@@ -81,6 +82,7 @@ static TARGET_SHAPE: Shape = Shape {
     ],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 static SET_SHAPE: Shape = Shape {
@@ -100,6 +102,7 @@ static SET_SHAPE: Shape = Shape {
     ],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 static SCOPE: Shape = Shape {
@@ -111,6 +114,7 @@ static SCOPE: Shape = Shape {
     ]],
     rules: &[Rule::AtLeastOne(&["ass_ids", "org_ids"])],
     secret: false,
+    masks: Masks::new(),
 };
 
 static PROTECT: Shape = Shape {
@@ -122,6 +126,7 @@ static PROTECT: Shape = Shape {
     ]],
     rules: &[Rule::AtLeastOne(&["ass_id", "org_id"])],
     secret: false,
+    masks: Masks::new(),
 };
 
 static ASSIGNMENT: Shape = Shape {
@@ -135,4 +140,5 @@ static ASSIGNMENT: Shape = Shape {
     ]],
     rules: &[Rule::ExactlyOne(&["ass_id", "ass_ids"]), Rule::ExactlyOne(&["org_id", "org_ids"])],
     secret: false,
+    masks: Masks::new(),
 };

@@ -93,7 +93,7 @@ pub(super) fn verdict<T: DeserializeOwned>(
 /// A refusal with the API's code, message and details (apis/semaphor.md: Create).
 fn refusal(request: &'static str, answer: &Answer, sent: &Params<'_>) -> Refusal {
     // Redacted before it is cut: half a secret is not recognised any more.
-    let told = |value| words(value).map(|text| clean(&sent.redact(&text)));
+    let told = |value| words(value).map(|text| clean(&answer.clean(&sent.redact(&text))));
     let (code, said) = match serde_json::from_slice::<Failure>(&answer.body) {
         Ok(Failure { error }) => {
             let said = [told(&error.message), told(&error.details)].into_iter().flatten().collect::<Vec<_>>();

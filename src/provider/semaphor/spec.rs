@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::diag::Diagnostic;
 use crate::manifest::common::{SET, TARGET};
 use crate::manifest::findings::{Findings, shown};
-use crate::manifest::shape::{Case, Choice, Field, Mark, Record, Rule, Shape, Type, unique_pairs};
+use crate::manifest::shape::{Case, Choice, Field, Mark, Masks, Record, Rule, Shape, Type, unique_pairs};
 use crate::manifest::yaml::Node;
 use crate::manifest::{AuthForm, Kind, PathSpec, no_more_rules};
 use crate::model::{Capabilities, FieldKind, FieldSpec, Limits, OnRemove};
@@ -67,6 +67,7 @@ pub static KIND: Kind = Kind {
     set: &SET_SHAPE,
     paths: &[ASSIGNMENTS_PATH],
     address_is_scope: false,
+    divide_by: &[DEFINITION],
     check_target: no_more_rules,
     check_assignment,
 };
@@ -88,6 +89,7 @@ static TARGET_SHAPE: Shape = Shape {
     ],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 static SET_SHAPE: Shape = Shape {
@@ -103,6 +105,7 @@ static SET_SHAPE: Shape = Shape {
     ],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 static SCOPE: Shape = Shape {
@@ -114,6 +117,7 @@ static SCOPE: Shape = Shape {
         .mark(Mark::Seed)]],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 const SCOPE_TYPES: &[Choice] = &[
@@ -146,6 +150,7 @@ static PROTECT: Shape = Shape {
         Rule::AtMostOne(&["tenantId", "tenantUserId", "orgUserId"]),
     ],
     secret: false,
+    masks: Masks::new(),
 };
 
 static ASSIGNMENT: Shape = Shape {
@@ -172,6 +177,7 @@ static ASSIGNMENT: Shape = Shape {
         Rule::Case { field: "scopeType", default: None, cases: ACTORS },
     ],
     secret: false,
+    masks: Masks::new(),
 };
 
 /// A masked value is no value, and a parameter has one source.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::manifest::common::{SET, TARGET};
-use crate::manifest::shape::{Choice, Field, Mark, Rule, Shape, Type};
+use crate::manifest::shape::{Choice, Field, Mark, Masks, Rule, Shape, Type};
 use crate::manifest::{AuthForm, Kind, PathSpec, no_more_rules};
 use crate::model::{Capabilities, FieldKind, FieldSpec, Limits, OnRemove};
 
@@ -89,6 +89,7 @@ pub static KIND: Kind = Kind {
     set: &SET_SHAPE,
     paths: &[SERVICE_PATH, SERVICE_LIST_PATH, DOMAIN_PATH, DOMAIN_LIST_PATH],
     address_is_scope: true,
+    divide_by: &[DOMAIN, SERVICE],
     check_target: no_more_rules,
     check_assignment: no_more_rules,
 };
@@ -126,6 +127,7 @@ static TARGET_SHAPE: Shape = Shape {
     ],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };
 
 static SET_SHAPE: Shape = Shape {
@@ -146,6 +148,7 @@ static SET_SHAPE: Shape = Shape {
     ],
     rules: &[Rule::AtMostOne(&["service_id", "service_ids"])],
     secret: false,
+    masks: Masks::new(),
 };
 
 static PROTECT: Shape = Shape {
@@ -158,6 +161,7 @@ static PROTECT: Shape = Shape {
     ]],
     rules: &[Rule::AtLeastOne(&["domain_id", "service_id", "assignment_key"])],
     secret: false,
+    masks: Masks::new(),
 };
 
 static ASSIGNMENT: Shape = Shape {
@@ -173,4 +177,5 @@ static ASSIGNMENT: Shape = Shape {
     ]],
     rules: &[],
     secret: false,
+    masks: Masks::new(),
 };

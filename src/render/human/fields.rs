@@ -18,7 +18,7 @@ const INLINE_JSON: usize = 72;
 /// Lines that one field may take before it is folded.
 const FOLDED_LINES: usize = 40;
 /// Lines, old and new together, beyond which two documents are not compared: the time that takes grows with the square of what differs.
-const COMPARED_LINES: usize = 10_000;
+pub(in crate::render) const COMPARED_LINES: usize = 10_000;
 /// The column of fields, reasons and places: under the key.
 pub(super) const INDENT: &str = "              ";
 
@@ -73,7 +73,7 @@ fn after_text(value: Option<&Value>) -> String {
     value.map_or_else(|| "(cleared)".to_owned(), text)
 }
 
-fn text(value: &Value) -> String {
+pub(in crate::render) fn text(value: &Value) -> String {
     match value {
         Value::Null => "(none)".to_owned(),
         Value::Text(text) => words::value(text).into_owned(),
@@ -105,7 +105,7 @@ fn json(page: &mut Page<'_>, action: Action, field: &FieldChange<'_>) -> io::Res
     }
 }
 
-fn pretty(value: &Value) -> String {
+pub(in crate::render) fn pretty(value: &Value) -> String {
     match value {
         // Object keys are sorted: serde_json's map is ordered by key.
         Value::Json(json) => serde_json::to_string_pretty(json).unwrap_or_default(),
@@ -174,7 +174,7 @@ fn secrets(page: &mut Page<'_>, action: Action, field: &FieldChange<'_>) -> io::
     Ok(())
 }
 
-fn secret_keys(value: &Value) -> Vec<&str> {
+pub(in crate::render) fn secret_keys(value: &Value) -> Vec<&str> {
     match value {
         Value::Masked(keys) => keys.iter().map(AsRef::as_ref).collect(),
         Value::Secrets(map) => map.keys().map(AsRef::as_ref).collect(),
@@ -182,7 +182,7 @@ fn secret_keys(value: &Value) -> Vec<&str> {
     }
 }
 
-fn secret(value: &Value, key: &str) -> Option<String> {
+pub(in crate::render) fn secret(value: &Value, key: &str) -> Option<String> {
     match value {
         Value::Masked(keys) => keys.iter().any(|k| **k == *key).then(|| "(masked)".to_owned()),
         Value::Secrets(map) => map.get(key).map(|from| format!("(secret from {})", clean::terminal(&from.to_string()))),

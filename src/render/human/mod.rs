@@ -1,7 +1,7 @@
 //! A plan for people: the reviewer who must see in ten seconds who gains and who loses what, and the engineer who needs names
 //! beside ids, places and the next command. Grouped by target and set; the verdict stands at the end, where a terminal shows it.
 
-mod fields;
+pub(super) mod fields;
 mod set;
 
 use std::collections::BTreeMap;
@@ -242,7 +242,7 @@ fn named<'a>(targets: impl Iterator<Item = &'a TargetPlan>) -> String {
 }
 
 /// `3 to create, 2 to update (1 role change), 4 to remove (3 archived)`.
-fn changes_text(plan: &Plan) -> String {
+pub(super) fn changes_text(plan: &Plan) -> String {
     let counts = plan.counts();
     let role_changes = plan.changes().filter(|planned| planned.change.from_key.is_some()).count();
     let archived: u64 = plan

@@ -5,11 +5,16 @@
 //! `format_version` counts up its minor part when fields are added, its major part when a reader would have to change.
 
 mod drift;
+mod events;
 mod plan;
 mod report;
 mod value;
 
 pub use drift::{drift, drift_history};
+pub(super) use plan::Verdict;
+pub(super) use value::FieldView;
+
+pub use events::EventLines;
 pub use plan::plan;
 pub use report::report;
 
@@ -21,7 +26,7 @@ use serde::{Serialize, Serializer};
 use crate::apply::Exit;
 use crate::plan::Plan;
 
-use value::{Entries, FieldView, KeyView};
+use value::{Entries, KeyView};
 
 /// The version of the plan and report formats.
 pub const FORMAT_VERSION: &str = "1.0";
@@ -44,6 +49,11 @@ pub fn drift_schema() -> serde_json::Value {
 /// The JSON Schema of [`drift_history()`].
 pub fn drift_history_schema() -> serde_json::Value {
     schemars::schema_for!(drift::HistoryView<'static>).to_value()
+}
+
+/// The JSON Schema of a line of [`EventLines`].
+pub fn event_schema() -> serde_json::Value {
+    schemars::schema_for!(events::EventView<'static>).to_value()
 }
 
 /// The program that wrote a document.

@@ -67,7 +67,7 @@ pub(super) struct PlanView<'a> {
 /// The plan in one word.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Verdict {
+pub(in crate::render) enum Verdict {
     /// The live state equals the manifests.
     NoChanges,
     /// There is something to apply.
@@ -79,7 +79,17 @@ enum Verdict {
 }
 
 impl Verdict {
-    fn of(plan: &Plan) -> Self {
+    /// The word as it is serialized.
+    pub(in crate::render) fn word(self) -> &'static str {
+        match self {
+            Verdict::NoChanges => "no_changes",
+            Verdict::Changes => "changes",
+            Verdict::Refused => "refused",
+            Verdict::Unreadable => "unreadable",
+        }
+    }
+
+    pub(in crate::render) fn of(plan: &Plan) -> Self {
         if plan.targets.iter().any(|target| target.unreadable.is_some()) {
             Verdict::Unreadable
         } else if plan.refused() {

@@ -209,7 +209,7 @@ impl<'a> HeldView<'a> {
 /// How a change ended.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Outcome")]
-struct OutcomeView<'a> {
+pub(super) struct OutcomeView<'a> {
     /// In one word.
     kind: OutcomeKind,
     /// What the API or the program said, where there is something to say.
@@ -259,7 +259,7 @@ struct BlockedBy<'a> {
 }
 
 impl<'a> OutcomeView<'a> {
-    fn of(speaker: Speaker<'a>, plan: &'a TargetPlan, outcome: &'a Outcome) -> Self {
+    pub(super) fn of(speaker: Speaker<'a>, plan: &'a TargetPlan, outcome: &'a Outcome) -> Self {
         let said = |kind, message| Self { kind, message, code: None, status: None, temporary: None, blocked_by: None };
         match outcome {
             Outcome::Done { note } => said(OutcomeKind::Done, note.as_deref()),
@@ -306,7 +306,7 @@ struct VerificationView<'a> {
 /// What reading a target again says, in one word.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum VerificationResult {
+pub(super) enum VerificationResult {
     /// Nothing was sent.
     Untouched,
     /// The live state equals the manifests.
@@ -317,6 +317,18 @@ enum VerificationResult {
     NotVerified,
     /// The target could not be read again.
     Unreadable,
+}
+
+impl From<&Verification> for VerificationResult {
+    fn from(verification: &Verification) -> Self {
+        match verification {
+            Verification::Untouched => VerificationResult::Untouched,
+            Verification::Clean => VerificationResult::Clean,
+            Verification::NotVerified { .. } => VerificationResult::NotVerified,
+            Verification::Unreadable { .. } => VerificationResult::Unreadable,
+            Verification::Remaining(_) => VerificationResult::Remaining,
+        }
+    }
 }
 
 impl<'a> VerificationView<'a> {

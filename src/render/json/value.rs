@@ -73,7 +73,7 @@ pub(super) fn names<'a>(speaker: Speaker<'a>, key: &Key) -> Entries<&'a str> {
 }
 
 /// One field's value; `null` where there is none.
-pub(super) struct FieldView<'a>(pub(super) Option<&'a Value>);
+pub(in crate::render) struct FieldView<'a>(pub(in crate::render) Option<&'a Value>);
 
 /// What stands for a value that the API masks.
 const MASKED: &str = "(masked)";

@@ -1,0 +1,306 @@
+//! Outputs beside standard output: `--report FORMAT=PATH`, and what a CI host shows of a run. Nothing here changes what a run does; a
+//! report that cannot be written is told, and makes the exit 1 where it was better.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+
+use super::args::{Ci, Format, ReportArg, ReportArgs, ReportFormat};
+use super::terminal::Terminal;
+use crate::apply::{Exit, Report};
+use crate::manifest::Loaded;
+use crate::model::Instant;
+use crate::plan::Plan;
+use crate::render::json::EventLines;
+use crate::render::{self, github, html, junit, markdown, sarif};
+
+/// The command that reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Run {
+    Validate,
+    Plan,
+    Apply,
+}
+
+/// Less room than this in GitHub's job summary is not worth a summary.
+const SUMMARY_ROOM: usize = 2_048;
+
+/// The reports of one run.
+#[derive(Debug)]
+pub(super) struct Reports {
+    wanted: Vec<ReportArg>,
+    markdown: markdown::Options,
+    github: Option<Github>,
+    /// The repository's directory as the CI host says; without one, the nearest directory with `.git`.
+    workspace: Option<PathBuf>,
+    /// The way from there to the manifests' root: empty, or with a slash at its end.
+    base: String,
+}
+
+/// The files and streams of GitHub Actions.
+#[derive(Debug)]
+struct Github {
+    /// Commands go to standard output only where that is read by people.
+    annotate: bool,
+    summary: Option<PathBuf>,
+    output: Option<PathBuf>,
+}
+
+impl Reports {
+    /// Checks what is wanted before anything is done.
+    pub(super) fn new(args: &ReportArgs, run: Run, format: Format) -> anyhow::Result<Self> {
+        for (index, report) in args.report.iter().enumerate() {
+            if let Some(why) = unfit(report.format, run) {
+                bail!("--report {}: {why}", report.path.display());
+            }
+            if args.report.iter().take(index).any(|earlier| earlier.path == report.path) {
+                bail!("--report {}: two reports cannot be one file", report.path.display());
+            }
+        }
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let is = |name: &str| variable(name).is_some_and(|value| value == "true");
+        let (on_github, on_gitlab) = match args.ci {
+            Ci::Auto => (is("GITHUB_ACTIONS"), is("GITLAB_CI")),
+            Ci::Github => (true, false),
+            Ci::Gitlab => (false, true),
+            Ci::None => (false, false),
+        };
+        let path = |name: &str| variable(name).map(PathBuf::from);
+        let github = on_github.then(|| Github {
+            annotate: format == Format::Text,
+            summary: path("GITHUB_STEP_SUMMARY"),
+            output: path("GITHUB_OUTPUT"),
+        });
+        let workspace = match () {
+            () if on_github => path("GITHUB_WORKSPACE"),
+            () if on_gitlab => path("CI_PROJECT_DIR"),
+            () => None,
+        };
+        let markdown = markdown::Options { limit: args.markdown_limit };
+        Ok(Self { wanted: args.report.clone(), markdown, github, workspace, base: String::new() })
+    }
+
+    /// No reports, whatever the CI host shows.
+    pub(super) fn none() -> Self {
+        Self {
+            wanted: Vec::new(),
+            markdown: markdown::Options::default(),
+            github: None,
+            workspace: None,
+            base: String::new(),
+        }
+    }
+
+    /// Takes from the manifests where their root lies: annotations and SARIF name files as the repository does.
+    pub(super) fn loaded(&mut self, loaded: &Loaded) {
+        let dir = loaded.root.as_ref().map_or_else(|| PathBuf::from("."), |root| root.dir.clone());
+        self.base = base(&dir, self.workspace.as_deref()).unwrap_or_default();
+    }
+
+    /// What is wrong with the manifests: the whole of `validate`, and all that is left of a plan that could not be made.
+    pub(super) fn findings(&self, loaded: &Loaded, terminal: &Terminal) -> Exit {
+        let (diagnostics, sources) = (&loaded.diagnostics, &loaded.sources);
+        let written = self.write(terminal, |format, out| match format {
+            ReportFormat::Json => json(out, &render::diagnostics::json(diagnostics, sources)),
+            ReportFormat::Markdown => out.write_all(markdown::findings(diagnostics, sources, self.markdown).as_bytes()),
+            ReportFormat::Html => html::findings(out, diagnostics, sources),
+            ReportFormat::Sarif => json(out, &sarif::findings(diagnostics, sources, self.sarif())),
+            ReportFormat::Junit => junit::findings(out, diagnostics, sources),
+            // There are no counts and no events.
+            ReportFormat::GitlabTerraform | ReportFormat::Ndjson => Ok(()),
+        });
+        let annotations = || github::findings(diagnostics, sources, &self.base);
+        let summary = |options| markdown::findings(diagnostics, sources, options);
+        written.worse(self.github(terminal, annotations, summary, None))
+    }
+
+    /// A plan.
+    pub(super) fn plan(&self, plan: &Plan, exit: Exit, terminal: &Terminal) -> Exit {
+        let written = self.write(terminal, |format, out| match format {
+            ReportFormat::Json => json(out, &render::json::plan(plan, exit)),
+            ReportFormat::Markdown => out.write_all(markdown::plan(plan, self.markdown).as_bytes()),
+            ReportFormat::Html => html::plan(out, plan, exit),
+            ReportFormat::Sarif => json(out, &sarif::plan(plan, exit, self.sarif())),
+            ReportFormat::Junit => junit::plan(out, plan, junit::Options::default()),
+            ReportFormat::GitlabTerraform => json(out, &render::gitlab::plan(plan)),
+            ReportFormat::Ndjson => Ok(()),
+        });
+        let annotations = || github::plan(plan, &self.base);
+        let summary = |options| markdown::plan(plan, options);
+        written.worse(self.github(terminal, annotations, summary, Some(&github::outputs(plan, exit))))
+    }
+
+    /// Where the events of an apply go as they come. These files grow while the apply runs, and are not replaced at its end.
+    pub(super) fn events(&self, plan: &Plan) -> anyhow::Result<Vec<EventLines>> {
+        let wanted = self.wanted.iter().filter(|report| report.format == ReportFormat::Ndjson);
+        let open = |report: &ReportArg| {
+            let path = &report.path;
+            parents(path)
+                .and_then(|()| File::create(path))
+                .with_context(|| format!("{} cannot be written", path.display()))
+        };
+        let clock = || Instant(jiff::Timestamp::now().as_millisecond());
+        wanted
+            .map(|report| Ok(EventLines::new(Box::new(open(report)?), Arc::clone(&plan.ids), Box::new(clock))))
+            .collect()
+    }
+
+    /// What an apply did.
+    pub(super) fn applied(
+        &self,
+        plan: &Plan,
+        report: &Report,
+        exit: Exit,
+        events: Vec<EventLines>,
+        terminal: &Terminal,
+    ) -> Exit {
+        let mut written = self.write(terminal, |format, out| match format {
+            ReportFormat::Json => json(out, &render::json::report(plan, report)),
+            ReportFormat::Markdown => out.write_all(markdown::report(plan, report, self.markdown).as_bytes()),
+            ReportFormat::Html => html::report(out, plan, report, exit),
+            ReportFormat::Sarif => json(out, &sarif::plan(plan, exit, self.sarif())),
+            ReportFormat::Junit => junit::report(out, plan, report),
+            ReportFormat::GitlabTerraform => json(out, &render::gitlab::plan(plan)),
+            ReportFormat::Ndjson => Ok(()),
+        });
+        for events in events {
+            written = written.worse(told(events.close(), "the events of the apply", terminal));
+        }
+        let annotations = || github::plan(plan, &self.base) + &github::report(plan, report, &self.base);
+        let summary = |options| markdown::report(plan, report, options);
+        written.worse(self.github(terminal, annotations, summary, Some(&github::outputs(plan, exit))))
+    }
+
+    fn sarif(&self) -> sarif::Options<'_> {
+        sarif::Options { base: &self.base, differences: false }
+    }
+
+    /// Writes every wanted file; one that fails does not keep the others from being written.
+    fn write(&self, terminal: &Terminal, render: impl Fn(ReportFormat, &mut dyn Write) -> io::Result<()>) -> Exit {
+        let files = self.wanted.iter().filter(|report| report.format != ReportFormat::Ndjson);
+        let written = files.map(|report| {
+            let result = replace(&report.path, |out| render(report.format, out));
+            told(result, &format!("the report {}", report.path.display()), terminal)
+        });
+        written.fold(Exit::Success, Exit::worse)
+    }
+
+    fn github(
+        &self,
+        terminal: &Terminal,
+        annotations: impl Fn() -> String,
+        summary: impl Fn(markdown::Options) -> String,
+        outputs: Option<&str>,
+    ) -> Exit {
+        let Some(github) = &self.github else { return Exit::Success };
+        let mut exit = Exit::Success;
+        if github.annotate {
+            exit = exit.worse(told(terminal.data(&annotations()), "standard output", terminal));
+        }
+        if let Some(path) = &github.summary {
+            exit = exit.worse(told(append_summary(path, &summary), "GITHUB_STEP_SUMMARY", terminal));
+        }
+        if let (Some(path), Some(outputs)) = (&github.output, outputs) {
+            exit = exit.worse(told(append(path, outputs), "GITHUB_OUTPUT", terminal));
+        }
+        exit
+    }
+}
+
+/// Why a command has no report of a format.
+fn unfit(format: ReportFormat, run: Run) -> Option<&'static str> {
+    match (format, run) {
+        (ReportFormat::Ndjson, Run::Validate | Run::Plan) => {
+            Some("ndjson has the events of an apply; there are none here")
+        }
+        (ReportFormat::GitlabTerraform, Run::Validate) => {
+            Some("gitlab-terraform has the counts of a plan; there is none here")
+        }
+        _ => None,
+    }
+}
+
+/// Says what went wrong, and what it means for the exit.
+fn told(result: io::Result<()>, what: &str, terminal: &Terminal) -> Exit {
+    match result {
+        Ok(()) => Exit::Success,
+        Err(error) => {
+            terminal.error(&anyhow::Error::new(error).context(format!("{what} could not be written")));
+            Exit::Error
+        }
+    }
+}
+
+fn json(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, document)?;
+    out.write_all(b"\n")
+}
+
+/// Writes a file beside its place and moves it there when it is whole, so that nobody reads half of one. What is there and no file
+/// (a pipe, `/dev/null`) is written into.
+fn replace(path: &Path, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    parents(path)?;
+    // A link stays a link: what it leads to is replaced.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+        return fill(OpenOptions::new().write(true).open(&path)?, render);
+    }
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.tmp", std::process::id()));
+    let draft = path.with_file_name(name);
+    let file = OpenOptions::new().write(true).create_new(true).open(&draft)?;
+    let moved = fill(file, render).and_then(|()| fs::rename(&draft, &path));
+    if moved.is_err() {
+        // What is left of a failed draft helps nobody; the error that matters is told already.
+        let _ = fs::remove_file(&draft);
+    }
+    moved
+}
+
+fn fill(file: File, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 16, file);
+    render(&mut out)?;
+    out.flush()
+}
+
+fn parents(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => fs::create_dir_all(parent),
+        _ => Ok(()),
+    }
+}
+
+fn append(path: &Path, text: &str) -> io::Result<()> {
+    OpenOptions::new().create(true).append(true).open(path)?.write_all(text.as_bytes())
+}
+
+/// Appends to the job summary what still fits: GitHub drops a summary that is too long as a whole.
+fn append_summary(path: &Path, summary: &impl Fn(markdown::Options) -> String) -> io::Result<()> {
+    let there = fs::metadata(path).map_or(0, |found| usize::try_from(found.len()).unwrap_or(usize::MAX));
+    // A line break before, one after.
+    let limit = github::SUMMARY_LIMIT.saturating_sub(there).saturating_sub(2);
+    if limit < SUMMARY_ROOM {
+        return Ok(());
+    }
+    append(path, &format!("\n{}\n", summary(markdown::Options { limit })))
+}
+
+/// The way from the repository to a directory in it, with slashes; `None` where there is no repository around it.
+fn base(dir: &Path, workspace: Option<&Path>) -> Option<String> {
+    let dir = fs::canonicalize(dir).ok()?;
+    let top = match workspace {
+        Some(workspace) => fs::canonicalize(workspace).ok()?,
+        None => dir.ancestors().find(|ancestor| ancestor.join(".git").exists())?.to_owned(),
+    };
+    let mut base = String::new();
+    for part in dir.strip_prefix(top).ok()?.components() {
+        base.push_str(&part.as_os_str().to_string_lossy());
+        base.push('/');
+    }
+    Some(base)
+}

@@ -1,0 +1,410 @@
+//! What the page is made of, in a compact form: names once a target, places and effects with each change. Not a public format: the JSON
+//! report is.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+use crate::apply::{Exit, Outcome, Report, TargetReport, Totals, Verification};
+use crate::diag::{Diagnostics, Location, Severity, Sources};
+use crate::model::{FieldKind, Ids, Key, OnRemove, Sym};
+use crate::plan::{Counts, FieldChange, Plan, PlannedChange, SetPlan, TargetPlan, field_changes};
+use crate::render::json::{FieldView, Verdict};
+use crate::render::report::said;
+use crate::render::words::{self, Speaker};
+
+/// All of a page.
+#[derive(Serialize)]
+pub(super) struct Page<'a> {
+    command: &'static str,
+    version: &'static str,
+    verdict: &'static str,
+    exit: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    planned_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<String>,
+    counts: Counts,
+    requests: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    totals: Option<Totals>,
+    targets: Vec<Target<'a>>,
+    rows: Rows<'a>,
+    findings: Vec<Found<'a>>,
+}
+
+impl Page<'_> {
+    /// The verdict in one line, for readers without the script.
+    pub(super) fn verdict_text(&self) -> String {
+        if self.command == "validate" {
+            return format!("{}, {}", self.verdict, words::counted(words::len(&self.findings), "finding"));
+        }
+        if let Some(totals) = self.totals {
+            let Totals { done, already, skipped, blocked, failed, unknown } = totals;
+            return format!(
+                "{}: {done} done, {already} already so, {skipped} skipped, {blocked} blocked, {failed} failed, {unknown} unknown",
+                self.verdict
+            );
+        }
+        let Counts { create, update, remove, .. } = self.counts;
+        format!("{}: {create} to create, {update} to update, {remove} to remove", self.verdict)
+    }
+}
+
+#[derive(Serialize)]
+struct Target<'a> {
+    name: &'a str,
+    provider: &'a str,
+    endpoint: &'a str,
+    account: Vec<String>,
+    keys: &'static [&'static str],
+    /// The key part that is a person, where one is.
+    holder: Option<usize>,
+    archives: bool,
+    /// Display names of ids, for each key part.
+    names: Vec<BTreeMap<Text, &'a str>>,
+    unreadable: Option<&'a str>,
+    temporary: bool,
+    refusals: Vec<Refused<'a>>,
+    gaps: Vec<&'a str>,
+    sets: Vec<Set<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verification: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Refused<'a> {
+    set: Option<&'a str>,
+    message: &'a str,
+    allow: &'a str,
+    at: Option<String>,
+    keys: Vec<Vec<Option<Text>>>,
+}
+
+#[derive(Serialize)]
+struct Set<'a> {
+    name: &'a str,
+    mode: &'static str,
+    scope: &'a str,
+    at: String,
+    selected: bool,
+    counts: Counts,
+    live: u64,
+    warnings: Vec<(&'a str, String)>,
+}
+
+#[derive(Serialize)]
+struct Found<'a> {
+    error: bool,
+    code: &'static str,
+    message: &'a str,
+    at: Option<String>,
+    help: Vec<&'a str>,
+}
+
+/// An id's text.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Text(Arc<str>);
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+/// One line of the list. Short names: there may be a hundred thousand.
+#[derive(Serialize)]
+struct Row<'a> {
+    /// Index of the target.
+    t: usize,
+    /// Index of the set.
+    s: usize,
+    /// Action, `unmanaged`, or `observed`.
+    a: &'static str,
+    /// What it would do, where it is merely observed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    w: Option<&'static str>,
+    /// Key parts.
+    k: Vec<Option<Text>>,
+    /// Index and old value of the key part that is replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    f: Option<(usize, Option<Text>)>,
+    /// Fields: name, whether it is JSON, before, after.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    d: Vec<(&'static str, bool, FieldView<'a>, FieldView<'a>)>,
+    /// Losses.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    l: Vec<String>,
+    /// Grants.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    g: Vec<String>,
+    /// Why.
+    r: &'static str,
+    /// Where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p: Option<String>,
+    /// Method and path.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    m: Option<&'static str>,
+    /// How it ended, and what was said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    o: Option<(&'static str, Option<String>)>,
+}
+
+/// The lines of the list, made while they are written: removals, other losses, then the rest, in the order of the plan.
+struct Rows<'a> {
+    plan: Option<&'a Plan>,
+    report: Option<&'a Report>,
+}
+
+impl Serialize for Rows<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let rows = (0..=RANKS).flat_map(|rank| {
+            let targets =
+                self.plan.into_iter().flat_map(|plan| plan.targets.iter().enumerate().map(move |t| (plan, t)));
+            targets.flat_map(move |(plan, (t, target))| {
+                let ended = self.report.and_then(|report| report.targets.iter().find(|e| e.name == target.name));
+                let of = Of { ids: &plan.ids, t, target, ended };
+                let sets = target.sets.iter().enumerate().filter(|(_, set)| set.selected);
+                sets.flat_map(move |(s, set)| of.rows(s, set, rank))
+            })
+        });
+        serializer.collect_seq(rows)
+    }
+}
+
+/// Changes have the ranks below this one; unmanaged rows have this one.
+const RANKS: u8 = 4;
+
+fn rank(planned: &PlannedChange, set: &SetPlan) -> u8 {
+    use crate::model::Action;
+    match planned.action() {
+        _ if !set.applies() => 3,
+        Action::Remove => 0,
+        _ if !planned.losses.is_empty() => 1,
+        _ => 2,
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Of<'a> {
+    ids: &'a Ids,
+    t: usize,
+    target: &'a TargetPlan,
+    ended: Option<&'a TargetReport>,
+}
+
+impl<'a> Of<'a> {
+    fn rows(self, s: usize, set: &'a SetPlan, wanted: u8) -> Box<dyn Iterator<Item = Row<'a>> + 'a> {
+        if wanted == RANKS {
+            return Box::new(set.unmanaged.iter().map(move |row| Row {
+                t: self.t,
+                s,
+                a: "unmanaged",
+                w: None,
+                k: self.parts(&row.key),
+                f: None,
+                d: Vec::new(),
+                l: Vec::new(),
+                g: Vec::new(),
+                r: row.why.text(),
+                p: None,
+                m: None,
+                o: None,
+            }));
+        }
+        let changes = set.changes.iter().enumerate().filter(move |(_, planned)| rank(planned, set) == wanted);
+        Box::new(changes.map(move |(index, planned)| self.change(s, set, index, planned)))
+    }
+
+    fn change(self, s: usize, set: &'a SetPlan, index: usize, planned: &'a PlannedChange) -> Row<'a> {
+        let speaker = Speaker::new(self.ids, self.target);
+        let action = speaker.action(planned.action());
+        let outcome = self.ended.and_then(|ended| ended.outcome(crate::apply::ChangeId { set: s, index }));
+        Row {
+            t: self.t,
+            s,
+            a: if set.applies() { action } else { "observed" },
+            w: (!set.applies()).then_some(action),
+            k: self.parts(&planned.change.key),
+            f: speaker.replaced(planned).map(|(part, before, _)| (part, self.text(before))),
+            d: field_changes(&planned.change, self.target.capabilities).iter().filter_map(field).collect(),
+            l: planned.losses.iter().map(|loss| speaker.loss(planned, *loss)).collect(),
+            g: planned.grants.iter().map(|grant| speaker.grant(planned, *grant)).collect(),
+            r: planned.reason.text(),
+            p: Some(place(&planned.at)),
+            m: Some(planned.route.name),
+            o: outcome.map(|outcome| (outcome.word(), self.said(outcome))),
+        }
+    }
+
+    fn said(self, outcome: &Outcome) -> Option<String> {
+        let Outcome::Blocked { by } = outcome else { return said(outcome) };
+        let by = self.target.sets.get(by.set)?.changes.get(by.index)?;
+        Some(format!("waits for {}", Speaker::new(self.ids, self.target).change_key(by)))
+    }
+
+    fn text(self, sym: Sym) -> Option<Text> {
+        (!sym.is_none()).then(|| Text(self.ids.text(sym)))
+    }
+
+    fn parts(self, key: &Key) -> Vec<Option<Text>> {
+        (0..self.target.capabilities.key_fields.len()).map(|part| self.text(key.part(part))).collect()
+    }
+
+    fn target(self) -> Target<'a> {
+        let target = self.target;
+        let refusals = target.refusals.iter().map(|refusal| Refused {
+            set: refusal.set.as_deref(),
+            message: &refusal.message,
+            allow: &refusal.allow,
+            at: refusal.at.as_ref().map(place),
+            keys: refusal.keys.iter().take(50).map(|key| self.parts(key)).collect(),
+        });
+        let sets = target.sets.iter().map(|set| Set {
+            name: &set.name,
+            mode: set.mode.as_str(),
+            scope: &set.scope,
+            at: place(&set.at),
+            selected: set.selected,
+            counts: set.counts,
+            live: set.live,
+            warnings: set.warnings.iter().map(|warning| (warning.message.as_str(), place(&warning.at))).collect(),
+        });
+        Target {
+            name: &target.name,
+            provider: target.provider,
+            endpoint: &target.endpoint,
+            account: target.account.iter().map(|account| format!("{} {}", account.field, account.value)).collect(),
+            keys: target.capabilities.key_fields,
+            holder: target.capabilities.holder,
+            archives: target.capabilities.on_remove == OnRemove::Archive,
+            names: self.names(),
+            unreadable: target.unreadable.as_ref().map(|unreadable| unreadable.message.as_str()),
+            temporary: target.unreadable.as_ref().is_some_and(|unreadable| unreadable.temporary),
+            refusals: refusals.collect(),
+            gaps: target.evidence.iter().filter_map(|evidence| evidence.gap.as_deref()).collect(),
+            sets: sets.collect(),
+            verification: self.ended.map(|ended| self.verification(&ended.verification)),
+        }
+    }
+
+    /// The names of all ids that the page shows.
+    fn names(self) -> Vec<BTreeMap<Text, &'a str>> {
+        let mut names: Vec<BTreeMap<Text, &'a str>> = Vec::new();
+        names.resize_with(self.target.capabilities.key_fields.len(), BTreeMap::new);
+        let mut add = |key: &Key| {
+            for (part, names) in names.iter_mut().enumerate() {
+                if let Some(name) = self.target.names.get(part, key.part(part)) {
+                    names.entry(Text(self.ids.text(key.part(part)))).or_insert(name);
+                }
+            }
+        };
+        for set in self.target.sets.iter().filter(|set| set.selected) {
+            for planned in &set.changes {
+                add(&planned.change.key);
+                planned.change.from_key.iter().for_each(&mut add);
+            }
+            set.unmanaged.iter().for_each(|row| add(&row.key));
+        }
+        self.target.refusals.iter().flat_map(|refusal| &refusal.keys).for_each(add);
+        names
+    }
+
+    fn verification(self, verification: &Verification) -> String {
+        match verification {
+            Verification::Untouched => "Nothing was sent.".to_owned(),
+            Verification::Clean => "Verified: live state equals the manifests.".to_owned(),
+            Verification::NotVerified { why } => format!("Not verified: {why}"),
+            Verification::Unreadable { message, .. } => format!("Not verified, it could not be read again: {message}"),
+            Verification::Remaining(left) => {
+                format!("Verified: {} remaining.", words::counted(words::len(left), "difference"))
+            }
+        }
+    }
+}
+
+fn field<'a>(field: &FieldChange<'a>) -> Option<(&'static str, bool, FieldView<'a>, FieldView<'a>)> {
+    let json = matches!(field.kind, FieldKind::Json | FieldKind::SecretMap);
+    let shown = field.before.is_some() || field.after.is_some();
+    shown.then_some((field.name, json, FieldView(field.before), FieldView(field.after)))
+}
+
+fn place(at: &Location) -> String {
+    format!("{}:{}", at.file, at.line)
+}
+
+pub(super) fn plan(plan: &Plan, exit: Exit) -> Page<'_> {
+    let verdict = match Verdict::of(plan) {
+        Verdict::NoChanges => "No changes",
+        Verdict::Changes => "Changes",
+        Verdict::Refused => "Refused by a guard",
+        Verdict::Unreadable => "Not every target could be read",
+    };
+    of(plan, None, "plan", verdict, exit)
+}
+
+pub(super) fn report<'a>(plan: &'a Plan, report: &'a Report, exit: Exit) -> Page<'a> {
+    let totals = report.totals();
+    let converged = totals.done + totals.already;
+    let verdict = match () {
+        () if report.interrupted => "Interrupted",
+        () if converged == totals.all() => "Applied",
+        () if converged == 0 => "Nothing applied",
+        () => "Applied in part",
+    };
+    of(plan, Some(report), "apply", verdict, exit)
+}
+
+fn of<'a>(
+    plan: &'a Plan,
+    report: Option<&'a Report>,
+    command: &'static str,
+    verdict: &'static str,
+    exit: Exit,
+) -> Page<'a> {
+    let targets = plan.targets.iter().enumerate().map(|(t, target)| {
+        let ended = report.and_then(|report| report.targets.iter().find(|ended| ended.name == target.name));
+        Of { ids: &plan.ids, t, target, ended }.target()
+    });
+    Page {
+        command,
+        version: env!("CARGO_PKG_VERSION"),
+        verdict,
+        exit: exit.code(),
+        planned_at: Some(plan.now.to_string()),
+        policy: words::policy(plan),
+        counts: plan.counts(),
+        requests: plan.targets.iter().map(|target| target.write_requests).sum(),
+        totals: report.map(Report::totals),
+        targets: targets.collect(),
+        rows: Rows { plan: Some(plan), report },
+        findings: Vec::new(),
+    }
+}
+
+pub(super) fn findings<'a>(diagnostics: &'a Diagnostics, sources: &Sources) -> Page<'a> {
+    let found = diagnostics.sorted().into_iter().map(|finding| Found {
+        error: finding.severity == Severity::Error,
+        code: finding.code,
+        message: &finding.message,
+        at: finding.primary.as_ref().map(|label| sources.locate(label.span).to_string()),
+        help: finding.help.iter().map(String::as_str).collect(),
+    });
+    let exit = if diagnostics.errors() > 0 { Exit::Error } else { Exit::Success };
+    Page {
+        command: "validate",
+        version: env!("CARGO_PKG_VERSION"),
+        verdict: if diagnostics.errors() > 0 { "Not valid" } else { "Valid" },
+        exit: exit.code(),
+        planned_at: None,
+        policy: None,
+        counts: Counts::default(),
+        requests: 0,
+        totals: None,
+        targets: Vec::new(),
+        rows: Rows { plan: None, report: None },
+        findings: found.collect(),
+    }
+}

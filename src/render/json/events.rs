@@ -1,0 +1,242 @@
+//! The events of an apply as JSON lines: one object a line, written as things happen, for whoever follows a run.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::apply::{Event, Sink, Totals};
+use crate::model::{Action, Ids, Instant, WriteOutcome};
+use crate::plan::{SetPlan, TargetPlan};
+use crate::render::words::Speaker;
+
+use super::report::{OutcomeView, VerificationResult};
+use super::{FORMAT_VERSION, KeyView, value};
+
+/// One line.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "assignctl apply event", extend("$id" = "urn:assignctl:event:1"))]
+pub(super) struct EventView<'a> {
+    /// Version of this format, "major.minor"; on the first line only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format_version: Option<&'static str>,
+    /// When, RFC 3339 in UTC.
+    at: String,
+    /// What happened.
+    event: Name,
+    /// The target concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<&'a str>,
+    /// `metadata.name` of the set concerned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set: Option<&'a str>,
+    /// What the change does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<Action>,
+    /// The natural key of the change, by API field name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<KeyView>,
+    /// How the change ended, as far as it is known now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    outcome: Option<OutcomeView<'a>>,
+    /// Only the re-read can tell; a `settled` for this change follows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provisional: Option<bool>,
+    /// Method and path of a batch, with placeholders.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<&'static str>,
+    /// A batch that comes after the re-read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    again: Option<bool>,
+    /// How many changes: of the run, of the target, or of the batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<u64>,
+    /// Changes of a batch that were accepted or were so already.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted: Option<u64>,
+    /// 1 for the first reading after the writes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    /// What the re-read says about the target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verification: Option<VerificationResult>,
+    /// Final outcomes, counted: of the target, or of the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    totals: Option<Totals>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Name {
+    /// The apply begins.
+    Started,
+    /// A target begins.
+    TargetStarted,
+    /// A saved plan holds a change back.
+    Held,
+    /// A batch is about to be sent.
+    BatchStarted,
+    /// A batch was answered, or will never be.
+    BatchEnded,
+    /// A change is through the sending. Exactly once for each change.
+    Finished,
+    /// The target is read again.
+    Verifying,
+    /// The re-read settled a provisional outcome, or altered one.
+    Settled,
+    /// What the re-read says about the target as a whole.
+    Verified,
+    /// A target is through.
+    TargetEnded,
+    /// A stop was asked for.
+    Interrupted,
+    /// The apply is over; the last line.
+    Ended,
+}
+
+impl<'a> EventView<'a> {
+    fn new(event: Name, at: Instant) -> Self {
+        Self {
+            format_version: None,
+            at: at.to_string(),
+            event,
+            target: None,
+            set: None,
+            action: None,
+            key: None,
+            outcome: None,
+            provisional: None,
+            route: None,
+            again: None,
+            changes: None,
+            accepted: None,
+            attempt: None,
+            verification: None,
+            totals: None,
+        }
+    }
+
+    fn of(ids: &'a Ids, event: &Event<'a>, at: Instant) -> Self {
+        let new = |name| Self::new(name, at);
+        let of = |name, target: &'a TargetPlan| Self { target: Some(&target.name), ..Self::new(name, at) };
+        match *event {
+            Event::Started { changes, .. } => {
+                Self { format_version: Some(FORMAT_VERSION), changes: Some(changes), ..new(Name::Started) }
+            }
+            Event::TargetStarted { target, changes } => {
+                Self { changes: Some(changes), ..of(Name::TargetStarted, target) }
+            }
+            Event::BatchStarted { target, route, changes, again } => Self {
+                route: Some(route.name),
+                again: Some(again),
+                changes: Some(changes.len() as u64),
+                ..of(Name::BatchStarted, target)
+            },
+            Event::BatchEnded { target, route, changes, answers, again } => Self {
+                route: Some(route.name),
+                again: Some(again),
+                changes: Some(changes.len() as u64),
+                accepted: Some(accepted(answers)),
+                ..of(Name::BatchEnded, target)
+            },
+            Event::Held { target, held, outcome } => {
+                let speaker = Speaker::new(ids, target);
+                Self {
+                    set: Some(&held.set),
+                    action: Some(held.action),
+                    key: Some(value::key(speaker, &held.key)),
+                    outcome: Some(OutcomeView::of(speaker, target, outcome)),
+                    ..of(Name::Held, target)
+                }
+            }
+            Event::Finished { target, set, change, outcome, provisional } => {
+                let speaker = Speaker::new(ids, target);
+                Self {
+                    action: Some(change.action()),
+                    key: Some(value::key(speaker, &change.change.key)),
+                    outcome: Some(OutcomeView::of(speaker, target, outcome)),
+                    provisional: Some(provisional),
+                    ..of(Name::Finished, target).in_set(set)
+                }
+            }
+            Event::Settled { target, set, change, outcome } => {
+                let speaker = Speaker::new(ids, target);
+                Self {
+                    action: Some(change.action()),
+                    key: Some(value::key(speaker, &change.change.key)),
+                    outcome: Some(OutcomeView::of(speaker, target, outcome)),
+                    ..of(Name::Settled, target).in_set(set)
+                }
+            }
+            Event::Verifying { target, attempt } => Self { attempt: Some(attempt), ..of(Name::Verifying, target) },
+            Event::Verified { target, verification } => {
+                Self { verification: Some(verification.into()), ..of(Name::Verified, target) }
+            }
+            Event::TargetEnded { target, totals } => Self { totals: Some(totals), ..of(Name::TargetEnded, target) },
+            Event::Interrupted => new(Name::Interrupted),
+            Event::Ended { totals } => Self { totals: Some(totals), ..new(Name::Ended) },
+        }
+    }
+
+    fn in_set(self, set: &'a SetPlan) -> Self {
+        Self { set: Some(&set.name), ..self }
+    }
+}
+
+fn accepted(answers: &[WriteOutcome]) -> u64 {
+    let accepted = |answer: &&WriteOutcome| matches!(answer, WriteOutcome::Done(_) | WriteOutcome::Already(_));
+    answers.iter().filter(accepted).count() as u64
+}
+
+/// Writes events as they come.
+pub struct EventLines {
+    out: Mutex<Output>,
+    ids: Arc<Ids>,
+    clock: Box<dyn Fn() -> Instant + Send + Sync>,
+}
+
+struct Output {
+    out: Box<dyn Write + Send>,
+    failed: Option<io::Error>,
+}
+
+impl std::fmt::Debug for EventLines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventLines").finish_non_exhaustive()
+    }
+}
+
+impl EventLines {
+    /// Lines to a writer, with the time from a clock.
+    pub fn new(out: Box<dyn Write + Send>, ids: Arc<Ids>, clock: Box<dyn Fn() -> Instant + Send + Sync>) -> Self {
+        Self { out: Mutex::new(Output { out, failed: None }), ids, clock }
+    }
+
+    /// What went wrong with the writing, if anything did: an apply goes on without its events.
+    ///
+    /// # Errors
+    /// The first error of the writer.
+    pub fn close(self) -> io::Result<()> {
+        let output = self.out.into_inner().unwrap_or_else(PoisonError::into_inner);
+        output.failed.map_or(Ok(()), Err)
+    }
+}
+
+impl Sink for EventLines {
+    fn event(&self, event: &Event<'_>) {
+        let mut output = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        if output.failed.is_some() {
+            return;
+        }
+        let line = serde_json::to_vec(&EventView::of(&self.ids, event, (self.clock)()));
+        let written = line.map_err(io::Error::from).and_then(|mut line| {
+            line.push(b'\n');
+            output.out.write_all(&line)?;
+            // Somebody may be following.
+            output.out.flush()
+        });
+        output.failed = written.err();
+    }
+}

@@ -1,0 +1,135 @@
+//! What an apply did, as Markdown: what did not go through first, then who lost and who gained.
+
+use crate::apply::{ChangeReport, NotRun, Outcome, Report, TargetReport, Totals, Verification};
+use crate::plan::{Plan, PlannedChange, SetPlan, TargetPlan};
+use crate::render::report::said;
+use crate::render::words::{self, Speaker};
+
+use super::inert::{code, phrase};
+use super::page::{Page, Table};
+use super::{Options, key};
+
+/// One change that ended, with where it belongs.
+type Ended<'a> = (&'a TargetPlan, &'a SetPlan, &'a PlannedChange, &'a Outcome);
+
+/// What an apply did; `plan` is the plan that was applied.
+pub fn report(plan: &Plan, report: &Report, options: Options) -> String {
+    let mut page = Page::new(&summary(report), options.limit);
+    let problem = |ended: &Ended<'_>| !ended.3.is_converged() && !matches!(ended.3, Outcome::Skipped { .. });
+    let skipped = |ended: &Ended<'_>| matches!(ended.3, Outcome::Skipped { .. });
+    let lost = |ended: &Ended<'_>| ended.3.is_converged() && !ended.2.losses.is_empty();
+    let rest = |ended: &Ended<'_>| ended.3.is_converged() && ended.2.losses.is_empty();
+    targets(&mut page, plan, report);
+    table(&mut page, plan, report, "Did not go through", "problems", &problem);
+    table(&mut page, plan, report, "Skipped", "skipped changes", &skipped);
+    table(&mut page, plan, report, "Lost access", "losses", &lost);
+    table(&mut page, plan, report, "Gained access or changed", "grants and updates", &rest);
+    page.end("The JSON and HTML reports have everything.")
+}
+
+/// Verdict and counts, in one line.
+fn summary(report: &Report) -> String {
+    let totals = report.totals();
+    let Totals { done, already, skipped, blocked, failed, unknown } = totals;
+    let counts = [
+        (done, "done"),
+        (already, "already so"),
+        (skipped, "skipped"),
+        (blocked, "blocked"),
+        (failed, "failed"),
+        (unknown, "unknown"),
+    ];
+    let said =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{} {word}", words::number(*count)));
+    let said: Vec<String> = said.collect();
+    let said = if said.is_empty() { "no changes".to_owned() } else { said.join(", ") };
+    let verdict = match () {
+        () if report.interrupted => "Interrupted:",
+        () if done + already == totals.all() => "Applied:",
+        () if done + already == 0 => "Nothing applied:",
+        () => "Applied in part:",
+    };
+    format!("**{verdict}** {said}.")
+}
+
+/// What reading each target again says.
+fn targets(page: &mut Page, plan: &Plan, report: &Report) {
+    let rows = both(plan, report).map(|(target, ended)| {
+        let not_run = match ended.not_run {
+            None => "",
+            Some(NotRun::Refused) => " **not run:** a guard refused its plan.",
+            Some(NotRun::Stale) => " **not run:** the approved plan is stale.",
+            Some(NotRun::Unreadable { .. }) => " **not run:** it could not be read.",
+        };
+        format!(
+            "- {}:{not_run} {}\n",
+            code(&target.name),
+            verification(Speaker::new(&plan.ids, target), &ended.verification)
+        )
+    });
+    let total = words::len(&report.targets);
+    page.section("\n", rows, total, "targets", |more| format!("- … and {more} more targets\n"), "");
+}
+
+fn verification(speaker: Speaker<'_>, verification: &Verification) -> String {
+    match verification {
+        Verification::Untouched => "nothing was sent".to_owned(),
+        Verification::Clean => "verified: live state equals the manifests".to_owned(),
+        Verification::NotVerified { why } => format!("not verified: {}", code(why)),
+        Verification::Unreadable { message, .. } => {
+            format!("**not verified**, it could not be read again: {}", code(message))
+        }
+        Verification::Remaining(left) => {
+            let differences = words::counted(words::len(left), "difference");
+            let first = left.first().map(|left| code(&speaker.key(&left.key, None))).unwrap_or_default();
+            let such = if left.len() == 1 { "" } else { "such as " };
+            format!("verified: **{differences} remaining**, {such}{first}")
+        }
+    }
+}
+
+fn both<'a>(plan: &'a Plan, report: &'a Report) -> impl Iterator<Item = (&'a TargetPlan, &'a TargetReport)> {
+    let planned = |name: &str| plan.targets.iter().find(|target| target.name == *name);
+    report.targets.iter().filter_map(move |ended| Some((planned(&ended.name)?, ended)))
+}
+
+fn ended<'a>(plan: &'a Plan, report: &'a Report) -> impl Iterator<Item = Ended<'a>> {
+    let of = |target: &'a TargetPlan, change: &'a ChangeReport| {
+        let set = target.sets.get(change.id.set)?;
+        Some((target, set, set.changes.get(change.id.index)?, &change.outcome))
+    };
+    both(plan, report)
+        .flat_map(move |(target, ended)| ended.changes.iter().filter_map(move |change| of(target, change)))
+}
+
+fn table(
+    page: &mut Page,
+    plan: &Plan,
+    report: &Report,
+    title: &str,
+    what: &'static str,
+    wanted: &dyn Fn(&Ended<'_>) -> bool,
+) {
+    let total = ended(plan, report).filter(wanted).count();
+    let rows = ended(plan, report).filter(wanted).map(|(target, set, planned, outcome)| {
+        let speaker = Speaker::new(&plan.ids, target);
+        let said = match outcome {
+            Outcome::Blocked { by } => target
+                .sets
+                .get(by.set)
+                .and_then(|set| set.changes.get(by.index))
+                .map(|by| format!("waits for {} {}", speaker.action(by.action()), speaker.change_key(by))),
+            other => said(other),
+        };
+        Table::row(&[
+            outcome.word().to_owned(),
+            format!("{} {}", speaker.action(planned.action()), key(speaker, planned)),
+            phrase(&speaker.effect(planned).join(", ")),
+            said.map(|said| code(&said)).unwrap_or_default(),
+            code(&format!("{} / {}", target.name, set.name)),
+            code(&words::place(&planned.at)),
+        ])
+    });
+    let heads = ["Outcome", "Assignment", "Effect", "What was said", "Target / set", "Declared"];
+    page.table(&Table { title, heads: &heads, what }, rows, total as u64);
+}

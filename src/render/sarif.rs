@@ -1,0 +1,302 @@
+//! SARIF 2.1.0 (OASIS), as code scanning takes it: findings in manifests, what guards refuse, what could not be read, and drift, each at
+//! its line and with a fingerprint that survives moved lines.
+
+use std::collections::{BTreeMap, HashMap};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::apply::Exit;
+use crate::diag::{Diagnostics, Location, Severity, Sources};
+use crate::plan::{Guard, Plan, SetPlan, TargetPlan};
+
+use super::clean;
+use super::words::Speaker;
+
+/// Results of a run. GitHub shows the first 5,000 and refuses more than 25,000.
+const RESULTS: usize = 5_000;
+/// The file that a result without a place is shown at: hosts refuse results without one.
+const NOWHERE: &str = "assignctl.yaml";
+const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
+/// What may stand in a path of a URI as it is (RFC 3986: unreserved, and the slash).
+const PATH: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// How a log is made.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options<'a> {
+    /// The way from the repository to the manifests' root: empty, or with a slash at its end.
+    pub base: &'a str,
+    /// Differences are results too. They are in drift; in a pull request they are what it is for.
+    pub differences: bool,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Log {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    version: &'static str,
+    runs: [Run; 1],
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Run {
+    tool: Tool,
+    invocations: [Invocation; 1],
+    column_kind: &'static str,
+    results: Vec<Finding>,
+}
+
+#[derive(Debug, Serialize)]
+struct Tool {
+    driver: Driver,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Driver {
+    name: &'static str,
+    semantic_version: &'static str,
+    rules: Vec<Rule>,
+}
+
+#[derive(Debug, Serialize)]
+struct Rule {
+    id: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Invocation {
+    execution_successful: bool,
+    exit_code: u8,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_execution_notifications: Vec<Notification>,
+}
+
+#[derive(Debug, Serialize)]
+struct Notification {
+    level: &'static str,
+    message: Message,
+}
+
+#[derive(Debug, Serialize)]
+struct Message {
+    text: String,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Finding {
+    rule_id: String,
+    rule_index: usize,
+    level: &'static str,
+    message: Message,
+    locations: [Place; 1],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    related_locations: Vec<Place>,
+    partial_fingerprints: BTreeMap<&'static str, String>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Place {
+    physical_location: Physical,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<Message>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Physical {
+    artifact_location: Artifact,
+    region: Region,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Artifact {
+    uri: String,
+    uri_base_id: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Region {
+    start_line: u32,
+    start_column: u32,
+}
+
+impl Message {
+    /// Plain text: brackets would make links (SARIF 3.11.6). Controls are made visible.
+    fn new(text: &str) -> Self {
+        Self { text: clean::terminal(text).replace('[', "\\[").replace(']', "\\]") }
+    }
+}
+
+/// Results as they are collected.
+struct Results<'a> {
+    options: Options<'a>,
+    rules: HashMap<String, usize>,
+    seen: HashMap<String, usize>,
+    results: Vec<Finding>,
+    left_out: usize,
+}
+
+impl<'a> Results<'a> {
+    fn new(options: Options<'a>) -> Self {
+        Self { options, rules: HashMap::new(), seen: HashMap::new(), results: Vec::new(), left_out: 0 }
+    }
+
+    fn place(&self, at: Option<&Location>, message: &str) -> Place {
+        let (file, line, column) = at.map_or((NOWHERE, 1, 1), |at| (at.file.as_str(), at.line, at.column));
+        let uri = percent_encode(format!("{}{file}", self.options.base).as_bytes(), &PATH).to_string();
+        Place {
+            physical_location: Physical {
+                artifact_location: Artifact { uri, uri_base_id: "%SRCROOT%" },
+                region: Region { start_line: line.max(1), start_column: column.max(1) },
+            },
+            message: (!message.is_empty()).then(|| Message::new(message)),
+        }
+    }
+
+    /// Adds a result. `identity` says what it is about without saying where: the fingerprint is made of it.
+    fn add(&mut self, level: &'static str, rule: &str, at: Option<&Location>, message: &str, identity: &[&str]) {
+        if self.results.len() == RESULTS {
+            self.left_out += 1;
+            return;
+        }
+        let count = self.rules.len();
+        let rule_index = *self.rules.entry(rule.to_owned()).or_insert(count);
+        let result = Finding {
+            rule_id: rule.to_owned(),
+            rule_index,
+            level,
+            message: Message::new(message),
+            locations: [self.place(at, "")],
+            related_locations: Vec::new(),
+            partial_fingerprints: BTreeMap::from([("assignctl/v1", self.fingerprint(rule, identity))]),
+        };
+        self.results.push(result);
+    }
+
+    /// The same for the same thing in every run; things that are told by nothing but their order are numbered.
+    fn fingerprint(&mut self, rule: &str, identity: &[&str]) -> String {
+        let mut hash = Sha256::new();
+        for part in std::iter::once(&rule).chain(identity) {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let digest: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let nth = self.seen.entry(digest.clone()).or_insert(0);
+        *nth += 1;
+        format!("{digest}:{nth}")
+    }
+
+    fn log(self, exit: Exit) -> Log {
+        let mut rules: Vec<(usize, String)> = self.rules.into_iter().map(|(id, index)| (index, id)).collect();
+        rules.sort_unstable();
+        let note = (self.left_out > 0).then(|| Notification {
+            level: "warning",
+            message: Message::new(&format!("{} more results were left out; the JSON report has all", self.left_out)),
+        });
+        let driver = Driver {
+            name: env!("CARGO_PKG_NAME"),
+            semantic_version: env!("CARGO_PKG_VERSION"),
+            rules: rules.into_iter().map(|(_, id)| Rule { id }).collect(),
+        };
+        let invocation = Invocation {
+            execution_successful: !matches!(exit, Exit::Error | Exit::Temporary | Exit::Interrupted),
+            exit_code: exit.code(),
+            tool_execution_notifications: note.into_iter().collect(),
+        };
+        let run = Run {
+            tool: Tool { driver },
+            invocations: [invocation],
+            column_kind: "unicodeCodePoints",
+            results: self.results,
+        };
+        Log { schema: SCHEMA, version: "2.1.0", runs: [run] }
+    }
+}
+
+/// Findings in manifests.
+pub fn findings(diagnostics: &Diagnostics, sources: &Sources, options: Options<'_>) -> impl Serialize + use<> {
+    let mut results = Results::new(options);
+    for finding in diagnostics.sorted() {
+        let level = if finding.severity == Severity::Error { "error" } else { "warning" };
+        let at = finding.primary.as_ref().map(|label| sources.locate(label.span));
+        let help: String = finding.help.iter().map(|help| format!("\nHelp: {help}")).collect();
+        let file = at.as_ref().map(|at| at.file.as_str()).unwrap_or_default();
+        let before = results.results.len();
+        let message = finding.message.as_str();
+        results.add(level, finding.code, at.as_ref(), &format!("{message}{help}"), &[file, message]);
+        let related =
+            finding.secondary.iter().map(|label| results.place(Some(&sources.locate(label.span)), &label.text));
+        let related: Vec<Place> = related.collect();
+        if let Some(result) = results.results.get_mut(before) {
+            result.related_locations = related;
+        }
+    }
+    let exit = if diagnostics.errors() > 0 { Exit::Error } else { Exit::Success };
+    results.log(exit)
+}
+
+/// What a plan has to say beyond the changes themselves; with `options.differences` also these, as drift.
+pub fn plan(plan: &Plan, exit: Exit, options: Options<'_>) -> impl Serialize + use<> {
+    let mut results = Results::new(options);
+    for target in &plan.targets {
+        trouble(&mut results, target);
+    }
+    for target in &plan.targets {
+        let speaker = Speaker::new(&plan.ids, target);
+        for set in target.sets.iter().filter(|set| set.selected) {
+            for warning in &set.warnings {
+                let identity = [target.name.as_str(), set.name.as_str(), warning.message.as_str()];
+                results.add("warning", &warning.code, Some(&warning.at), &warning.message, &identity);
+            }
+            if options.differences {
+                differences(&mut results, speaker, target, set);
+            }
+        }
+    }
+    results.log(exit)
+}
+
+fn trouble(results: &mut Results<'_>, target: &TargetPlan) {
+    let name = target.name.as_str();
+    let at = target.sets.first().map(|set| &set.at);
+    if let Some(unreadable) = &target.unreadable {
+        let message = format!("target {name} could not be read: {}", unreadable.message);
+        results.add("error", "target-unreadable", at, &message, &[name]);
+    }
+    for refusal in &target.refusals {
+        let set = refusal.set.as_deref().unwrap_or_default();
+        let message = format!("{}. To allow it: {}", refusal.message, refusal.allow);
+        results.add("error", &guard(refusal.guard), refusal.at.as_ref().or(at), &message, &[name, set]);
+    }
+    for gap in target.evidence.iter().filter_map(|evidence| evidence.gap.as_ref()) {
+        let message = format!("target {name}: the listing is not proven complete, nothing is removed there: {gap}");
+        results.add("warning", "listing-incomplete", at, &message, &[name]);
+    }
+}
+
+fn differences(results: &mut Results<'_>, speaker: Speaker<'_>, target: &TargetPlan, set: &SetPlan) {
+    for planned in &set.changes {
+        let (action, key) = (speaker.action(planned.action()), speaker.change_key(planned));
+        let effect = speaker.effect(planned).join(", ");
+        let effect = if effect.is_empty() { String::new() } else { format!("; an apply would mend it: {effect}") };
+        let message = format!("{key}: {}{effect}", planned.reason.text());
+        let key = speaker.key(&planned.change.key, None);
+        let identity = [target.name.as_str(), set.name.as_str(), key.as_str()];
+        results.add("warning", &format!("drift-{action}"), Some(&planned.at), &message, &identity);
+    }
+}
+
+/// A guard's rule: its stable name, which JSON uses too.
+fn guard(guard: Guard) -> String {
+    let name = serde_json::to_value(guard).ok();
+    format!("guard-{}", name.as_ref().and_then(serde_json::Value::as_str).unwrap_or("unknown"))
+}

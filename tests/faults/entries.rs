@@ -1,0 +1,71 @@
+//! What hostile bytes are given to: manifests, saved plans, and the answers of each system. Used by the fuzz targets and by the bounded
+//! test beside this file. A failure is a panic.
+
+use assignctl::manifest::{self, Inputs};
+use assignctl::model::Ids;
+use assignctl::plan::saved::SavedPlan;
+use assignctl::sandbox::{Options, Seed};
+use assignctl::{provider, render};
+
+use super::drive::Stage;
+use super::worlds::World;
+
+/// Loads a text as a manifest, and shows what is wrong with it.
+pub fn manifest(bytes: &[u8]) {
+    let inputs = Inputs { stdin: Some(bytes.to_vec()), ..Inputs::default() };
+    let loaded = manifest::load(&inputs, &provider::kinds(), &Ids::default());
+    let shown = render::diagnostics::human(&loaded.diagnostics, &loaded.sources, false);
+    assert_eq!(shown.is_empty(), loaded.diagnostics.is_empty());
+}
+
+/// Reads a text as a saved plan. What is taken for whole says the same when it is written and read again.
+pub fn plan_file(bytes: &[u8]) {
+    if let Ok(plan) = SavedPlan::parse(bytes) {
+        let text = plan.to_text().expect("a plan can be written");
+        let again = SavedPlan::parse(text.as_bytes()).expect("what was written can be read");
+        assert_eq!(again.to_text().expect("a plan can be written"), text);
+    }
+}
+
+/// One system whose answers are bytes of somebody else's choice.
+pub struct Answers {
+    runtime: tokio::runtime::Runtime,
+    stage: Stage,
+}
+
+impl Answers {
+    pub fn of(world: &World) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
+        let limits = "timeout: 10s, retry_budget: 10ms";
+        let seed = Some(Seed::parse(world.seed).expect("the seed is good"));
+        let manifests = world.manifests.replace("{{limits}}", limits);
+        let stage = runtime.block_on(Stage::new(&manifests, Options { seed, ..Options::default() }));
+        Self { runtime, stage }
+    }
+
+    /// Every answer is these bytes, and then only every answer to a write.
+    pub fn are(&self, bytes: &[u8]) {
+        let body = String::from_utf8_lossy(bytes);
+        for requests in [
+            &["* /**"][..],
+            &[
+                "PUT /**",
+                "PATCH /**",
+                "DELETE /**",
+                "POST /v2/**",
+                "POST /portal/**",
+                "POST /api/**",
+                "POST /1/catalog/assignments/organizations",
+            ],
+        ] {
+            self.stage.server.clear_faults();
+            for request in requests {
+                let fault = format!("{request}=200;body={body}:*");
+                self.stage.server.add_fault(fault.parse().expect("a fault is written like this"));
+            }
+            let ran = self.runtime.block_on(self.stage.apply_with(&assignctl::apply::Stop::default(), 1));
+            assert_eq!(ran.miscounted(), None, "{}", ran.told());
+        }
+    }
+}

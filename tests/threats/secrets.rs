@@ -1,0 +1,241 @@
+//! Canaries: secrets that every command is given, at the highest log level, with answers that go wrong and answers that repeat them.
+//! They may be nowhere afterwards: not in an output, not in a file, not in the sandbox's store.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::support::{self, Run};
+
+const TOKEN: &str = "canary-token-1c9b5e";
+const PARAMETER: &str = "canary-parameter-77ad02";
+const PROJECT: &str = "canary-project-e01f4c";
+const CLIENT: &str = "canary-client-5b8d93";
+const FILE: &str = "canary-file-aa61f0";
+const UNUSED: &str = "canary-unused-3d2c17";
+const CANARIES: [&str; 6] = [TOKEN, PARAMETER, PROJECT, CLIENT, FILE, UNUSED];
+
+fn targets(url: &str) -> String {
+    let target = |name: &str, spec: &str| {
+        format!(
+            "---\napiVersion: assignctl/v1\nkind: Target\nmetadata: {{ name: {name} }}\nspec: {{ endpoint: '{url}', limits: {{ timeout: 3s, retry_budget: 20ms }}, {spec} }}\n"
+        )
+    };
+    [
+        target("parts", "provider: partium, auth: { bearer: { env: TOKEN } }"),
+        target("bi", "provider: semaphor, project_id: p_1, auth: { project_secret: { env: PROJECT } }"),
+        target(
+            "pie",
+            &format!("provider: streamline, client_id: client-1, auth: {{ client_credentials: {{ token_url: '{url}/oauth2/token', client_id: {{ env: CLIENT_ID }}, client_secret: {{ env: CLIENT }}, scopes: [streamline/admin] }} }}"),
+        ),
+        target("crm", "provider: canopy, surface: api, auth: { api_key: { file: key } }"),
+    ]
+    .concat()
+}
+
+const SETS: &str = "
+apiVersion: assignctl/v1
+kind: PartiumAssignments
+metadata: { name: dealers }
+spec: { target: parts, mode: authoritative, scope: all, expect: { removes: 5 }, assignments: [{ ass_id: new, org_id: at }] }
+---
+apiVersion: assignctl/v1
+kind: SemaphorAssignments
+metadata: { name: tenants }
+spec:
+  target: bi
+  mode: authoritative
+  scope: all
+  assignments: [{ definitionId: by_tenant, scopeType: TENANT, tenantId: t_1, params: { region: eu }, secret_params: { key: { env: PARAMETER } } }]
+---
+apiVersion: assignctl/v1
+kind: StreamlineAssignments
+metadata: { name: pricing }
+spec: { target: pie, mode: additive, domain_id: south, service_id: pricing, assignments: [{ assignment_key: default, model_id: m, model_version: 1.0.0 }] }
+---
+apiVersion: assignctl/v1
+kind: CanopyAssignments
+metadata: { name: support }
+spec: { target: crm, mode: additive, assignments: [{ identity_id: idn_a, node_id: n, role_id: r }] }
+";
+
+fn seed() -> String {
+    format!(
+        "auth: {{ bearer: [{TOKEN}], api_keys: [{FILE}], project_secrets: [{{ projectId: p_1, projectSecret: {PROJECT} }}], streamline_clients: [{{ client_id: cognito, client_secret: {CLIENT}, scopes: [streamline/admin] }}] }}
+partium: {{ assignments: [{{ ass_id: old, org_id: at }}] }}
+streamline: {{ clients: [{{ client_id: client-1, models: [{{ model_id: m, versions: [1.0.0] }}], domains: [{{ domain_id: south, services: [{{ service_id: pricing }}] }}] }}] }}
+semaphor:
+  projects:
+    - projectId: p_1
+      definitions: [{{ id: by_tenant, name: By tenant, connection: {{ id: c, name: c, type: postgres }}, secret_params: [key] }}]
+      tenants: [{{ id: t_1, name: One }}]
+canopy: {{ environments: [{{ account: a, application: b, environment: c, identities: [{{ id: idn_a, name: A, email: a@example.com }}], nodes: [{{ id: n, name: N }}], roles: [{{ id: r, name: R }}] }}] }}
+"
+    )
+}
+
+struct Place {
+    dir: tempfile::TempDir,
+    secrets: tempfile::TempDir,
+}
+
+impl Place {
+    fn new(url: &str) -> Self {
+        let place = Self { dir: tempfile::tempdir().unwrap(), secrets: tempfile::tempdir().unwrap() };
+        support::write(place.dir.path(), "assignctl.yaml", "apiVersion: assignctl/v1\nkind: Root\n");
+        support::write(place.dir.path(), "targets.yaml", &targets(url));
+        support::write(place.dir.path(), "sets.yaml", SETS);
+        support::write(place.secrets.path(), "key", FILE);
+        place
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = support::program(self.dir.path());
+        command.args(args).env("ASSIGNCTL_SECRETS_DIR", self.secrets.path()).env("RUST_BACKTRACE", "full");
+        command.env("TOKEN", TOKEN).env("PROJECT", PROJECT).env("CLIENT", CLIENT).env("CLIENT_ID", "cognito");
+        command.env("PARAMETER", PARAMETER).env("UNUSED", UNUSED);
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Run {
+        let run = support::run(&mut self.command(args));
+        is_clean(&format!("{args:?}"), run.text().as_bytes());
+        run
+    }
+}
+
+fn is_clean(what: &str, bytes: &[u8]) {
+    for canary in CANARIES {
+        let found = bytes.windows(canary.len()).position(|window| window == canary.as_bytes());
+        let around = found.map(|at| String::from_utf8_lossy(&bytes[at.saturating_sub(200)..at]).into_owned());
+        assert!(around.is_none(), "{what} holds {canary}, after: {}", around.unwrap_or_default());
+    }
+}
+
+fn files_are_clean(dir: &Path) -> usize {
+    let mut files = 0;
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files += files_are_clean(&path);
+        } else {
+            is_clean(&path.display().to_string(), &std::fs::read(&path).unwrap());
+            files += 1;
+        }
+    }
+    files
+}
+
+const LOUD: [&str; 2] = ["-vv", "--log=trace"];
+
+#[test]
+fn no_command_shows_or_keeps_a_secret() {
+    let store = tempfile::tempdir().unwrap();
+    let state = assignctl::sandbox::State::File(store.path().join("state.db"));
+    let seed = assignctl::sandbox::Seed::parse(&seed()).unwrap();
+    let server = support::sandbox::serve(assignctl::sandbox::Options { seed: Some(seed), state, ..Default::default() });
+    let place = Place::new(&server.url());
+    for loud in LOUD {
+        place.run(&["validate", loud]);
+        assert_eq!(place.run(&["plan", loud, "--full"]).code, 0, "{}", place.run(&["plan"]).text());
+        place.run(&["plan", loud, "--format", "json", "--rotate"]);
+    }
+    let apply = place.run(&["apply", "--auto-approve", "-vv", "--log=trace"]);
+    assert_eq!(apply.code, 0, "the secrets are good, and were sent: {}", apply.text());
+    let again = place.run(&["apply", "--auto-approve", "--rotate", "--format=json", "--log=trace"]);
+    assert_eq!(again.json()["totals"]["done"], 1, "{}", again.text());
+    for args in [
+        &["schema"][..],
+        &["schema", "plan"],
+        &["completions", "bash"],
+        &["man"],
+        &["--help"],
+        &["plan", "--help"],
+        &["nonsense"],
+    ] {
+        place.run(args);
+    }
+    is_clean("the server's dump", server.dump().unwrap().to_string().as_bytes());
+    for request in server.requests() {
+        // Bodies carry what has to arrive; addresses end up in other people's logs.
+        is_clean("an address", format!("{} {} {:?}", request.method, request.path, request.query).as_bytes());
+    }
+    drop(server);
+    assert!(files_are_clean(store.path()) > 0);
+    assert!(files_are_clean(place.dir.path()) >= 3);
+}
+
+#[test]
+fn answers_that_go_wrong_or_repeat_a_secret_show_none() {
+    // Each API can repeat only what it was given.
+    let apis = [
+        ("/1/**", TOKEN),
+        ("/api/v1/token", PROJECT),
+        ("/api/management/**", PARAMETER),
+        ("/oauth2/token", CLIENT),
+        ("/v2/**", CLIENT),
+        ("/api/v1/assignments/**", FILE),
+    ];
+    let echo = |secret: &str| {
+        format!(
+            "{{\"detail\": \"{secret}\", \"message\": \"{secret}\", \"error\": {{\"code\": \"{secret}\", \"message\": \"{secret}\"}}}}"
+        )
+    };
+    // A parameter is known to nobody before it is sent.
+    let method = |secret: &str| if secret == PARAMETER { "POST" } else { "*" };
+    let repeated = |status: &str| -> Vec<String> {
+        let fault =
+            |(path, secret): (&str, &str)| format!("{} {path}={status};body={}:*", method(secret), echo(secret));
+        apis.into_iter().map(fault).collect()
+    };
+    for faults in [
+        repeated("400"),
+        repeated("401"),
+        repeated("422"),
+        repeated("500"),
+        repeated("503"),
+        repeated("200"),
+        vec![format!("* /**=redirect=https://example.com/?x={TOKEN}")],
+        vec!["* /**=garbage:*".to_owned()],
+        vec!["* /**=truncate:*".to_owned()],
+        vec!["* /**=drop-after:*@3".to_owned()],
+        vec!["* /**=slow=4s:1".to_owned()],
+    ] {
+        let server = support::sandbox::seeded(&seed());
+        for fault in &faults {
+            server.add_fault(fault.parse().unwrap_or_else(|error| panic!("{fault}: {error}")));
+        }
+        let place = Place::new(&server.url());
+        let run = place.run(&["apply", "--auto-approve", "-vv", "--log=trace"]);
+        assert!(run.code != 0 || faults[0].contains("slow"), "{faults:?}: {}", run.text());
+        place.run(&["plan", "--log=trace", "--format=json"]);
+    }
+}
+
+#[test]
+fn secrets_that_cannot_be_used_are_named_and_not_shown() {
+    for (name, value) in [
+        ("TOKEN", format!("{TOKEN}\nX-Evil: 1")),
+        ("PARAMETER", format!("{PARAMETER}\u{7}")),
+        ("CLIENT", format!("{CLIENT}\u{e9}")),
+    ] {
+        let server = support::sandbox::seeded(&seed());
+        let place = Place::new(&server.url());
+        let run = support::run(place.command(&["apply", "--auto-approve", "-vv"]).env(name, &value));
+        assert_ne!(run.code, 0, "{name}: {}", run.text());
+        is_clean(name, run.text().as_bytes());
+    }
+    let server = support::sandbox::seeded(&seed());
+    let place = Place::new(&server.url());
+    for (file, text, from, to) in [
+        ("targets.yaml", targets(&server.url()), "bearer: { env: TOKEN }", format!("bearer: {UNUSED}")),
+        ("targets.yaml", targets(&server.url()), "bearer: { env: TOKEN }", format!("bearer: {{ env: \"{UNUSED}\" }}")),
+        ("sets.yaml", SETS.to_owned(), "key: { env: PARAMETER }", format!("key: {UNUSED}")),
+    ] {
+        support::write(place.dir.path(), file, &text.replace(from, &to));
+        for args in [&["validate", "-vv"][..], &["validate", "--format=json"], &["plan", "-vv"]] {
+            let run = place.run(args);
+            assert_eq!(run.code, 1, "{args:?}: {}", run.text());
+        }
+        support::write(place.dir.path(), file, &text);
+    }
+}
