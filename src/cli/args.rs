@@ -18,7 +18,8 @@ pub(super) struct Cli {
     pub command: Command,
 }
 
-const EXITS: &str = "Exit codes: 0 done · 1 error · 2 changes pending (plan --detailed-exitcode) · 3 a guard refused · 4 the approved plan is stale · \
+const EXITS: &str = "Exit codes: 0 done · 1 error · 2 changes pending (plan --detailed-exitcode), drift found · 3 a guard refused · \
+                     4 the approved plan is stale · \
                      5 applied in part · 6 temporarily unavailable · 130 interrupted";
 
 /// What every command takes.
@@ -61,6 +62,8 @@ pub(super) enum Command {
     Plan(PlanArgs),
     /// Make the live assignments match the manifests
     Apply(ApplyArgs),
+    /// Say how the live assignments differ from the manifests; never writes
+    Drift(DriftArgs),
     /// Write manifests of what is live, to begin with
     Import(ImportArgs),
     /// Write a starter repository of manifests
@@ -297,6 +300,8 @@ pub(super) struct PlanArgs {
     #[command(flatten)]
     pub output: OutputArgs,
     #[command(flatten)]
+    pub base: BaseArgs,
+    #[command(flatten)]
     pub reports: ReportArgs,
     /// Exit 2 when there are changes.
     #[arg(long, env = "ASSIGNCTL_DETAILED_EXITCODE")]
@@ -371,7 +376,7 @@ fn duration(text: &str) -> Result<std::time::Duration, String> {
 
 #[derive(Debug, Args)]
 pub(super) struct SchemaArgs {
-    /// A kind such as Target or CanopyAssignments, or `plan`, `report` or `event`; without it, the names of all.
+    /// A kind such as Target or CanopyAssignments, or an output such as `plan` or `drift`; without it, the names of all.
     pub kind: Option<String>,
     /// Write all schemas into this directory.
     #[arg(long, value_name = "DIR", conflicts_with = "kind", env = "ASSIGNCTL_OUT")]
@@ -389,6 +394,47 @@ pub(super) struct CompletionsArgs {
 pub(super) struct ManArgs {
     /// The command to describe; without it, the program.
     pub command: Option<String>,
+}
+
+/// What to compare the manifests with, to say whose change each change is.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct BaseArgs {
+    /// Read the manifests of this commit as well (read with git, no checkout), and tell what this pull request changes
+    /// from what drifted. For a branch that is behind, give the merge base.
+    #[arg(long, value_name = "REF", env = "ASSIGNCTL_BASE", conflicts_with = "base_dir", help_heading = "Planning")]
+    pub base: Option<String>,
+    /// The same, with the manifests of a directory.
+    #[arg(long, value_name = "DIR", env = "ASSIGNCTL_BASE_DIR", help_heading = "Planning")]
+    pub base_dir: Option<PathBuf>,
+}
+
+/// How to look for drift. Nothing is written, so there is nothing to send again: `--rotate` means nothing here.
+#[derive(Debug, Args)]
+#[command(mut_arg("rotate", |arg| arg.hide(true)))]
+pub(super) struct DriftArgs {
+    #[command(flatten)]
+    pub source: SourceArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// Also list declared assignments that end within this time, such as 14d.
+    #[arg(long, value_name = "DURATION", value_parser = days, env = "ASSIGNCTL_EXPIRING")]
+    pub expiring: Option<std::time::Duration>,
+    /// Count unmanaged assignments as drift, too.
+    #[arg(long, env = "ASSIGNCTL_UNMANAGED")]
+    pub unmanaged: bool,
+    /// Print the command that would mend the drift; nothing is applied.
+    #[arg(long, env = "ASSIGNCTL_REMEDIATE")]
+    pub remediate: bool,
+    /// Append a summary of this run to this file, as a line of JSON.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_HISTORY", help_heading = "Output")]
+    pub history: Option<PathBuf>,
+    /// Write metrics to this file in the OpenMetrics text format; it is replaced whole.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_METRICS", help_heading = "Output")]
+    pub metrics: Option<PathBuf>,
+}
+
+fn days(text: &str) -> Result<std::time::Duration, String> {
+    crate::manifest::shape::parse_duration(text).ok_or_else(|| "expected a duration such as 14d or 36h".to_owned())
 }
 
 /// What to read, and where to write it.

@@ -8,12 +8,18 @@ use anyhow::Context;
 
 /// Writes a file whole, readable by its owner only: into a new file beside it, then under its name.
 pub(super) fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    replace(path, bytes).with_context(|| format!("{} cannot be written", path.display()))
+    replace(path, bytes, create_private).with_context(|| format!("{} cannot be written", path.display()))
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file whole, readable by whom the user lets read new files: for collectors, which are other users as a rule.
+pub(super) fn write_shared(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let create = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path);
+    replace(path, bytes, create).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+fn replace(path: &Path, bytes: &[u8], create: impl FnOnce(&Path) -> io::Result<File>) -> io::Result<()> {
     let beside = beside(path)?;
-    let written = create_private(&beside).and_then(|mut file| {
+    let written = create(&beside).and_then(|mut file| {
         file.write_all(bytes)?;
         // The name must not point to a file whose content is still on its way to the disk.
         file.sync_all()

@@ -30,7 +30,7 @@ const MAX_GROUPS: usize = 100;
 /// Reads the target and writes manifests.
 pub(super) fn run(args: &ImportArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let ids = Arc::new(Ids::default());
-    let mut loaded = load(&args.manifests, &ids)?;
+    let mut loaded = load(&args.manifests, &ids, super::session::now())?;
     let policy = InForce::load(&args.policy, &mut loaded, &ids)?;
     if !loaded.diagnostics.is_empty() {
         terminal.say(&render::diagnostics::human(&loaded.diagnostics, &loaded.sources, terminal.stderr_color));

@@ -5,11 +5,14 @@ mod actor;
 mod apply;
 mod approved;
 mod args;
+mod base;
 mod connect;
+mod drift;
 pub mod explain;
 mod files;
 mod generate;
 mod git;
+mod git_tree;
 mod import;
 mod init;
 mod journal;
@@ -67,6 +70,7 @@ fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<Exit> {
         Command::Validate(args) => validate::run(&args, terminal),
         Command::Plan(args) => plan::run(&args, terminal),
         Command::Apply(args) => apply::run(&args, terminal),
+        Command::Drift(args) => drift::run(&args, terminal),
         Command::Import(args) => import::run(&args, terminal),
         Command::Init(args) => init::run(&args, terminal),
         Command::Explain(args) => explain::run(&args, terminal),

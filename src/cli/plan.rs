@@ -1,11 +1,13 @@
 //! `plan`: show what an apply would change, and why.
 
-use super::approved;
-use super::args::{Format, PlanArgs};
+use std::path::Path;
+
+use super::args::{Format, PlanArgs, SourceArgs};
 use super::connect::Connector;
 use super::report::{Reports, Run};
 use super::session::{Session, Step, plan_exit, runtime};
 use super::terminal::Terminal;
+use super::{approved, base};
 use crate::apply::Exit;
 use crate::plan::Plan;
 use crate::render::{self, Style, human};
@@ -13,10 +15,14 @@ use crate::render::{self, Style, human};
 /// Shows the plan; see DESIGN section 6 for the exit codes.
 pub(super) fn run(args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut reports = Reports::new(&args.reports, Run::Plan, args.output.format)?;
-    let session = match Session::load(&args.source, None, terminal, &mut reports)? {
+    let mut session = match Session::load(&args.source, None, terminal, &mut reports)? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
+    let (manifests, as_mode) = (&args.source.manifests, args.source.planning.as_mode);
+    if let Some(base) = base::load(&args.base, manifests, as_mode, &session, terminal)? {
+        session.compare_with(base);
+    }
     let plan = runtime()?.block_on(make(&session, args))?;
     if let Some(out) = &args.out {
         approved::save(&session, &plan, args, out)?;
@@ -24,7 +30,8 @@ pub(super) fn run(args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
     let changes = plan.counts().changes() > 0;
     let exit = plan_exit(&plan);
     let exit = if args.detailed_exitcode && changes { exit.worse(Exit::Pending) } else { exit };
-    let next = (changes && exit != Exit::Error && !terminal.quiet).then(|| apply_command(args));
+    let next =
+        (changes && exit != Exit::Error && !terminal.quiet).then(|| apply_command(&args.source, args.out.as_deref()));
     match args.output.format {
         Format::Text => show(&plan, args, terminal, next.as_deref())?,
         Format::Json => terminal.json(&render::json::plan(&plan, exit))?,
@@ -34,7 +41,7 @@ pub(super) fn run(args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
 
 async fn make(session: &Session, args: &PlanArgs) -> anyhow::Result<Plan> {
     let mut connector = Connector::new(&args.source.credentials, std::sync::Arc::clone(&session.ids))?;
-    let open = session.open(&mut connector).await?;
+    let open = session.open_readers(&mut connector).await?;
     let plan = session.plan(&open).await;
     drop(open);
     connector.close().await?;
@@ -48,16 +55,16 @@ fn show(plan: &Plan, args: &PlanArgs, terminal: &Terminal, next: Option<&str>) -
 }
 
 /// The next command to type: the same words, with `apply`.
-fn apply_command(args: &PlanArgs) -> String {
-    let paths: Vec<String> = args.source.manifests.paths.iter().map(|path| path.display().to_string()).collect();
+pub(super) fn apply_command(source: &SourceArgs, saved: Option<&Path>) -> String {
+    let paths: Vec<String> = source.manifests.paths.iter().map(|path| path.display().to_string()).collect();
     let mut words = vec!["assignctl apply".to_owned()];
     words.extend(paths.into_iter().filter(|path| path != "."));
-    if let Some(out) = &args.out {
+    if let Some(out) = saved {
         // The saved plan says itself which sets are concerned.
         words.push(format!("--plan {}", out.display()));
         return words.join(" ");
     }
-    let select = &args.source.select;
+    let select = &source.select;
     words.extend(select.target.iter().map(|name| format!("--target {name}")));
     words.extend(select.set.iter().map(|name| format!("--set {name}")));
     words.extend(select.selector.iter().map(|(key, value)| format!("-l {key}={value}")));

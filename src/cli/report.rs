@@ -84,6 +84,17 @@ impl Reports {
         Ok(Self { wanted: args.report.clone(), markdown, github, workspace, base: String::new() })
     }
 
+    /// No reports, whatever the CI host shows.
+    pub(super) fn none() -> Self {
+        Self {
+            wanted: Vec::new(),
+            markdown: markdown::Options::default(),
+            github: None,
+            workspace: None,
+            base: String::new(),
+        }
+    }
+
     /// Takes from the manifests where their root lies: annotations and SARIF name files as the repository does.
     pub(super) fn loaded(&mut self, loaded: &Loaded) {
         let dir = loaded.root.as_ref().map_or_else(|| PathBuf::from("."), |root| root.dir.clone());

@@ -5,7 +5,7 @@ use crate::plan::saved;
 use crate::{provider, render};
 
 /// Outputs that have a schema, beside the manifests' kinds.
-const OUTPUTS: [&str; 5] = ["plan", "report", "event", "saved-plan", "journal"];
+const OUTPUTS: [&str; 7] = ["plan", "report", "event", "saved-plan", "journal", "drift", "drift-history"];
 
 /// The kinds of manifests, then the outputs.
 pub fn names() -> Vec<&'static str> {
@@ -30,6 +30,8 @@ pub fn text(name: &str) -> Option<String> {
     let schema = match name {
         "plan" => render::json::plan_schema(),
         "report" => render::json::report_schema(),
+        "drift" => render::json::drift_schema(),
+        "drift-history" => render::json::drift_history_schema(),
         "event" => render::json::event_schema(),
         "saved-plan" => saved::schema(),
         "journal" => render::json::journal_schema(),

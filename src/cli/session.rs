@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use futures::future::join_all;
 
 use super::args::{PlanningArgs, SelectArgs, SourceArgs};
+use super::base::BaseManifests;
 use super::connect::{Connector, SandboxHome, endpoint_text};
 use super::policy::InForce;
 use super::report::Reports;
@@ -34,6 +35,8 @@ pub(super) struct Session {
     /// The moment to judge time windows by: taken once, when the first target is planned.
     now: OnceLock<Instant>,
     planning: PlanningArgs,
+    /// The manifests to compare with (`--base`).
+    base: Option<BaseManifests>,
     /// For each set of `loaded`, whether the command chose it.
     selected: Vec<bool>,
     policy: InForce,
@@ -45,13 +48,34 @@ pub(super) struct Session {
     capabilities: Vec<&'static Capabilities>,
 }
 
-/// One target of the run, with an open connection or the reason why there is none.
-pub(super) struct Open {
+/// One target of the run, with an open connection or the reason why there is none. What only reads holds readers, and cannot write.
+pub(super) struct Open<C = Connection> {
     pub target: usize,
-    pub connection: Result<Connection, Unreadable>,
+    pub connection: Result<C, Unreadable>,
     /// What has to be read of it, before planning and after applying.
     pub request: ReadRequest,
 }
+
+/// What a snapshot can be read with.
+pub(super) trait Readable {
+    /// The reading side.
+    fn reader(&self) -> &dyn Reader;
+}
+
+impl Readable for Connection {
+    fn reader(&self) -> &dyn Reader {
+        self.reader.as_ref()
+    }
+}
+
+impl Readable for Box<dyn Reader> {
+    fn reader(&self) -> &dyn Reader {
+        self.as_ref()
+    }
+}
+
+/// What was read of a target.
+pub(super) type Seen = Result<Snapshot, Unreadable>;
 
 impl Session {
     /// Loads the manifests; prints what is wrong with them. An approved plan chooses the sets in place of the arguments.
@@ -62,7 +86,7 @@ impl Session {
         reports: &mut Reports,
     ) -> anyhow::Result<Step<Self>> {
         let ids = Arc::new(Ids::default());
-        let mut loaded = load(&args.manifests, &ids)?;
+        let mut loaded = load(&args.manifests, &ids, now())?;
         let policy = InForce::load(&args.policy, &mut loaded, &ids)?;
         reports.loaded(&loaded);
         if !loaded.diagnostics.is_empty() {
@@ -86,7 +110,7 @@ impl Session {
         let capabilities = loaded.targets.iter().map(capabilities).collect::<anyhow::Result<_>>()?;
         let planning = args.planning.clone();
         let mut session =
-            Self { loaded, ids, now, planning, selected, policy, modes, approved, endpoints, capabilities };
+            Self { loaded, ids, now, planning, base: None, selected, policy, modes, approved, endpoints, capabilities };
         session.check_modes()?;
         session.check_approved()?;
         Ok(Step::Ready(session))
@@ -184,6 +208,19 @@ impl Session {
 
     /// Opens the targets concerned, the embedded server first where one of them lives there.
     pub(super) async fn open(&self, connector: &mut Connector) -> anyhow::Result<Vec<Open>> {
+        self.open_with(connector, |connection| connection).await
+    }
+
+    /// Opens the targets concerned for reading only: their writing sides are gone before anything is read.
+    pub(super) async fn open_readers(&self, connector: &mut Connector) -> anyhow::Result<Vec<Open<Box<dyn Reader>>>> {
+        self.open_with(connector, |connection| connection.reader).await
+    }
+
+    async fn open_with<C>(
+        &self,
+        connector: &mut Connector,
+        keep: impl Fn(Connection) -> C,
+    ) -> anyhow::Result<Vec<Open<C>>> {
         let targets = self.targets();
         if targets.iter().any(|index| self.target(*index).endpoint == Endpoint::Sandbox) {
             connector.start_sandbox(&sandbox_home(&self.loaded)?).await?;
@@ -191,7 +228,7 @@ impl Session {
         let open = |target: usize| {
             let connection = connector.open(self.target(target), self.policy.hosts(target));
             let refused = |error| Unreadable { message: format!("{error:#}"), temporary: false };
-            Open { target, connection: connection.map_err(refused), request: self.read_request(target) }
+            Open { target, connection: connection.map(&keep).map_err(refused), request: self.read_request(target) }
         };
         Ok(targets.into_iter().map(open).collect())
     }
@@ -200,8 +237,9 @@ impl Session {
         &self.loaded.targets[index]
     }
 
-    fn now(&self) -> Instant {
-        *self.now.get_or_init(|| Instant(jiff::Timestamp::now().as_millisecond()))
+    /// The moment that the run judges by: when it is first asked for, after reading.
+    pub(super) fn now(&self) -> Instant {
+        *self.now.get_or_init(now)
     }
 
     /// What a plan needs to know of a target: the scopes and keys of all its sets, since guards judge it whole.
@@ -210,14 +248,33 @@ impl Session {
         // Holders are counted on the whole target (DESIGN section 5), also where no set looks.
         let protects = sets().flat_map(|set| &set.protect).chain(self.policy.protects(target));
         let counted = protects.filter(|protect| protect.min_holders.is_some()).map(Protect::scope);
-        ReadRequest {
+        let mut request = ReadRequest {
             scopes: sets().filter_map(|set| set.scope.clone()).chain(counted).collect(),
             keys: sets().flat_map(|set| set.rows.iter().map(|row| row.key)).collect(),
+        };
+        if let Some(base) = &self.base {
+            base.widen(self.target(target), &mut request);
         }
+        request
+    }
+
+    /// Compares every plan with the manifests of a base. Say it before the targets are opened: both are read at once.
+    pub(super) fn compare_with(&mut self, base: BaseManifests) {
+        self.base = Some(base);
+    }
+
+    /// Whether the command chose a target's set; `None`: there is none of this name.
+    pub(super) fn is_selected(&self, target: usize, name: &str) -> Option<bool> {
+        self.sets().find(|(_, set, _)| set.target == target && set.name == name).map(|(_, _, selected)| selected)
     }
 
     /// Plans one target against what was read of it.
-    pub(super) fn plan_target(&self, target: usize, live: Result<Snapshot, Unreadable>) -> TargetPlan {
+    pub(super) fn plan_target(&self, target: usize, live: Seen) -> TargetPlan {
+        self.with_input(target, |input| plan_target(input, live))
+    }
+
+    /// Everything that a target's plan depends on, besides the live state.
+    pub(super) fn with_input<T>(&self, target: usize, judge: impl FnOnce(&Input<'_>) -> T) -> T {
         let sets: Vec<SetInput<'_>> = self
             .sets()
             .filter(|(_, set, _)| set.target == target)
@@ -236,40 +293,56 @@ impl Session {
             capabilities: self.capabilities[target],
             sets: &sets,
         };
-        plan_target(&input, live)
+        judge(&input)
     }
 
     /// Reads all open targets side by side and plans them; of an approved plan, what it approves.
-    pub(super) async fn plan(&self, open: &[Open]) -> anyhow::Result<Plan> {
-        Ok(self.plan_and_keep(open, false).await?.0)
+    pub(super) async fn plan<C: Readable>(&self, open: &[Open<C>]) -> anyhow::Result<Plan> {
+        let seen = self.read(open).await;
+        self.plan_seen(open, seen)
     }
 
     /// The same, with what was read of each target where it is to be kept.
-    pub(super) async fn plan_and_keep(
+    pub(super) async fn plan_and_keep<C: Readable>(
         &self,
-        open: &[Open],
+        open: &[Open<C>],
         keep: bool,
     ) -> anyhow::Result<(Plan, Vec<Option<Snapshot>>)> {
-        let snapshots = join_all(open.iter().map(|open| async move {
+        let seen = self.read(open).await;
+        let kept = seen.iter().map(|live| live.as_ref().ok().filter(|_| keep).cloned()).collect();
+        Ok((self.plan_seen(open, seen)?, kept))
+    }
+
+    /// Reads all open targets side by side.
+    pub(super) async fn read<C: Readable>(&self, open: &[Open<C>]) -> Vec<Seen> {
+        join_all(open.iter().map(|open| async move {
             match &open.connection {
-                Ok(connection) => read(connection.reader.as_ref(), &open.request).await,
+                Ok(connection) => read(connection.reader(), &open.request).await,
                 Err(unreadable) => Err(unreadable.clone()),
             }
         }))
-        .await;
-        let kept = snapshots.iter().map(|live| live.as_ref().ok().filter(|_| keep).cloned()).collect();
-        let targets = open.iter().zip(snapshots).map(|(open, live)| self.plan_target(open.target, live)).collect();
+        .await
+    }
+
+    /// Plans what was read, and says whose change each change is where there is a base.
+    pub(super) fn plan_seen<C>(&self, open: &[Open<C>], seen: Vec<Seen>) -> anyhow::Result<Plan> {
+        let against = self.base.as_ref().map(|base| base.against(self, open, &seen));
+        let targets = open.iter().zip(seen).map(|(open, live)| self.plan_target(open.target, live)).collect();
         let mut plan = Plan {
             ids: Arc::clone(&self.ids),
             now: self.now(),
             policy: self.policy.digest().cloned(),
             policy_file: self.policy.file().map(str::to_owned),
             targets,
+            base: None,
         };
         if let Some(saved) = &self.approved {
             saved.narrow(&mut plan, &self.desired())?;
         }
-        Ok((plan, kept))
+        if let Some(against) = against {
+            against.attribute(&mut plan);
+        }
+        Ok(plan)
     }
 }
 
@@ -302,10 +375,18 @@ pub(super) async fn read(reader: &dyn Reader, request: &ReadRequest) -> Result<S
 }
 
 /// Loads manifests from the paths of a command.
-pub(super) fn load(args: &super::args::ManifestArgs, ids: &Ids) -> anyhow::Result<Loaded> {
+pub(super) fn load(args: &super::args::ManifestArgs, ids: &Ids, now: Instant) -> anyhow::Result<Loaded> {
     let (dash, paths): (Vec<_>, Vec<_>) = args.paths.iter().cloned().partition(|path| path.as_os_str() == "-");
     let stdin = if dash.is_empty() { None } else { Some(read_stdin()?) };
-    Ok(manifest::load(&manifest::Inputs { paths, stdin, complete: args.complete }, &provider::kinds(), ids))
+    let mut loaded =
+        manifest::load(&manifest::Inputs { paths, stdin, complete: args.complete }, &provider::kinds(), ids);
+    loaded.expire(now);
+    Ok(loaded)
+}
+
+/// The clock.
+pub(super) fn now() -> Instant {
+    Instant(jiff::Timestamp::now().as_millisecond())
 }
 
 fn read_stdin() -> anyhow::Result<Vec<u8>> {

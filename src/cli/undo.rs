@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use super::files;
 use super::session::Session;
 use crate::manifest::shape::Type;
-use crate::manifest::{Kind, ROOT_FILE, write};
+use crate::manifest::{Kind, ROOT_FILE, exact};
 use crate::model::{DesiredSet, Fields, Ids, Key, Snapshot};
 use crate::plan::undo::{self, UndoRow, UndoSet};
 use crate::plan::{Plan, TargetPlan};

@@ -3,7 +3,7 @@
 use super::args::{Format, ValidateArgs};
 use super::policy::InForce;
 use super::report::{Reports, Run};
-use super::session::load;
+use super::session::{load, now};
 use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::model::Ids;
@@ -13,7 +13,7 @@ use crate::render;
 pub(super) fn run(args: &ValidateArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut reports = Reports::new(&args.reports, Run::Validate, args.format)?;
     let ids = Ids::default();
-    let mut loaded = load(&args.manifests, &ids)?;
+    let mut loaded = load(&args.manifests, &ids, now())?;
     InForce::load(&args.policy, &mut loaded, &ids)?;
     reports.loaded(&loaded);
     let (diagnostics, sources) = (&loaded.diagnostics, &loaded.sources);

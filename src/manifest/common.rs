@@ -172,6 +172,11 @@ pub static SET: &[Field] = &[
     Field::new("target", Type::Name, "The target's `metadata.name`.").required(),
     Field::new("mode", Type::Choice(MODES), "How far the set's authority goes.").required(),
     Field::new("expect", Type::Object(&EXPECT), "The reviewed exception to the thresholds for losses and updates."),
+    Field::new(
+        "ignore",
+        Type::Objects(&IGNORE),
+        "Differences that are left alone: not planned and no drift, but counted.",
+    ),
 ];
 
 /// `expect`.
@@ -194,3 +199,22 @@ pub const MIN_HOLDERS: Field = Field::new(
     Type::Integer(1, u32::MAX as u64),
     "How many distinct holders must remain. Left out: no matching row may be lost.",
 );
+
+/// One of `ignore`.
+pub static IGNORE: Shape = Shape {
+    title: "a rule of `ignore`",
+    doc: "Differences that are left alone. `fields` alone: those fields of every assignment of the set; `match` alone: the assignments as a whole, also whether they are there; both: those fields of those assignments.",
+    groups: &[&[
+        Field::new("fields", Type::Texts, "The fields whose differences are left alone."),
+        Field::new(
+            "match",
+            Type::PatternMap,
+            "A pattern for each key field named (`*` is any run of characters); assignments that fit all of them.",
+        ),
+        Field::new("reason", Type::Text, "Why; shown wherever the difference is.").required(),
+        Field::new("until", Type::Until, "When it ends; a date counts to its end, in UTC. Afterwards it is an error."),
+    ]],
+    rules: &[Rule::AtLeastOne(&["fields", "match"])],
+    secret: false,
+    masks: Masks::new(),
+};

@@ -10,6 +10,7 @@ mod document;
 pub mod exact;
 mod files;
 pub mod findings;
+mod ignore;
 mod kind;
 mod policy;
 mod policy_shape;
@@ -69,6 +70,15 @@ pub struct Loaded {
     pub files: usize,
     /// All findings. With an error among them, nothing else here may be acted on.
     pub diagnostics: Diagnostics,
+}
+
+impl Loaded {
+    /// Judges what depends on the moment: adds an error for every rule of `ignore` that has ended.
+    pub fn expire(&mut self, now: crate::model::Instant) {
+        for ended in self.sets.iter().flat_map(|set| ignore::ended(set, now)) {
+            self.diagnostics.push(ended);
+        }
+    }
 }
 
 /// One text of a run, in the order of the sources.

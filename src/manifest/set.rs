@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::document::{Context, Meta};
 use super::findings::{Findings, shown};
+use super::ignore;
 use super::kind::Kind;
 use super::shape::{Field, Record, Shape, Type, json_map, parse_until, secret_ref};
 use super::yaml::{Node, is_null};
@@ -102,6 +103,7 @@ pub(super) fn lower(
         scope_text,
         expect: expect(&record, findings),
         protect: protect(&record, context.ids, findings),
+        ignore: ignore::lower(&record, kind, findings),
         rows: Vec::new(),
         origin: origin(meta.span),
     };

@@ -16,7 +16,7 @@ mod value;
 pub use capability::{Capabilities, FieldKind, FieldSpec, OnRemove, Pairing, Window};
 pub use change::{Action, Batch, Change, Proof, Route, WriteOutcome};
 pub use ids::{Ids, Key, MAX_KEY_PARTS, Ranks, Sym};
-pub use policy::{Ceilings, DeniedGrant, Expect, MaxExpect, Mode, Pattern, Protect, TargetPolicy};
+pub use policy::{Ceilings, DeniedGrant, Expect, Ignore, MaxExpect, Mode, Pattern, Protect, TargetPolicy};
 pub use row::{Coverage, Desired, DesiredSet, Live, LiveInfo, Names, Origin, ReadRequest, Snapshot};
 pub use scope::{PartScope, Scope};
 pub use secret::{ResolveError, SecretRef, SecretResolver, SecretString};

@@ -182,6 +182,36 @@ pub struct TargetPolicy {
     pub paths: Vec<(&'static str, String)>,
 }
 
+/// Differences that a set leaves alone on purpose: neither planned nor drift, but counted and shown with their reason.
+#[derive(Debug, Clone)]
+pub struct Ignore {
+    /// The fields whose differences are left alone; empty: the assignment as a whole, also whether it is there.
+    pub fields: Vec<&'static str>,
+    /// The pattern that each key part must fit; `None`: any.
+    pub parts: [Option<Pattern>; MAX_KEY_PARTS],
+    /// Why, as its author says.
+    pub reason: String,
+    /// The first instant at which it is no longer in force (a date counts to its end, in UTC), and where that is written.
+    pub until: Option<(Instant, Origin)>,
+    /// Where the rule is written.
+    pub origin: Origin,
+}
+
+impl Ignore {
+    /// Whether the rule still counts.
+    pub fn in_force(&self, now: Instant) -> bool {
+        self.until.is_none_or(|(until, _)| until > now)
+    }
+
+    /// Whether it speaks of an assignment.
+    pub fn matches(&self, ids: &Ids, key: &Key) -> bool {
+        let fits = |(pattern, part): (&Option<Pattern>, Sym)| {
+            pattern.as_ref().is_none_or(|pattern| pattern.matches(&ids.text(part)))
+        };
+        self.parts.iter().zip(key.0).all(fits)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Expect, Fields, Instant, Key, Mode, Protect, Scope, Sym};
+use super::{Expect, Fields, Ignore, Instant, Key, Mode, Protect, Scope, Sym};
 
 /// Where a declaration stands: a range of bytes in the run's source of that number. The loader turns it into file, line and column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -45,6 +45,8 @@ pub struct DesiredSet {
     pub expect: Option<Expect>,
     /// Rows of the target that must not be lost.
     pub protect: Vec<Protect>,
+    /// Differences that it leaves alone.
+    pub ignore: Vec<Ignore>,
     /// The declared assignments, in the order of the file.
     pub rows: Vec<Desired>,
     /// The document's `metadata.name` value.

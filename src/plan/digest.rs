@@ -4,7 +4,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{Change, DesiredSet, Fields, Ids, Key, Live, Value};
+use crate::model::{Change, DesiredSet, Fields, Ids, Ignore, Key, Live, Pattern, Value};
 
 /// A digest as text: `sha256:` and 64 hexadecimal digits.
 pub type Digest = String;
@@ -49,6 +49,7 @@ pub fn desired(ids: &Ids, set: &DesiredSet) -> Digest {
     let mut text = Text::new("set");
     text.part(set.mode.as_str());
     text.part(&set.scope_text);
+    set.ignore.iter().for_each(|rule| text.ignore(rule));
     for row in rows {
         text.hash.update(row);
     }
@@ -117,6 +118,17 @@ impl Text {
                 self.part("");
             }
         }
+    }
+
+    /// A rule of `ignore`: it decides which changes there are. Its reason is for people, and stays out.
+    fn ignore(&mut self, rule: &Ignore) {
+        self.part("ignore");
+        rule.fields.iter().for_each(|field| self.part(field));
+        self.part("");
+        for pattern in &rule.parts {
+            self.part(pattern.as_ref().map_or("", Pattern::as_str));
+        }
+        self.part(&rule.until.map_or_else(String::new, |(until, _)| until.0.to_string()));
     }
 
     /// JSON by meaning: objects by sorted key, whole numbers however they are written.

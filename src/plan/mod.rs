@@ -5,9 +5,12 @@
 //! everything; what executes the plan has no choices left.
 
 mod batches;
+pub mod cause;
 mod compare;
 pub mod digest;
+pub mod drift;
 mod guard;
+mod ignore;
 mod pair;
 mod planner;
 mod policy_guard;
@@ -17,8 +20,10 @@ pub mod undo;
 use std::sync::Arc;
 
 pub use batches::{PlannedBatch, batches, group};
+pub use cause::{Base, Cause};
 pub use compare::{FieldChange, field_changes};
 pub use guard::{Guard, Refusal, Thresholds};
+pub use ignore::{Difference, Ignored};
 pub use planner::{Input, SetInput, plan_target};
 
 use crate::diag::Location;
@@ -37,6 +42,8 @@ pub struct Plan {
     pub policy_file: Option<String>,
     /// One a target, sorted by name.
     pub targets: Vec<TargetPlan>,
+    /// The manifests that these were compared with, where there are any (`--base`).
+    pub base: Option<Base>,
 }
 
 impl Plan {
@@ -71,6 +78,9 @@ pub struct Counts {
     pub unmanaged: u64,
     /// Differences in sets whose mode is `observe`.
     pub observed: u64,
+    /// Differences that the sets' `ignore` rules leave alone.
+    #[serde(default)]
+    pub ignored: u64,
 }
 
 impl Counts {
@@ -89,6 +99,7 @@ impl std::iter::Sum for Counts {
             unchanged: a.unchanged + b.unchanged,
             unmanaged: a.unmanaged + b.unmanaged,
             observed: a.observed + b.observed,
+            ignored: a.ignored + b.ignored,
         })
     }
 }
@@ -175,6 +186,8 @@ pub struct SetPlan {
     pub moved_away: Vec<Key>,
     /// Live in scope, not declared, and left alone; sorted by key.
     pub unmanaged: Vec<Unmanaged>,
+    /// Differences that the set's `ignore` rules leave alone; sorted by key.
+    pub ignored: Vec<Ignored>,
     /// What its author should know.
     pub warnings: Vec<Warning>,
 }
@@ -203,6 +216,8 @@ pub struct PlannedChange {
     pub route: Route,
     /// The other set in whose scope the replaced row lies, where a role change crosses sets. Its guards count the loss.
     pub taken_from: Option<String>,
+    /// Whose change it is, where the plan was compared with a base (`--base`).
+    pub cause: Option<Cause>,
 }
 
 impl PlannedChange {
@@ -281,6 +296,8 @@ pub struct Unmanaged {
     pub key: Key,
     /// Why it stays.
     pub why: LeftAlone,
+    /// When it was made, or last changed, where the API tells.
+    pub since: Option<Instant>,
 }
 
 /// Why an undeclared live row stays.

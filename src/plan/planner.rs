@@ -10,9 +10,10 @@ use crate::model::{
 
 use super::compare::{differing_fields, instant, with_field};
 use super::guard::{self, Thresholds};
+use super::ignore::Rules;
 use super::{
-    Counts, Evidence, Grant, LeftAlone, Loss, PlannedChange, Reason, SetPlan, TargetPlan, Unmanaged, Unreadable,
-    Warning, batches, pair,
+    Counts, Difference, Evidence, Grant, LeftAlone, Loss, PlannedChange, Reason, SetPlan, TargetPlan, Unmanaged,
+    Unreadable, Warning, batches, pair,
 };
 
 /// One set as this run sees it.
@@ -154,13 +155,16 @@ struct Join<'a> {
     creations: Vec<Creation<'a>>,
     /// (set, index of the live row)
     removals: Vec<(usize, usize)>,
+    /// What each set leaves alone.
+    rules: Vec<Rules<'a>>,
 }
 
 impl<'a> Join<'a> {
     fn new(input: &'a Input<'a>, mut snapshot: Snapshot) -> Self {
         let live = std::mem::take(&mut snapshot.rows).into_iter().map(Some).collect();
         let plans = input.sets.iter().map(|set| empty_plan(input, set)).collect();
-        Self { input, snapshot, live, plans, creations: Vec::new(), removals: Vec::new() }
+        let rules = input.sets.iter().map(|set| Rules::new(input, set.set)).collect();
+        Self { input, snapshot, live, plans, creations: Vec::new(), removals: Vec::new(), rules }
     }
 
     fn run(mut self) -> (Vec<SetPlan>, Snapshot) {
@@ -198,8 +202,11 @@ impl<'a> Join<'a> {
             return;
         };
         let live = self.live[index].take();
-        let change = Change { action: Action::Update, key: row.key, from_key: None, live, desired, differs };
-        self.emit(set, change, reason, row.origin);
+        let mut change = Change { action: Action::Update, key: row.key, from_key: None, live, desired, differs };
+        self.rules[set].cut(&mut change);
+        if !change.differs.is_empty() {
+            self.emit(set, change, reason, row.origin);
+        }
     }
 
     /// What must be sent to bring a live row to its declaration; `None` where nothing.
@@ -224,6 +231,9 @@ impl<'a> Join<'a> {
 
     /// Notes a declared row that is not live. One that has already ended would open a door for no time at all: it is told, not created.
     fn create(&mut self, set: usize, row: &'a Desired) {
+        if self.rules[set].covers(row.key, Difference::Missing) {
+            return;
+        }
         if let Some(window) = self.input.capabilities.window
             && let Some(to) = instant(&row.fields, window.to).filter(|to| *to <= self.input.now)
         {
@@ -247,8 +257,14 @@ impl<'a> Join<'a> {
             let sets: Vec<usize> = index.containing(&live.key).collect();
             let Some(set) = sets.iter().copied().find(removes).or_else(|| sets.iter().copied().min()) else { continue };
             self.plans[set].live += 1;
+            if self.rules[set].covers(live.key, Difference::Extra) {
+                continue;
+            }
             match self.left_alone(set, live) {
-                Some(why) => self.plans[set].unmanaged.push(Unmanaged { key: live.key, why }),
+                Some(why) => {
+                    let since = live.info.as_ref().and_then(|info| info.created.or(info.updated));
+                    self.plans[set].unmanaged.push(Unmanaged { key: live.key, why, since });
+                }
                 None => self.removals.push((set, at)),
             }
         }
@@ -277,7 +293,8 @@ impl<'a> Join<'a> {
             (paired_create[create], paired_removal[removal]) = (true, true);
             let Creation { set, row } = creations[create];
             let (from, old_key) = (removals[removal].0, live.key);
-            let change = pair::replace(row.key, &row.fields, live, self.input.capabilities, self.input.now);
+            let mut change = pair::replace(row.key, &row.fields, live, self.input.capabilities, self.input.now);
+            self.rules[set].cut(&mut change);
             self.emit(set, change, Reason::Replaced, row.origin);
             if from != set {
                 self.move_away(from, set, old_key);
@@ -348,12 +365,14 @@ impl<'a> Join<'a> {
             (_, Action::Remove) => counts.remove += 1,
         }
         let at = self.input.locate(origin);
-        self.plans[set].changes.push(PlannedChange { change, reason, losses, grants, at, route, taken_from: None });
+        let planned = PlannedChange { change, reason, losses, grants, at, route, taken_from: None, cause: None };
+        self.plans[set].changes.push(planned);
     }
 
     fn finish(mut self) -> (Vec<SetPlan>, Snapshot) {
         let ranks = self.input.ids.ranks();
-        for (plan, input) in self.plans.iter_mut().zip(self.input.sets) {
+        for ((plan, input), rules) in self.plans.iter_mut().zip(self.input.sets).zip(self.rules) {
+            rules.finish(plan, &ranks);
             plan.changes.sort_by_cached_key(|planned| (ranks.of(&planned.change.key), planned.change.action));
             plan.unmanaged.sort_by_cached_key(|row| ranks.of(&row.key));
             plan.moved_away.sort_by_cached_key(|key| ranks.of(key));
@@ -393,6 +412,7 @@ fn empty_plan(input: &Input<'_>, set: &SetInput<'_>) -> SetPlan {
         moved_away: Vec::new(),
         unchanged: Vec::new(),
         unmanaged: Vec::new(),
+        ignored: Vec::new(),
         warnings: Vec::new(),
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod clean;
 pub mod diagnostics;
+pub mod drift;
 pub mod github;
 pub mod gitlab;
 mod held;
@@ -13,6 +14,7 @@ pub mod human;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod openmetrics;
 pub mod progress;
 pub mod report;
 pub mod sarif;

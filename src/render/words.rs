@@ -182,6 +182,9 @@ pub(super) fn rest(counts: &Counts) -> String {
     if counts.observed > 0 {
         parts.push(counted(counts.observed, "observed difference"));
     }
+    if counts.ignored > 0 {
+        parts.push(counted(counts.ignored, "ignored difference"));
+    }
     parts.join(", ")
 }
 

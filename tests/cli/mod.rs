@@ -2,7 +2,9 @@
 //! by a person before they are accepted.
 
 mod bad_wires;
+mod base;
 mod credentials;
+mod drift;
 mod examples;
 mod explain;
 mod import;

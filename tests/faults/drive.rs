@@ -178,7 +178,7 @@ impl Stage {
             self.plan_target(open.target, live, now)
         });
         let targets = futures::future::join_all(read).await;
-        Plan { ids: Arc::clone(&self.ids), now, policy: None, policy_file: None, targets }
+        Plan { ids: Arc::clone(&self.ids), now, policy: None, policy_file: None, targets, base: None }
     }
 
     fn plan_target(&self, target: usize, live: Result<Snapshot, Unreadable>, now: Instant) -> TargetPlan {
@@ -187,6 +187,7 @@ impl Stage {
         let target = &self.loaded.targets[target];
         let provider = provider::find(target.provider).expect("the provider is known");
         let input = Input {
+            policy: None,
             ids: &self.ids,
             sources: &self.loaded.sources,
             now,

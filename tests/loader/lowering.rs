@@ -226,3 +226,28 @@ fn products_of_lists_are_bounded() {
     );
     assert_eq!(codes(&load_text(&set("PartiumAssignments", &spec)).0), ["too-many-rows"]);
 }
+
+#[test]
+fn rules_of_ignore_say_what_when_and_why() {
+    let spec = "  target: crm
+  mode: authoritative
+  scope: all
+  ignore:
+    - { fields: [effective_to, effective_from], match: { identity_id: 'svc-*', role_id: r }, reason: 'set by HR', until: 2026-12-31 }
+    - { match: { node_id: '*' }, reason: all }
+  assignments: []
+";
+    let (mut loaded, ids) = load_good(&set("CanopyAssignments", spec));
+    let [both, whole] = &loaded.sets[0].ignore[..] else { panic!("{:?}", loaded.sets[0].ignore) };
+    assert_eq!((both.fields.as_slice(), both.reason.as_str()), (&["effective_from", "effective_to"][..], "set by HR"));
+    let key = |text: &str| assignctl::model::Key::new(&text.split(' ').map(|part| ids.sym(part)).collect::<Vec<_>>());
+    assert!(both.matches(&ids, &key("svc-a n r")) && !both.matches(&ids, &key("svc-a n s")));
+    assert!(!both.matches(&ids, &key("anna n r")) && whole.matches(&ids, &key("anna n r")));
+    assert!(whole.fields.is_empty() && whole.until.is_none());
+    let ended = Instant::parse("2027-01-01T00:00:00Z").unwrap();
+    assert!(!both.in_force(ended) && both.in_force(Instant(ended.0 - 1)), "a date counts to its end");
+    loaded.expire(Instant(ended.0 - 1));
+    assert_eq!(codes(&loaded), [""; 0]);
+    loaded.expire(ended);
+    assert_eq!(codes(&loaded), ["ignore-ended"]);
+}

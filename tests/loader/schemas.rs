@@ -68,16 +68,17 @@ fn every_example_is_valid_by_its_schema() {
     }
 }
 
-const GOOD: [&str; 6] = [
+const GOOD: [&str; 7] = [
     "{apiVersion: assignctl/v1, kind: Root, spec: {ignore: ['*.x'], sandbox: {seed: s.yaml}}}",
     "{apiVersion: assignctl/v1, kind: Target, metadata: {name: t}, spec: {provider: canopy, surface: api, auth: {api_key: {env: A}}}}",
     "{apiVersion: assignctl/v1, kind: Target, metadata: {name: t, labels: {a: 1}}, spec: {provider: partium, endpoint: sandbox, limits: {timeout: 30s, concurrency: 8}}}",
     "{apiVersion: assignctl/v1, kind: StreamlineAssignments, metadata: {name: n}, spec: {target: t, mode: additive, domain_id: d, service_ids: [a], assignments: [{assignment_key: k, model_id: m, model_version: 2.10, role: null, settings: {a: 1}}]}}",
     "{apiVersion: assignctl/v1, kind: SemaphorAssignments, metadata: {name: n}, spec: {target: t, mode: authoritative, scope: all, assignments: [{definitionId: d, scopeType: TENANT, tenantIds: [a, b], secret_params: {k: {env: K}}}]}}",
     "{apiVersion: assignctl/v1, kind: CanopyAssignments, metadata: {name: n}, spec: {target: t, mode: authoritative, scope: {role_ids: [r]}, protect: [{role_id: r, min_holders: 2}], assignments: []}}",
+    "{apiVersion: assignctl/v1, kind: CanopyAssignments, metadata: {name: n}, spec: {target: t, mode: additive, ignore: [{fields: [effective_to], match: {role_id: 'r*'}, reason: why, until: 2999-01-01}], assignments: []}}",
 ];
 
-const BAD: [&str; 9] = [
+const BAD: [&str; 11] = [
     "{apiVersion: assignctl/v2, kind: Root}",
     "{apiVersion: assignctl/v1, kind: Target, metadata: {name: t}, spec: {provider: canopy, account: a}}",
     "{apiVersion: assignctl/v1, kind: Target, metadata: {name: t}, spec: {provider: partium, auth: {bearer: token}}}",
@@ -87,6 +88,8 @@ const BAD: [&str; 9] = [
     "{apiVersion: assignctl/v1, kind: PartiumAssignments, metadata: {name: n}, spec: {target: t, mode: additive, assignments: [{ass_id: '..', org_id: o}]}}",
     "{apiVersion: assignctl/v1, kind: SemaphorAssignments, metadata: {name: n}, spec: {target: t, mode: additive, assignments: [{definitionId: d, scopeType: TENANT, orgUserId: u}]}}",
     "{apiVersion: assignctl/v1, kind: SemaphorAssignments, metadata: {name: n}, spec: {target: t, mode: additive, assignments: [{definitionId: d, scopeType: ALL_TENANTS, tenantId: u}]}}",
+    "{apiVersion: assignctl/v1, kind: CanopyAssignments, metadata: {name: n}, spec: {target: t, mode: additive, ignore: [{fields: [effective_to]}], assignments: []}}",
+    "{apiVersion: assignctl/v1, kind: CanopyAssignments, metadata: {name: n}, spec: {target: t, mode: additive, ignore: [{reason: why}], assignments: []}}",
 ];
 
 #[test]

@@ -1,6 +1,8 @@
 //! The planner's rules (DESIGN sections 4 and 5), each in a world of a few rows, and its promises over random ones.
 
+mod cause;
 mod guards;
+mod ignore;
 mod properties;
 mod rules;
 mod world;

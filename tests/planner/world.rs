@@ -97,6 +97,7 @@ impl World {
             scope_text: "some".into(),
             expect: None,
             protect: Vec::new(),
+            ignore: Vec::new(),
             rows,
             origin: Origin::default(),
         };

@@ -155,6 +155,7 @@ impl World {
             scope_text: "all".to_owned(),
             expect: None,
             protect: Vec::new(),
+            ignore: Vec::new(),
             rows,
             origin: line(1),
         }
@@ -215,7 +216,7 @@ impl World {
     }
 
     pub fn done(self) -> Plan {
-        Plan { ids: self.ids, now: now(), policy: None, policy_file: None, targets: self.targets }
+        Plan { ids: self.ids, now: now(), policy: None, policy_file: None, targets: self.targets, base: None }
     }
 }
 

@@ -276,6 +276,7 @@ impl Case {
             scope_text: "all".to_owned(),
             expect: Some(expect),
             protect: Vec::new(),
+            ignore: Vec::new(),
             rows: declared.iter().map(row).collect(),
             origin: Origin::default(),
         };

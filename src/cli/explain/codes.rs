@@ -128,6 +128,12 @@ pub static CODES: &[Code] = &[
     ),
     code(
         Source::Manifest,
+        "ignore-ended",
+        "A rule of `ignore` is past its `until`. A silence that nobody renewed must not last.",
+        "delete the rule, or move `until` after a new review of its reason.",
+    ),
+    code(
+        Source::Manifest,
         "incomplete-input",
         "An authoritative set was given as a loose file. What it does not declare may be declared elsewhere, and would be removed.",
         "put `assignctl.yaml` (`kind: Root`) beside the manifests, or say with --complete that these files are all there is.",
@@ -514,6 +520,12 @@ pub static CODES: &[Code] = &[
         "expect-unused",
         "Less happened than an `expect` allows: harmless, for instance after a partial apply.",
         "delete the `expect` once the change is done, so that it cannot wave a later one through.",
+    ),
+    code(
+        Source::Plan,
+        "ignore-unused",
+        "A rule of `ignore` leaves nothing alone: nothing that it speaks of differs.",
+        "delete the rule, unless the difference comes and goes.",
     ),
     code(
         Source::Plan,

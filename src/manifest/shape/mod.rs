@@ -99,6 +99,8 @@ pub enum Type {
     Path,
     /// A list of globs.
     Globs,
+    /// Names of fields to patterns for their values: `*` stands for any run of characters.
+    PatternMap,
     /// An object.
     Object(&'static Shape),
     /// A list of objects.
@@ -134,6 +136,7 @@ impl Type {
             Type::Endpoint => "`sandbox` or an `https://` address",
             Type::Path => "a path inside the root",
             Type::Globs => "a list of globs",
+            Type::PatternMap => "a mapping of field names to patterns",
             Type::Object(_) => "a mapping",
             Type::Objects(_) => "a list of mappings",
             Type::Scope(_) => "`all` or a mapping",

@@ -27,6 +27,7 @@ pub(super) fn check_value(field: &Field, node: Node<'_>, findings: &mut Findings
         Type::Secret => secret_ref(node, findings).is_some(),
         Type::SecretMap => check_secret_map(field, node, findings),
         Type::Labels => check_labels(field, node, findings),
+        Type::PatternMap => check_pattern_map(field, node, findings),
         Type::Ids => {
             check_list(field, node, true, findings, |text, span, findings| check_id(text, span, field.name, findings))
         }
@@ -409,6 +410,36 @@ fn check_labels(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool 
         };
     }
     good && findings.errors() == before // doubled labels count too
+}
+
+/// Which names may stand here is the kind's to say: whoever lowers the mapping checks them.
+fn check_pattern_map(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool {
+    if node.kind() != NodeKind::Mapping {
+        return wrong_type(field, node, findings);
+    }
+    if node.is_empty() {
+        let message = format!("`{}` is an empty mapping, which says nothing", field.name);
+        let help = format!("name at least one field, or remove `{}`", field.name);
+        findings.push(Diagnostic::error("empty-list", message, node.span()).help(help));
+        return false;
+    }
+    let before = findings.errors();
+    for (_, _, name, value) in json::unique_pairs(node, findings) {
+        match value.scalar() {
+            Some(scalar) if scalar.plain && is_null(scalar.text) => {
+                let message = format!("the pattern for {} has no value", shown(name));
+                findings.push(Diagnostic::error("null-value", message, at_value(value)).help("write one, or quote it"));
+            }
+            Some(scalar) => {
+                check_text(field.name, scalar.text, value.span(), findings);
+            }
+            None => {
+                let message = format!("the pattern for {} must be text, not {}", shown(name), kind_words(value));
+                findings.push(Diagnostic::error("wrong-type", message, value.head()));
+            }
+        }
+    }
+    findings.errors() == before
 }
 
 fn check_secret_map(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool {

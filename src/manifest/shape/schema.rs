@@ -76,6 +76,7 @@ pub fn schema_of(ty: &Type) -> Value {
         Type::Endpoint => json!({ "anyOf": [{ "const": "sandbox" }, { "type": "string", "pattern": "^https?://" }] }),
         Type::Path => json!({ "type": "string", "minLength": 1 }),
         Type::Globs => json!({ "type": "array", "items": { "type": "string", "minLength": 1 } }),
+        Type::PatternMap => json!({ "type": "object", "minProperties": 1, "additionalProperties": text() }),
         Type::Object(shape) => object_schema(shape),
         Type::Objects(shape) => json!({ "type": "array", "items": object_schema(shape) }),
         Type::Scope(shape) => json!({ "anyOf": [{ "const": "all" }, object_schema(shape)] }),

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use crate::model::{Action, Ids, OnRemove};
 use crate::plan::saved::Held;
-use crate::plan::{Plan, Refusal, TargetPlan, batches};
+use crate::plan::{Cause, Plan, Refusal, SetPlan, TargetPlan, batches, cause};
 
 use super::words::{self, Speaker};
 use super::{Style, clean, held};
@@ -41,12 +41,19 @@ struct Page<'a> {
 /// # Errors
 /// Those of the writer.
 pub fn plan(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Result<()> {
-    for planned in &plan.targets {
+    let mut targets: Vec<&TargetPlan> = plan.targets.iter().collect();
+    targets.sort_by_key(|target| !target.sets.iter().any(is_changed_here)); // stable: by name otherwise
+    for planned in targets {
         if !planned.sets.is_empty() || planned.unreadable.is_some() {
             target(out, &plan.ids, planned, options)?;
         }
     }
     summary(out, plan, options)
+}
+
+/// Whether a pull request changes something in a set. Such sets come first, so that drift does not stand before it.
+fn is_changed_here(set: &SetPlan) -> bool {
+    set.changes.iter().any(|planned| matches!(planned.cause, Some(Cause::PullRequest | Cause::Both)))
 }
 
 fn target(out: &mut dyn Write, ids: &Ids, target: &TargetPlan, options: &Options<'_>) -> io::Result<()> {
@@ -56,7 +63,9 @@ fn target(out: &mut dyn Write, ids: &Ids, target: &TargetPlan, options: &Options
     }
     let mut page = Page { out, style: options.style, full: options.full, speaker: Speaker::new(ids, target) };
     target_header(&mut page, target)?;
-    for set in target.sets.iter().filter(|set| set.selected && !set::is_quiet(set)) {
+    let mut sets: Vec<&SetPlan> = target.sets.iter().filter(|set| set.selected && !set::is_quiet(set)).collect();
+    sets.sort_by_key(|set| !is_changed_here(set));
+    for set in sets {
         set::write(&mut page, set)?;
     }
     evidence_gaps(&mut page, target)?;
@@ -174,6 +183,7 @@ fn summary(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resul
     } else {
         writeln!(out, "{good}No changes.{good:#} Live state equals the manifests. {rest}.")?;
     }
+    causes(out, plan, options.style)?;
     if let Some(policy) = words::policy(plan) {
         writeln!(out, "{dim}{policy}{dim:#}")?;
     }
@@ -198,6 +208,33 @@ fn summary(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resul
         Some(next) if plan.targets.iter().any(applies) => writeln!(out, "Apply with: {next}"),
         _ => Ok(()),
     }
+}
+
+/// Whose changes they are, and what nobody manages any more, where the plan was compared with a base.
+fn causes(out: &mut dyn Write, plan: &Plan, style: Style) -> io::Result<()> {
+    let Some(base) = &plan.base else { return Ok(()) };
+    let Style { heading, warning, dim, .. } = style;
+    let name = clean::terminal(&base.name);
+    let [own, both, drift] = cause::counts(plan);
+    let on_drifted = if both > 0 {
+        format!(" ({} on live state that had drifted as well)", words::number(both))
+    } else {
+        String::new()
+    };
+    let (own, drift) = (words::number(own + both), words::number(drift));
+    writeln!(out, "{heading}Compared with {name}:{heading:#} {own} by this pull request{on_drifted}, {drift} drift.")?;
+    for left in &base.leaving {
+        let (set, target) = (words::value(&left.set), words::value(&left.target));
+        let count = words::counted(left.assignments, "assignment");
+        let verb = if left.assignments == 1 { "leaves" } else { "leave" };
+        let why = if left.deleted { "the set is deleted" } else { "no longer declared" };
+        let place = words::place(&left.at);
+        writeln!(
+            out,
+            "{warning}! {count} {verb} management{warning:#} and stay live: {why}, {set} on {target}  {dim}{place} in {name}{dim:#}"
+        )?;
+    }
+    Ok(())
 }
 
 fn named<'a>(targets: impl Iterator<Item = &'a TargetPlan>) -> String {

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::model::{Action, Mode};
-use crate::plan::{PlannedChange, SetPlan};
+use crate::plan::{Cause, PlannedChange, SetPlan, cause};
 use crate::render::{clean, words};
 
 use super::{Page, fields};
@@ -13,7 +13,7 @@ pub(super) const FOLD: usize = 20;
 
 /// Whether a set has anything that a person must see.
 pub(super) fn is_quiet(set: &SetPlan) -> bool {
-    set.changes.is_empty() && set.unmanaged.is_empty() && set.warnings.is_empty()
+    set.changes.is_empty() && set.unmanaged.is_empty() && set.ignored.is_empty() && set.warnings.is_empty()
 }
 
 /// Writes a set.
@@ -21,6 +21,7 @@ pub(super) fn write(page: &mut Page<'_>, set: &SetPlan) -> io::Result<()> {
     header(page, set)?;
     changes(page, set)?;
     unmanaged(page, set)?;
+    ignored(page, set)?;
     warnings(page, set)
 }
 
@@ -37,9 +38,31 @@ fn changes(page: &mut Page<'_>, set: &SetPlan) -> io::Result<()> {
         writeln!(page.out, "    Observed only; an apply changes nothing here:")?;
     }
     let shown = if page.full { vec![true; set.changes.len()] } else { unfolded(set) };
+    // What the pull request does comes first, so that a reviewer approves the right thing.
+    for cause in cause::occurring(set) {
+        if let Some(cause) = cause {
+            let (heading, text) = (page.style.heading, by(cause));
+            writeln!(page.out, "    {heading}{text}{heading:#}")?;
+        }
+        of_cause(page, set, cause, &shown)?;
+    }
+    Ok(())
+}
+
+/// The heading of the changes of one cause.
+fn by(cause: Cause) -> &'static str {
+    match cause {
+        Cause::PullRequest => "By this pull request:",
+        Cause::Both => "By this pull request, where live had drifted from the base as well:",
+        Cause::Drift => "Drift, not by this pull request (live left the base by itself):",
+    }
+}
+
+fn of_cause(page: &mut Page<'_>, set: &SetPlan, cause: Option<Cause>, shown: &[bool]) -> io::Result<()> {
     for action in [Action::Create, Action::Update, Action::Remove] {
         let mut folded = 0;
-        for (planned, shown) in set.changes.iter().zip(&shown).filter(|(planned, _)| planned.action() == action) {
+        let wanted = |planned: &PlannedChange| planned.action() == action && planned.cause == cause;
+        for (planned, shown) in set.changes.iter().zip(shown).filter(|(planned, _)| wanted(planned)) {
             if *shown { change(page, planned, set.mode)? } else { folded += 1 }
         }
         if folded > 0 {
@@ -55,11 +78,12 @@ fn changes(page: &mut Page<'_>, set: &SetPlan) -> io::Result<()> {
 /// Which changes are shown when there are too many: what takes something away comes first, then updates, and creates are the first
 /// to be folded.
 fn unfolded(set: &SetPlan) -> Vec<bool> {
-    let rank = |planned: &PlannedChange| match planned.action() {
+    let weight = |planned: &PlannedChange| match planned.action() {
         _ if !planned.losses.is_empty() => 0,
         Action::Remove | Action::Update => 1,
         Action::Create => 2,
     };
+    let rank = |planned: &PlannedChange| (planned.cause == Some(Cause::Drift), weight(planned));
     let mut order: Vec<usize> = (0..set.changes.len()).collect();
     order.sort_by_key(|index| rank(&set.changes[*index]));
     let mut shown = vec![false; set.changes.len()];
@@ -103,6 +127,24 @@ fn unmanaged(page: &mut Page<'_>, set: &SetPlan) -> io::Result<()> {
     if folded > 0 {
         let count = words::number(u64::try_from(folded).unwrap_or(u64::MAX));
         writeln!(page.out, "    ? unmanaged … {count} more unmanaged (--full shows them)")?;
+    }
+    Ok(())
+}
+
+fn ignored(page: &mut Page<'_>, set: &SetPlan) -> io::Result<()> {
+    let speaker = page.speaker;
+    let dim = page.style.dim;
+    let shown = if page.full { set.ignored.len() } else { FOLD };
+    for row in set.ignored.iter().take(shown) {
+        let key = speaker.key(&row.key, None);
+        let what = if row.fields.is_empty() { row.difference.word().to_owned() } else { row.fields.join(", ") };
+        let (reason, place) = (clean::terminal(&row.reason), words::place(&row.at));
+        writeln!(page.out, "    {dim}= ignored   {key}  {what}: {reason} ({place}){dim:#}")?;
+    }
+    let folded = set.ignored.len().saturating_sub(shown);
+    if folded > 0 {
+        let count = words::number(u64::try_from(folded).unwrap_or(u64::MAX));
+        writeln!(page.out, "    {dim}= ignored   … {count} more ignored (--full shows them){dim:#}")?;
     }
     Ok(())
 }

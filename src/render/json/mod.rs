@@ -4,12 +4,14 @@
 //!
 //! `format_version` counts up its minor part when fields are added, its major part when a reader would have to change.
 
+mod drift;
 mod events;
 pub mod journal;
 mod plan;
 mod report;
 mod value;
 
+pub use drift::{drift, drift_history};
 pub(super) use plan::Verdict;
 pub(super) use value::FieldView;
 
@@ -38,6 +40,16 @@ pub fn plan_schema() -> serde_json::Value {
 /// The JSON Schema of [`report()`].
 pub fn report_schema() -> serde_json::Value {
     schemars::schema_for!(report::ReportView<'static>).to_value()
+}
+
+/// The JSON Schema of [`drift()`].
+pub fn drift_schema() -> serde_json::Value {
+    schemars::schema_for!(drift::DriftView<'static>).to_value()
+}
+
+/// The JSON Schema of [`drift_history()`].
+pub fn drift_history_schema() -> serde_json::Value {
+    schemars::schema_for!(drift::HistoryView<'static>).to_value()
 }
 
 /// The JSON Schema of a line of [`EventLines`].
@@ -77,7 +89,7 @@ impl From<Exit> for ExitView {
         let meaning = match exit {
             Exit::Success => "done, or nothing to do",
             Exit::Error => "error",
-            Exit::Pending => "changes pending",
+            Exit::Pending => "changes pending, or drift found",
             Exit::Refused => "a guard refused",
             Exit::Stale => "the approved plan is stale",
             Exit::Partial => "applied in part",

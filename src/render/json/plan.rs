@@ -7,11 +7,12 @@ use crate::apply::Exit;
 use crate::diag::Location;
 use crate::model::{Account, Action, Ids, Mode};
 use crate::plan::{
-    Counts, Evidence, Grant, Guard, LeftAlone, Loss, Plan, PlannedChange, Reason, Refusal, SetPlan, TargetPlan,
-    Unmanaged, Unreadable, Warning, field_changes,
+    Cause, Counts, Evidence, Grant, Guard, Ignored, LeftAlone, Loss, Plan, PlannedChange, Reason, Refusal, SetPlan,
+    TargetPlan, Unmanaged, Unreadable, Warning, cause, field_changes,
 };
 use crate::render::words::Speaker;
 
+use super::drift::RuleView;
 use super::{Each, Entries, ExitView, FORMAT_VERSION, FieldView, KeyView, PolicyView, Tool, value};
 
 /// A plan as a document, and the exit code of the command that made it. The document is written while it is serialized: use
@@ -27,6 +28,7 @@ pub fn plan(plan: &Plan, exit: Exit) -> impl Serialize + '_ {
         counts: plan.counts(),
         role_changes: plan.changes().filter(|planned| planned.change.from_key.is_some()).count(),
         write_requests: plan.targets.iter().map(|target| target.write_requests).sum(),
+        base: BaseView::of(plan),
         targets: Each::of(&plan.targets, |target| TargetView::of(&plan.ids, target)),
     }
 }
@@ -55,6 +57,9 @@ pub(super) struct PlanView<'a> {
     role_changes: usize,
     /// Requests that an apply will take, retries aside.
     write_requests: u64,
+    /// What the plan was compared with (`--base`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<BaseView<'a>>,
     /// One a target, sorted by name.
     targets: Each<'a, TargetView<'a>>,
 }
@@ -165,7 +170,7 @@ impl<'a> UnreadableView<'a> {
 /// A guard's refusal.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Refusal")]
-struct RefusalView<'a> {
+pub(super) struct RefusalView<'a> {
     /// Which guard.
     guard: Guard,
     /// The set concerned; absent: the target as a whole.
@@ -183,7 +188,7 @@ struct RefusalView<'a> {
 }
 
 impl<'a> RefusalView<'a> {
-    fn of(speaker: Speaker<'a>, refusal: &'a Refusal) -> Self {
+    pub(super) fn of(speaker: Speaker<'a>, refusal: &'a Refusal) -> Self {
         Self {
             guard: refusal.guard,
             set: refusal.set.as_deref(),
@@ -217,6 +222,8 @@ struct SetView<'a> {
     observed: Each<'a, ChangeView<'a>>,
     /// Live in scope, not declared, and left alone; sorted by key.
     unmanaged: Each<'a, UnmanagedView<'a>>,
+    /// Differences that the set's `ignore` rules leave alone; sorted by key.
+    ignored: Each<'a, IgnoredView<'a>>,
     /// What its author should know.
     warnings: &'a [Warning],
 }
@@ -235,6 +242,7 @@ impl<'a> SetView<'a> {
             changes,
             observed,
             unmanaged: Each::of(&set.unmanaged, move |row| UnmanagedView::of(speaker, row)),
+            ignored: Each::of(&set.ignored, move |row| IgnoredView::of(speaker, row)),
             warnings: &set.warnings,
         }
     }
@@ -275,6 +283,9 @@ pub(super) struct ChangeView<'a> {
     at: &'a Location,
     /// How it travels.
     route: RouteView,
+    /// Whose change it is, where the plan was compared with a base.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<Cause>,
 }
 
 impl<'a> ChangeView<'a> {
@@ -297,6 +308,7 @@ impl<'a> ChangeView<'a> {
             grants: &planned.grants,
             at: &planned.at,
             route: RouteView { name: planned.route.name, batch: planned.route.batch, requests: planned.route.requests },
+            cause: planned.cause,
         }
     }
 }
@@ -323,10 +335,99 @@ struct UnmanagedView<'a> {
     names: Entries<&'a str>,
     /// Why it stays.
     why: LeftAlone,
+    /// When it was made, or last changed, where the API tells; RFC 3339 in UTC.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
 }
 
 impl<'a> UnmanagedView<'a> {
     fn of(speaker: Speaker<'a>, row: &Unmanaged) -> Self {
-        Self { key: value::key(speaker, &row.key), names: value::names(speaker, &row.key), why: row.why }
+        Self {
+            key: value::key(speaker, &row.key),
+            names: value::names(speaker, &row.key),
+            why: row.why,
+            since: row.since.map(|since| since.to_string()),
+        }
+    }
+}
+
+/// A difference that a rule of `ignore` leaves alone.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Ignored")]
+struct IgnoredView<'a> {
+    /// Its natural key, by API field name.
+    key: KeyView,
+    /// Display names of the key's ids, where the API tells.
+    names: Entries<&'a str>,
+    /// What is left alone, and why.
+    rule: RuleView<'a>,
+}
+
+impl<'a> IgnoredView<'a> {
+    fn of(speaker: Speaker<'a>, row: &'a Ignored) -> Self {
+        Self { key: value::key(speaker, &row.key), names: value::names(speaker, &row.key), rule: RuleView::of(row) }
+    }
+}
+
+/// The manifests that a plan was compared with.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Base")]
+struct BaseView<'a> {
+    /// What the caller called it: a commit, a branch, a directory.
+    name: &'a str,
+    /// The commit, where it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<&'a str>,
+    /// How many changes have which cause.
+    causes: CausesView,
+    /// Assignments of the base that these manifests neither declare nor remove: they leave management and stay live. By target and set.
+    leaving: Vec<LeavingView<'a>>,
+}
+
+/// How many changes have which cause.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Causes")]
+struct CausesView {
+    /// Made by this pull request: live is as the base wants it.
+    pull_request: u64,
+    /// Made by this pull request, where live had left the base by itself.
+    both: u64,
+    /// Live left the base by itself, and this pull request does not touch it.
+    drift: u64,
+}
+
+/// Assignments of one set of the base that leave management.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Leaving")]
+struct LeavingView<'a> {
+    /// The target.
+    target: &'a str,
+    /// The set, as the base has it.
+    set: &'a str,
+    /// Whether the whole set is gone.
+    deleted: bool,
+    /// How many.
+    assignments: u64,
+    /// Where the base declares the set.
+    at: &'a Location,
+}
+
+impl<'a> BaseView<'a> {
+    fn of(plan: &'a Plan) -> Option<Self> {
+        let base = plan.base.as_ref()?;
+        let [pull_request, both, drift] = cause::counts(plan);
+        let leaving = base.leaving.iter().map(|left| LeavingView {
+            target: &left.target,
+            set: &left.set,
+            deleted: left.deleted,
+            assignments: left.assignments,
+            at: &left.at,
+        });
+        Some(Self {
+            name: &base.name,
+            commit: base.commit.as_deref(),
+            causes: CausesView { pull_request, both, drift },
+            leaving: leaving.collect(),
+        })
     }
 }

@@ -1,0 +1,202 @@
+//! `--base`: the manifests of another commit or directory, planned against the same live state, so that a plan can say whose change
+//! each change is. A commit is read with `git`, without a checkout and without touching the work tree.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+
+use super::args::{BaseArgs, ManifestArgs};
+use super::git_tree;
+use super::session::{Open, Seen, Session};
+use super::terminal::Terminal;
+use crate::diag::{SourceId, Span};
+use crate::manifest::{self, Inputs, Loaded};
+use crate::model::{DesiredSet, Key, Mode, ReadRequest, Target};
+use crate::plan::cause::{self, Base, Leaving};
+use crate::plan::{Input, Plan, SetInput, TargetPlan, plan_target};
+use crate::provider;
+
+/// The manifests to compare with.
+pub(super) struct BaseManifests {
+    loaded: Loaded,
+    name: String,
+    commit: Option<String>,
+    as_mode: Option<Mode>,
+}
+
+/// What the base would do with the live state that was read.
+pub(super) struct Against {
+    base: Base,
+    /// One an open target; `None`: the base has no such target.
+    plans: Vec<Option<TargetPlan>>,
+}
+
+/// Loads the base that the arguments name, if they name one. A base that is itself broken is told, and the plan goes on without: the
+/// pull request that mends it must be plannable.
+pub(super) fn load(
+    args: &BaseArgs,
+    manifests: &ManifestArgs,
+    as_mode: Option<Mode>,
+    session: &Session,
+    terminal: &Terminal,
+) -> anyhow::Result<Option<BaseManifests>> {
+    let (name, commit, loaded) = match (&args.base, &args.base_dir) {
+        (None, None) => return Ok(None),
+        (_, Some(dir)) => (dir.display().to_string(), None, load_paths(vec![dir.clone()], session)),
+        (Some(reference), None) => {
+            let (commit, loaded) = load_commit(reference, manifests, session)?;
+            (reference.clone(), Some(commit), loaded)
+        }
+    };
+    match loaded.diagnostics.errors() {
+        0 => Ok(Some(BaseManifests { loaded, name, commit, as_mode })),
+        errors => {
+            let first = loaded.diagnostics.sorted().first().map(|found| found.message.clone()).unwrap_or_default();
+            terminal.say(&crate::render::clean::terminal(&format!(
+                "warning: the base {name} is not used: its manifests have {errors} errors, the first: {first}. Changes are shown without their cause."
+            )));
+            terminal.say("\n");
+            Ok(None)
+        }
+    }
+}
+
+fn load_paths(paths: Vec<PathBuf>, session: &Session) -> Loaded {
+    // The base is read whole, so it is complete by itself.
+    let inputs = Inputs { paths, stdin: None, complete: true };
+    manifest::load(&inputs, &provider::kinds(), &session.ids)
+}
+
+fn load_commit(reference: &str, manifests: &ManifestArgs, session: &Session) -> anyhow::Result<(String, Loaded)> {
+    if manifests.paths.iter().any(|path| path.as_os_str() == "-") {
+        bail!("--base: standard input has no commit; give files or directories, or --base-dir DIR");
+    }
+    let places: Vec<PathBuf> = match &session.loaded.root {
+        Some(root) => vec![root.dir.clone()],
+        None => manifests.paths.clone(),
+    };
+    let home = tempfile::tempdir().context("a temporary directory for the base's manifests could not be made")?;
+    let mut commit = String::new();
+    for (number, place) in places.iter().enumerate() {
+        let (dir, only) = directory(place);
+        commit = git_tree::commit(&dir, reference)?;
+        let into = if session.loaded.root.is_some() {
+            home.path().to_path_buf()
+        } else {
+            home.path().join(number.to_string())
+        };
+        git_tree::extract(&dir, only.as_deref(), &commit, &into)?;
+    }
+    let root = home.path().join(manifest::ROOT_FILE);
+    if !root.exists() {
+        // Nothing above the temporary directory may pass for the base's root.
+        std::fs::write(&root, "apiVersion: assignctl/v1\nkind: Root\n")
+            .context("the base's manifests could not be kept")?;
+    }
+    Ok((commit, load_paths(vec![home.path().to_path_buf()], session)))
+}
+
+/// The directory of a place, and the file's name in it where it is a file.
+fn directory(place: &Path) -> (PathBuf, Option<PathBuf>) {
+    match (place.is_dir(), place.parent(), place.file_name()) {
+        (false, Some(parent), Some(name)) => {
+            let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            (parent.to_path_buf(), Some(PathBuf::from(name)))
+        }
+        _ => (place.to_path_buf(), None),
+    }
+}
+
+/// Whether two targets are the same account.
+fn same_account(a: &Target, b: &Target) -> bool {
+    (&a.name, a.provider, &a.endpoint, &a.account) == (&b.name, b.provider, &b.endpoint, &b.account)
+}
+
+impl BaseManifests {
+    /// The base's target that is the same account.
+    fn target(&self, target: &Target) -> Option<usize> {
+        self.loaded.targets.iter().position(|other| same_account(other, target))
+    }
+
+    fn sets(&self, target: usize) -> impl Iterator<Item = &DesiredSet> {
+        self.loaded.sets.iter().filter(move |set| set.target == target)
+    }
+
+    /// Adds what the base's sets need to know of a target, so that live state is read once for both.
+    pub(super) fn widen(&self, target: &Target, request: &mut ReadRequest) {
+        let Some(target) = self.target(target) else { return };
+        request.scopes.extend(self.sets(target).filter_map(|set| set.scope.clone()));
+        request.keys.extend(self.sets(target).flat_map(|set| set.rows.iter().map(|row| row.key)));
+    }
+
+    /// Plans the base against what was read.
+    pub(super) fn against<C>(&self, session: &Session, open: &[Open<C>], seen: &[Seen]) -> Against {
+        let plans = open.iter().zip(seen).map(|(open, live)| {
+            let target = self.target(session.target(open.target))?;
+            let sets: Vec<SetInput<'_>> = self.sets(target).map(|set| self.choice(session, open.target, set)).collect();
+            let plan = session.with_input(open.target, |head| {
+                let sources = &self.loaded.sources;
+                let input =
+                    Input { sources, target: &self.loaded.targets[target], sets: &sets, rotate: false, ..*head };
+                plan_target(&input, live.clone())
+            });
+            Some(plan)
+        });
+        let plans = plans.collect();
+        let base =
+            Base { name: self.name.clone(), commit: self.commit.clone(), leaving: self.leaving(session, open, seen) };
+        Against { base, plans }
+    }
+
+    /// A set of the base is planned as its namesake is: else a narrowed run, or `--as`, would pass for a difference.
+    fn choice<'a>(&self, session: &Session, target: usize, set: &'a DesiredSet) -> SetInput<'a> {
+        let selected = session.is_selected(target, &set.name).unwrap_or(true);
+        let possible = |mode: &Mode| *mode != Mode::Authoritative || set.scope.is_some();
+        let mode = self.as_mode.filter(|_| selected).filter(possible).unwrap_or(set.mode);
+        SetInput { set, selected, mode }
+    }
+
+    fn leaving<C>(&self, session: &Session, open: &[Open<C>], seen: &[Seen]) -> Vec<Leaving> {
+        let mut all = Vec::new();
+        for (index, target) in self.loaded.targets.iter().enumerate() {
+            let theirs = session.loaded.targets.iter().position(|other| same_account(other, target));
+            let sets: Vec<&DesiredSet> = session.loaded.sets.iter().filter(|set| Some(set.target) == theirs).collect();
+            let live = theirs.and_then(|theirs| live_keys(theirs, open, seen));
+            for set in self.sets(index) {
+                let assignments = cause::leaving(set, &sets, live.as_ref());
+                if assignments == 0 {
+                    continue;
+                }
+                let origin = set.origin;
+                let span = Span { source: SourceId(origin.source), start: origin.start, end: origin.end };
+                all.push(Leaving {
+                    target: target.name.clone(),
+                    set: set.name.clone(),
+                    deleted: !sets.iter().any(|other| other.name == set.name),
+                    assignments,
+                    at: self.loaded.sources.locate(span),
+                });
+            }
+        }
+        all.sort_by(|a, b| (&a.target, &a.set).cmp(&(&b.target, &b.set)));
+        all
+    }
+}
+
+/// The keys that are live on a target; `None`: it was not read.
+fn live_keys<C>(target: usize, open: &[Open<C>], seen: &[Seen]) -> Option<HashSet<Key>> {
+    let at = open.iter().position(|open| open.target == target)?;
+    let snapshot = seen.get(at)?.as_ref().ok()?;
+    Some(snapshot.rows.iter().map(|row| row.key).collect())
+}
+
+impl Against {
+    /// Marks every change of the plan with its cause.
+    pub(super) fn attribute(self, plan: &mut Plan) {
+        for (target, base) in plan.targets.iter_mut().zip(&self.plans) {
+            cause::attribute(target, base.as_ref());
+        }
+        plan.base = Some(self.base);
+    }
+}

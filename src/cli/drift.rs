@@ -1,0 +1,107 @@
+//! `drift`: how live differs from the manifests. It opens readers only, so it cannot write.
+
+use std::io::Write as _;
+
+use anyhow::Context;
+
+use super::args::{DriftArgs, Format};
+use super::connect::Connector;
+use super::files;
+use super::plan::apply_command;
+use super::report::Reports;
+use super::session::{Session, Step, runtime};
+use super::terminal::Terminal;
+use crate::apply::Exit;
+use crate::model::Instant;
+use crate::plan::drift::{Declared, Drift, Ending, drift, ending};
+use crate::plan::{Plan, TargetPlan};
+use crate::render::{self, Style};
+
+/// Shows the drift; see DESIGN section 6 for the exit codes.
+pub(super) fn run(args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let mut source = args.source.clone();
+    source.planning.rotate = false;
+    let session = match Session::load(&source, None, terminal, &mut Reports::none())? {
+        Step::Ready(session) => session,
+        Step::Ended(exit) => return Ok(exit),
+    };
+    let (plan, ending) = runtime()?.block_on(look(&session, args))?;
+    let drift = drift(&plan, &ending, &declared(&session), args.unmanaged);
+    let exit = exit_of(&drift);
+    let next = (args.remediate && plan.changes().next().is_some()).then(|| remediation(args));
+    match args.output.format {
+        Format::Text => {
+            let style = Style::new(terminal.stdout_color);
+            let options = render::drift::Options { style, full: args.output.full, next: next.as_deref() };
+            terminal.stream(|out| render::drift::drift(out, &drift, &options))?;
+        }
+        Format::Json => terminal.json(&render::json::drift(&drift, exit, next.as_deref()))?,
+    }
+    keep(args, &drift, exit)?;
+    Ok(exit)
+}
+
+/// Reads and plans; gives for each target what ends soon.
+async fn look(session: &Session, args: &DriftArgs) -> anyhow::Result<(Plan, Vec<Vec<Ending>>)> {
+    let mut connector = Connector::new(&args.source.credentials, std::sync::Arc::clone(&session.ids))?;
+    let open = session.open_readers(&mut connector).await?;
+    let seen = session.read(&open).await;
+    let horizon = args.expiring.map_or(0, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+    let horizon = Instant(session.now().0.saturating_add(horizon));
+    let ends = |(open, live): (&super::session::Open<_>, &super::session::Seen)| match live {
+        Ok(snapshot) => session.with_input(open.target, |input| ending(input, snapshot, horizon)),
+        Err(_) => Vec::new(),
+    };
+    let ending = open.iter().zip(&seen).map(ends).collect();
+    let plan = session.plan_seen(&open, seen)?;
+    drop(open);
+    connector.close().await?;
+    Ok((plan, ending))
+}
+
+fn declared(session: &Session) -> Declared {
+    let mut declared = Declared::default();
+    for set in &session.loaded.sets {
+        let target = &session.target(set.target).name;
+        set.rows.iter().for_each(|row| declared.add(target, &set.name, row.key));
+    }
+    declared
+}
+
+/// What cannot be read is worse than what differs. A guard refuses nothing here: nothing is written.
+fn exit_of(drift: &Drift<'_>) -> Exit {
+    let of = |target: &TargetPlan| match &target.unreadable {
+        Some(unreadable) if unreadable.temporary => Exit::Temporary,
+        Some(_) => Exit::Error,
+        None => Exit::Success,
+    };
+    let found = if drift.counts().drift > 0 { Exit::Pending } else { Exit::Success };
+    drift.plan.targets.iter().map(of).fold(found, Exit::worse)
+}
+
+/// The command that would mend the drift, with what narrows or widens it.
+fn remediation(args: &DriftArgs) -> String {
+    let mut command = apply_command(&args.source, None);
+    if args.source.manifests.complete {
+        command.push_str(" --complete");
+    }
+    if let Some(mode) = args.source.planning.as_mode {
+        command.push_str(" --as ");
+        command.push_str(mode.as_str());
+    }
+    command
+}
+
+fn keep(args: &DriftArgs, drift: &Drift<'_>, exit: Exit) -> anyhow::Result<()> {
+    if let Some(file) = &args.history {
+        let mut line = serde_json::to_vec(&render::json::drift_history(drift, exit))?;
+        line.push(b'\n');
+        // One write, so that two runs do not mix their lines.
+        let written = files::append_private(file)?.write_all(&line);
+        written.with_context(|| format!("--history {} cannot be written", file.display()))?;
+    }
+    if let Some(file) = &args.metrics {
+        files::write_shared(file, render::openmetrics::drift(drift, exit).as_bytes())?;
+    }
+    Ok(())
+}

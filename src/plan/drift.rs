@@ -1,0 +1,316 @@
+//! A plan read as drift: how live differs from the manifests, assignment by assignment. Nothing here is carried out, so nothing is
+//! refused; what a guard would refuse is noted by whoever shows it.
+
+use std::collections::{HashMap, HashSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Action, Instant, Key, Mode, Snapshot};
+
+use super::compare::instant;
+use super::planner::Input;
+use super::{Ignored, LeftAlone, Plan, PlannedChange, Reason, SetPlan, TargetPlan, Unmanaged};
+
+/// How an assignment differs, or will.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Declared, and live with other values.
+    Changed,
+    /// Declared, and not live.
+    Missing,
+    /// Live in an authoritative scope, and not declared.
+    Extra,
+    /// Live, and its time is over.
+    Expired,
+    /// As declared, and its time is over soon.
+    ExpiringSoon,
+    /// Live in scope, not declared, in a set that does not remove.
+    Unmanaged,
+    /// Different, and left alone by a rule of `ignore`.
+    Ignored,
+}
+
+impl Kind {
+    /// All, in the order in which they are shown.
+    pub const ALL: [Kind; 7] =
+        [Kind::Changed, Kind::Missing, Kind::Extra, Kind::Expired, Kind::ExpiringSoon, Kind::Unmanaged, Kind::Ignored];
+
+    /// The word for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Kind::Changed => "changed",
+            Kind::Missing => "missing",
+            Kind::Extra => "extra",
+            Kind::Expired => "expired",
+            Kind::ExpiringSoon => "expiring soon",
+            Kind::Unmanaged => "unmanaged",
+            Kind::Ignored => "ignored",
+        }
+    }
+
+    /// The word for programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::ExpiringSoon => "expiring_soon",
+            kind => kind.word(),
+        }
+    }
+}
+
+/// How many assignments differ how.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Counts {
+    /// What counts as drift, all kinds together.
+    pub drift: u64,
+    /// Declared, and live with other values.
+    pub changed: u64,
+    /// Declared, and not live.
+    pub missing: u64,
+    /// Live in an authoritative scope, and not declared.
+    pub extra: u64,
+    /// Live, and their time is over. Drift only where they are declared without an end.
+    pub expired: u64,
+    /// As declared, and their time is over soon (`--expiring`). Never drift.
+    pub expiring_soon: u64,
+    /// Live in scope, not declared, in sets that do not remove. Drift only with `--unmanaged`.
+    pub unmanaged: u64,
+    /// Left alone by rules of `ignore`. Never drift.
+    pub ignored: u64,
+    /// Declared, and live as declared.
+    pub unchanged: u64,
+}
+
+impl Counts {
+    /// The count of a kind.
+    pub fn of(&self, kind: Kind) -> u64 {
+        match kind {
+            Kind::Changed => self.changed,
+            Kind::Missing => self.missing,
+            Kind::Extra => self.extra,
+            Kind::Expired => self.expired,
+            Kind::ExpiringSoon => self.expiring_soon,
+            Kind::Unmanaged => self.unmanaged,
+            Kind::Ignored => self.ignored,
+        }
+    }
+
+    fn add(&mut self, finding: &Finding<'_>) {
+        let count = match finding.kind {
+            Kind::Changed => &mut self.changed,
+            Kind::Missing => &mut self.missing,
+            Kind::Extra => &mut self.extra,
+            Kind::Expired => &mut self.expired,
+            Kind::ExpiringSoon => &mut self.expiring_soon,
+            Kind::Unmanaged => &mut self.unmanaged,
+            Kind::Ignored => &mut self.ignored,
+        };
+        *count += 1;
+        self.drift += u64::from(finding.is_drift);
+    }
+}
+
+impl std::iter::Sum for Counts {
+    fn sum<I: Iterator<Item = Counts>>(iter: I) -> Counts {
+        iter.fold(Counts::default(), |a, b| Counts {
+            drift: a.drift + b.drift,
+            changed: a.changed + b.changed,
+            missing: a.missing + b.missing,
+            extra: a.extra + b.extra,
+            expired: a.expired + b.expired,
+            expiring_soon: a.expiring_soon + b.expiring_soon,
+            unmanaged: a.unmanaged + b.unmanaged,
+            ignored: a.ignored + b.ignored,
+            unchanged: a.unchanged + b.unchanged,
+        })
+    }
+}
+
+/// One assignment that differs, or will.
+#[derive(Debug, Clone, Copy)]
+pub struct Finding<'a> {
+    /// How.
+    pub kind: Kind,
+    /// Whether it counts as drift.
+    pub is_drift: bool,
+    /// The assignment.
+    pub key: Key,
+    /// The change that would mend it, where there is one.
+    pub planned: Option<&'a PlannedChange>,
+    /// The rule that leaves it alone.
+    pub ignored: Option<&'a Ignored>,
+    /// Since when it differs, as far as the API tells: when it was last changed, or made, or ended.
+    pub since: Option<Instant>,
+    /// When it will end.
+    pub until: Option<Instant>,
+}
+
+/// One set's findings, by kind and key.
+#[derive(Debug)]
+pub struct SetDrift<'a> {
+    /// The set.
+    pub set: &'a SetPlan,
+    /// The findings.
+    pub findings: Vec<Finding<'a>>,
+    /// How many of what.
+    pub counts: Counts,
+}
+
+/// One target's selected sets.
+#[derive(Debug)]
+pub struct TargetDrift<'a> {
+    /// The target.
+    pub target: &'a TargetPlan,
+    /// Its selected sets, sorted by name.
+    pub sets: Vec<SetDrift<'a>>,
+}
+
+impl TargetDrift<'_> {
+    /// The totals of its sets.
+    pub fn counts(&self) -> Counts {
+        self.sets.iter().map(|set| set.counts).sum()
+    }
+}
+
+/// How live differs from the manifests.
+#[derive(Debug)]
+pub struct Drift<'a> {
+    /// The plan that would mend it.
+    pub plan: &'a Plan,
+    /// One a target, sorted by name.
+    pub targets: Vec<TargetDrift<'a>>,
+}
+
+impl Drift<'_> {
+    /// The totals over all targets.
+    pub fn counts(&self) -> Counts {
+        self.targets.iter().map(TargetDrift::counts).sum()
+    }
+
+    /// Whether a target could not be read: what is not known is not "no drift".
+    pub fn unreadable(&self) -> bool {
+        self.targets.iter().any(|target| target.target.unreadable.is_some())
+    }
+}
+
+/// A declared assignment whose live time is over, or will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending {
+    /// The assignment.
+    pub key: Key,
+    /// When it ends.
+    pub to: Instant,
+}
+
+/// The declared assignments of a target that are live and end before `horizon`.
+pub fn ending(input: &Input<'_>, snapshot: &Snapshot, horizon: Instant) -> Vec<Ending> {
+    let Some(window) = input.capabilities.window else { return Vec::new() };
+    let declared: HashSet<Key> = input.sets.iter().flat_map(|set| &set.set.rows).map(|row| row.key).collect();
+    let rows = snapshot.rows.iter().filter(|row| declared.contains(&row.key));
+    let ending = rows.filter_map(|row| Some(Ending { key: row.key, to: instant(&row.fields, window.to)? }));
+    ending.filter(|ending| ending.to <= horizon).collect()
+}
+
+/// Reads a plan as drift. `ending` holds the assignments that end soon, by set: [`ending()`] gives them by target, in the plan's order.
+pub fn drift<'a>(plan: &'a Plan, ending: &[Vec<Ending>], declared: &Declared, unmanaged: bool) -> Drift<'a> {
+    let none = Vec::new();
+    let targets = plan.targets.iter().enumerate().map(|(index, target)| {
+        let ending = ending.get(index).unwrap_or(&none);
+        let sets = target.sets.iter().filter(|set| set.selected);
+        let view = |set: &'a SetPlan| of_set(plan.now, target, set, declared.ends(target, set, ending), unmanaged);
+        TargetDrift { target, sets: sets.map(view).collect() }
+    });
+    Drift { plan, targets: targets.collect() }
+}
+
+/// Which set declares a key, by target and set.
+#[derive(Debug, Default)]
+pub struct Declared(HashMap<(String, Key), String>);
+
+impl Declared {
+    /// Remembers that a set of a target declares a key.
+    pub fn add(&mut self, target: &str, set: &str, key: Key) {
+        self.0.insert((target.to_owned(), key), set.to_owned());
+    }
+
+    /// Of a target's ending assignments, those of one set, in the order of time.
+    fn ends(&self, target: &TargetPlan, set: &SetPlan, ending: &[Ending]) -> Vec<Ending> {
+        let of_set =
+            |ending: &&Ending| self.0.get(&(target.name.clone(), ending.key)).is_some_and(|name| *name == set.name);
+        let mut found: Vec<Ending> = ending.iter().filter(of_set).copied().collect();
+        found.sort_by_key(|ending| ending.to);
+        found
+    }
+}
+
+fn of_set<'a>(now: Instant, target: &TargetPlan, set: &'a SetPlan, ends: Vec<Ending>, unmanaged: bool) -> SetDrift<'a> {
+    let mut findings: Vec<Finding<'a>> = set.changes.iter().map(of_change).collect();
+    findings.extend(ends.iter().filter_map(|ending| of_ending(now, target, set, ending)));
+    findings.extend(set.unmanaged.iter().map(|row| of_unmanaged(row, set.mode, unmanaged)));
+    findings.extend(set.ignored.iter().map(of_ignored));
+    findings.sort_by_key(|finding| finding.kind); // stable: by key inside a kind, as the plan has it
+    let mut counts = Counts { unchanged: set.counts.unchanged, ..Counts::default() };
+    findings.iter().for_each(|finding| counts.add(finding));
+    SetDrift { set, findings, counts }
+}
+
+fn blank<'a>(kind: Kind, key: Key) -> Finding<'a> {
+    Finding { kind, is_drift: false, key, planned: None, ignored: None, since: None, until: None }
+}
+
+fn of_change(planned: &PlannedChange) -> Finding<'_> {
+    let change = &planned.change;
+    let info = change.live.as_ref().and_then(|live| live.info.as_deref());
+    let (kind, since) = match change.action {
+        Action::Create => (Kind::Missing, None),
+        // When it was made tells since when it is too much; a change after that does not make it less so.
+        Action::Remove => (Kind::Extra, info.and_then(|info| info.created.or(info.updated))),
+        Action::Update if planned.reason == Reason::Expired => (Kind::Expired, ended(planned)),
+        Action::Update => (Kind::Changed, info.and_then(|info| info.updated)),
+    };
+    Finding { is_drift: true, planned: Some(planned), since, ..blank(kind, change.key) }
+}
+
+/// When the live row of an update ended: the one date that the update clears.
+fn ended(planned: &PlannedChange) -> Option<Instant> {
+    let change = &planned.change;
+    let live = change.live.as_ref()?;
+    change
+        .differs
+        .iter()
+        .filter(|name| change.desired.get(name).is_some_and(crate::model::Value::is_null))
+        .find_map(|name| instant(&live.fields, name))
+}
+
+fn of_ending<'a>(now: Instant, target: &TargetPlan, set: &SetPlan, ending: &Ending) -> Option<Finding<'a>> {
+    let window = target.capabilities.window?;
+    let moved = |planned: &PlannedChange| {
+        planned.change.live.as_ref().is_some_and(|live| live.key == ending.key)
+            && (planned.action() == Action::Remove || planned.change.differs.contains(&window.to))
+    };
+    if set.changes.iter().any(moved) {
+        return None; // what would mend it says more
+    }
+    Some(match ending.to <= now {
+        true => Finding { since: Some(ending.to), ..blank(Kind::Expired, ending.key) },
+        false => Finding { until: Some(ending.to), ..blank(Kind::ExpiringSoon, ending.key) },
+    })
+}
+
+fn of_unmanaged<'a>(row: &Unmanaged, mode: Mode, counted: bool) -> Finding<'a> {
+    match row.why {
+        LeftAlone::Expired => blank(Kind::Expired, row.key),
+        // Not to be removed while the listing is not proven whole; but seen, undeclared, and in scope.
+        LeftAlone::Incomplete if mode == Mode::Authoritative => {
+            Finding { is_drift: true, since: row.since, ..blank(Kind::Extra, row.key) }
+        }
+        LeftAlone::Incomplete | LeftAlone::Mode => {
+            Finding { is_drift: counted, since: row.since, ..blank(Kind::Unmanaged, row.key) }
+        }
+    }
+}
+
+fn of_ignored(row: &Ignored) -> Finding<'_> {
+    Finding { ignored: Some(row), ..blank(Kind::Ignored, row.key) }
+}
