@@ -193,7 +193,6 @@ impl Stage {
             now,
             rotate: false,
             thresholds: Thresholds::default(),
-            policy: None,
             target,
             endpoint: "the sandbox",
             capabilities: provider.kind.capabilities,
