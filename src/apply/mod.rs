@@ -93,9 +93,10 @@ pub async fn apply(runs: &[TargetRun<'_>], stop: &Stop, sink: &dyn Sink, options
     let held = |run: &TargetRun<'_>| run.plan.held.iter().any(|held| held.why.is_stale());
     let stale = !options.partial && runs.iter().any(held);
     let work = pin!(join_all(runs.iter().map(|run| apply_target(run, stop, sink, options, stale))));
-    let targets = match select(work, pin!(stop.wait())).await {
-        Either::Left((targets, _)) => targets,
-        Either::Right(((), work)) => {
+    // The stop is looked at first: work that it ends at once must not hide it.
+    let targets = match select(pin!(stop.wait()), work).await {
+        Either::Right((targets, _)) => targets,
+        Either::Left(((), work)) => {
             sink.event(&Event::Interrupted);
             work.await
         }

@@ -9,18 +9,23 @@ use indicatif::ProgressDrawTarget;
 use super::approved;
 use super::args::{ApplyArgs, Format};
 use super::connect::Connector;
+use super::journal;
 use super::report::{Reports, Run};
 use super::session::{Open, Session, Step, plan_exit, runtime};
 use super::terminal::Terminal;
+use super::undo;
 use crate::apply::{self, Exit, Options, Report, Silent, Sink, Sinks, Stop, TargetRun};
+use crate::http::Client;
 use crate::model::Snapshot;
 use crate::plan::{Plan, TargetPlan};
 use crate::render::json::EventLines;
+use crate::render::json::journal::Journal;
 use crate::render::{self, Style, human, progress, report};
 
 /// Plans, asks, applies, verifies; see DESIGN section 6 for the exit codes.
 pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut reports = Reports::new(&args.reports, Run::Apply, args.output.format)?;
+    args.undo_out.as_deref().map_or(Ok(()), undo::check)?;
     let approved = args.plan.as_deref().map(approved::read).transpose()?;
     let session = match Session::load(&args.source, approved, terminal, &mut reports)? {
         Step::Ready(session) => session,
@@ -29,8 +34,19 @@ pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit>
     runtime()?.block_on(async {
         let mut connector = Connector::new(&args.source.credentials, Arc::clone(&session.ids))?;
         let open = session.open(&mut connector).await?;
-        let exit = match session.plan(&open).await {
-            Ok(plan) => carry_out(&session, &open, &plan, args, &mut reports, terminal).await,
+        let exit = match session.plan_and_keep(&open, args.undo_out.is_some()).await {
+            Ok((plan, before)) => {
+                let apply = Apply {
+                    session: &session,
+                    open: &open,
+                    plan: &plan,
+                    before: &before,
+                    args,
+                    reports: &reports,
+                    terminal,
+                };
+                apply.run(connector.clients()).await
+            }
             Err(error) => Err(error),
         };
         drop(open);
@@ -39,41 +55,106 @@ pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit>
     })
 }
 
-async fn carry_out(
-    session: &Session,
-    open: &[Open],
-    plan: &Plan,
-    args: &ApplyArgs,
-    reports: &mut Reports,
-    terminal: &Terminal,
-) -> anyhow::Result<Exit> {
-    let json = args.output.format == Format::Json;
-    show(plan, args, terminal)?;
-    let stale = !args.partial && plan.targets.iter().any(|target| target.held.iter().any(|held| held.why.is_stale()));
-    let work =
-        !stale && plan.targets.iter().any(|target| target.refusals.is_empty() && target.changes().next().is_some());
-    if work && !args.auto_approve && !approved(plan, terminal)? {
-        terminal.say("Nothing was applied.\n");
-        return Ok(Exit::Error);
-    }
-    let events = reports.events(plan)?;
-    let report = send(session, open, plan, args, &events, terminal).await;
-    let exit = report.exit().worse(plan_exit(plan));
-    if stale {
-        terminal.say("Nothing was applied: the approved plan is stale. Plan and review again, or apply the rest of it with --partial.\n");
-    }
-    if json {
-        terminal.json(&render::json::report(plan, &report))?;
-    } else if work {
-        let style = Style::new(terminal.stdout_color);
-        let options = report::Options { style, full: args.output.full, next: None };
-        terminal.stream(|out| {
-            writeln!(out)?;
-            report::report(out, plan, &report, &options)
-        })?;
-    }
-    Ok(exit.worse(reports.applied(plan, &report, exit, events, terminal)))
+/// A plan about to be applied.
+struct Apply<'a> {
+    session: &'a Session,
+    open: &'a [Open],
+    plan: &'a Plan,
+    /// What was read for each target of the plan, where a way back is asked for.
+    before: &'a [Option<Snapshot>],
+    args: &'a ApplyArgs,
+    reports: &'a Reports,
+    terminal: &'a Terminal,
 }
+
+impl Apply<'_> {
+    async fn run(&self, clients: Vec<Client>) -> anyhow::Result<Exit> {
+        let Self { plan, args, reports, terminal, .. } = *self;
+        let json = args.output.format == Format::Json;
+        show(plan, args, terminal)?;
+        let held = |target: &TargetPlan| target.held.iter().any(|held| held.why.is_stale());
+        let stale = !args.partial && plan.targets.iter().any(held);
+        let may_run = |target: &TargetPlan| target.refusals.is_empty() && target.changes().next().is_some();
+        let work = !stale && plan.targets.iter().any(may_run);
+        if work && !args.auto_approve && !approved(plan, terminal)? {
+            terminal.say("Nothing was applied.\n");
+            return Ok(Exit::Error);
+        }
+        if let Some(path) = args.undo_out.as_deref().filter(|_| work) {
+            undo::save(path, self.session, plan, self.before)?;
+            terminal.hint(&format!("The way back is in {}: assignctl plan --complete {0}\n", path.display()));
+        }
+        let journal = args.journal.as_deref().map(|path| journal::begin(path, self.session, plan)).transpose()?;
+        let events = reports.events(plan)?;
+        let report = self.send(clients, journal.as_ref(), &events).await;
+        let exit = report.exit().worse(plan_exit(plan));
+        let journaled = journal.map_or(Ok(()), |journal| journal.end(exit));
+        if stale {
+            terminal.say(STALE);
+        }
+        if json {
+            terminal.json(&render::json::report(plan, &report))?;
+        } else if work {
+            let style = Style::new(terminal.stdout_color);
+            let options = report::Options { style, full: args.output.full, next: None };
+            terminal.stream(|out| {
+                writeln!(out)?;
+                report::report(out, plan, &report, &options)
+            })?;
+        }
+        let exit = exit.worse(reports.applied(plan, &report, exit, events, terminal));
+        match journaled {
+            Ok(()) => Ok(exit),
+            Err(error) => {
+                let error =
+                    anyhow::Error::new(error).context("the journal has a gap: a line of it could not be written");
+                terminal.error(&error);
+                Ok(exit.worse(Exit::Error))
+            }
+        }
+    }
+
+    async fn send(&self, clients: Vec<Client>, journal: Option<&Journal>, events: &[EventLines]) -> Report {
+        let stop = Stop::default();
+        let watcher = tokio::spawn(watch_interrupts(stop.clone(), clients));
+        let progress = progress_sink(self.plan, self.terminal);
+        // The journal first: what is on the screen is in the file.
+        let mut sinks: Vec<&dyn Sink> = journal.into_iter().map(|journal| journal as &dyn Sink).collect();
+        sinks.push(progress.as_ref());
+        sinks.extend(events.iter().map(|events| events as &dyn Sink));
+        type Replan<'a> = Box<dyn Fn(Snapshot) -> TargetPlan + Send + Sync + 'a>;
+        let session = self.session;
+        let replan = |open: &Open| {
+            let target = open.target;
+            Box::new(move |live| session.plan_target(target, Ok(live))) as Replan<'_>
+        };
+        let replans: Vec<Replan<'_>> = self.open.iter().map(replan).collect();
+        let runs: Vec<TargetRun<'_>> = self
+            .open
+            .iter()
+            .zip(&self.plan.targets)
+            .zip(&replans)
+            .filter_map(|((open, target), replan)| {
+                let connection = open.connection.as_ref().ok()?;
+                Some(TargetRun {
+                    plan: target,
+                    reader: connection.reader.as_ref(),
+                    writer: connection.writer.as_ref(),
+                    replan: replan.as_ref(),
+                    read: &open.request,
+                    concurrency: session.target(open.target).limits.concurrency,
+                })
+            })
+            .collect();
+        let options = Options { verify: !self.args.no_verify, partial: self.args.partial, ..Options::default() };
+        let report = apply::apply(&runs, &stop, &Sinks(&sinks), &options).await;
+        watcher.abort();
+        report
+    }
+}
+
+const STALE: &str =
+    "Nothing was applied: the approved plan is stale. Plan and review again, or apply the rest of it with --partial.\n";
 
 /// Shows the plan. With JSON on standard output, a person finds it on standard error.
 fn show(plan: &Plan, args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<()> {
@@ -105,46 +186,6 @@ fn approved(plan: &Plan, terminal: &Terminal) -> anyhow::Result<bool> {
     terminal.ask(&question).context("the answer could not be read")
 }
 
-async fn send(
-    session: &Session,
-    open: &[Open],
-    plan: &Plan,
-    args: &ApplyArgs,
-    events: &[EventLines],
-    terminal: &Terminal,
-) -> Report {
-    let stop = Stop::default();
-    let watcher = tokio::spawn(watch_interrupts(stop.clone()));
-    let sink = progress_sink(plan, terminal);
-    type Replan<'a> = Box<dyn Fn(Snapshot) -> TargetPlan + Send + Sync + 'a>;
-    let replans: Vec<Replan<'_>> = open
-        .iter()
-        .map(|open| Box::new(move |live| session.plan_target(open.target, Ok(live))) as Replan<'_>)
-        .collect();
-    let runs: Vec<TargetRun<'_>> = open
-        .iter()
-        .zip(&plan.targets)
-        .zip(&replans)
-        .filter_map(|((open, target), replan)| {
-            let connection = open.connection.as_ref().ok()?;
-            Some(TargetRun {
-                plan: target,
-                reader: connection.reader.as_ref(),
-                writer: connection.writer.as_ref(),
-                replan: replan.as_ref(),
-                read: &open.request,
-                concurrency: session.target(open.target).limits.concurrency,
-            })
-        })
-        .collect();
-    let options = Options { verify: !args.no_verify, partial: args.partial, ..Options::default() };
-    let mut sinks: Vec<&dyn Sink> = vec![sink.as_ref()];
-    sinks.extend(events.iter().map(|events| events as &dyn Sink));
-    let report = apply::apply(&runs, &stop, &Sinks(&sinks), &options).await;
-    watcher.abort();
-    report
-}
-
 /// Bars at a terminal, plain lines elsewhere, nothing when quiet.
 fn progress_sink(plan: &Plan, terminal: &Terminal) -> Box<dyn Sink> {
     let (ids, style) = (Arc::clone(&plan.ids), Style::new(terminal.stderr_color));
@@ -158,10 +199,11 @@ fn progress_sink(plan: &Plan, terminal: &Terminal) -> Box<dyn Sink> {
     }
 }
 
-/// The first Ctrl-C stops sending; a second one ends the process.
-async fn watch_interrupts(stop: Stop) {
+/// The first Ctrl-C stops sending and ends all waiting for retries; a second one ends the process.
+async fn watch_interrupts(stop: Stop, clients: Vec<Client>) {
     if tokio::signal::ctrl_c().await.is_ok() {
         stop.request();
+        clients.iter().for_each(Client::stop_retrying);
     }
     if tokio::signal::ctrl_c().await.is_ok() {
         std::process::exit(i32::from(Exit::Interrupted.code()));

@@ -31,6 +31,22 @@ pub(super) fn save(session: &Session, plan: &Plan, args: &PlanArgs, out: &Path) 
     files::write_private(out, text.as_bytes())
 }
 
+/// The digests of the manifests and of the plan: those of the saved plan, or those that saving this one would give.
+pub(super) fn digests(session: &Session, plan: &Plan) -> (String, String) {
+    if let Some(saved) = session.approved() {
+        return (saved.manifests.clone(), saved.seal.clone());
+    }
+    let envelope = Envelope {
+        tool_version: env!("CARGO_PKG_VERSION"),
+        created: plan.now,
+        expires: plan.now,
+        git_commit: None,
+        policy: session.policy(),
+    };
+    let saved = SavedPlan::new(plan, &envelope, &session.desired());
+    (saved.manifests, saved.seal)
+}
+
 fn later(now: Instant, life: Duration) -> Instant {
     Instant(now.0.saturating_add(i64::try_from(life.as_millis()).unwrap_or(i64::MAX)))
 }

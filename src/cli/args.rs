@@ -306,7 +306,7 @@ pub(super) struct PlanArgs {
     /// Exit 2 when there are changes.
     #[arg(long, env = "ASSIGNCTL_DETAILED_EXITCODE")]
     pub detailed_exitcode: bool,
-    /// Save the plan for review; `apply --plan FILE` then carries out nothing else.
+    /// Save the plan for review; an apply that is given the file carries out nothing else.
     #[arg(long, value_name = "FILE", env = "ASSIGNCTL_OUT")]
     pub out: Option<PathBuf>,
     /// How long the saved plan may be applied, such as 90m.
@@ -327,18 +327,24 @@ pub(super) struct ApplyArgs {
     pub source: SourceArgs,
     #[command(flatten)]
     pub output: OutputArgs,
-    /// Apply this saved plan (see `plan --out`): what it approves and is still needed on unmoved objects, and nothing else. It says
+    #[command(flatten)]
+    pub reports: ReportArgs,
+    /// Apply this saved plan: what it approves and is still needed on unmoved objects, and nothing else. It says
     /// itself which sets are concerned.
     #[arg(long, value_name = "FILE", env = "ASSIGNCTL_PLAN", conflicts_with_all = ["target", "set", "selector", "shard"])]
     pub plan: Option<PathBuf>,
     /// Where the saved plan is stale, apply the rest of it.
     #[arg(long, requires = "plan", env = "ASSIGNCTL_PARTIAL")]
     pub partial: bool,
-    #[command(flatten)]
-    pub reports: ReportArgs,
     /// Do not ask.
     #[arg(long, env = "ASSIGNCTL_AUTO_APPROVE")]
     pub auto_approve: bool,
+    /// Write manifests here that restore what is live now, before the first change is sent. The path must lie outside the root.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_UNDO_OUT")]
+    pub undo_out: Option<PathBuf>,
+    /// Append every request and outcome to this file, one line of JSON each, flushed as it happens.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_JOURNAL")]
+    pub journal: Option<PathBuf>,
     /// Do not read again after the writes, except where only reading can prove them.
     #[arg(long, env = "ASSIGNCTL_NO_VERIFY")]
     pub no_verify: bool,

@@ -1,7 +1,7 @@
 //! From targets to open connections: addresses, the embedded server, sign-in, HTTP clients.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 
@@ -28,6 +28,8 @@ pub(super) struct Connector {
     allowed: Vec<String>,
     extra_roots: Vec<Vec<u8>>,
     sandbox: Option<sandbox::Running>,
+    /// Every client that was opened, so that an interrupt can end their waiting.
+    clients: Mutex<Vec<Client>>,
 }
 
 impl Connector {
@@ -41,7 +43,13 @@ impl Connector {
             allowed: args.allow_host.clone(),
             extra_roots: args.ca_file.iter().map(read_ca).collect::<anyhow::Result<_>>()?,
             sandbox: None,
+            clients: Mutex::default(),
         })
+    }
+
+    /// The clients of all targets that were opened.
+    pub(super) fn clients(&self) -> Vec<Client> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Starts the embedded server, if it is not running.
@@ -86,6 +94,7 @@ impl Connector {
             allowed: HostPolicy::new(vendor.host_str().unwrap_or_default(), self.allowed.iter().chain(hosts)),
             extra_roots: self.extra_roots.clone(),
         })?;
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).push(client.clone());
         Ok((provider.connect)(target, client, Arc::clone(&self.ids), Arc::clone(&self.secrets)))
     }
 

@@ -74,7 +74,8 @@ impl<'a> Import<'a> {
         let kind = provider.with_context(|| format!("--target {}: its provider is not known", args.target))?.kind;
         let now = Instant(jiff::Timestamp::now().as_millisecond());
         let import = Self { args, loaded, policy, ids, target, kind, now };
-        if !kind.address_is_scope && !(args.domain.is_empty() && args.service.is_empty()) {
+        let names_places = !args.domain.is_empty() || !args.service.is_empty();
+        if names_places && !kind.address_is_scope {
             bail!(
                 "--domain and --service are for targets whose API lists neither; {} is listed whole",
                 kind.provider()

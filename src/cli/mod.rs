@@ -1,6 +1,7 @@
 //! The command line: the only place that reads the environment, the clock and the terminal. Data goes to standard output,
 //! everything else to standard error.
 
+mod actor;
 mod apply;
 mod approved;
 mod args;
@@ -14,6 +15,7 @@ mod git;
 mod git_tree;
 mod import;
 mod init;
+mod journal;
 mod plan;
 mod policy;
 mod report;
@@ -23,6 +25,7 @@ mod secrets;
 mod session;
 mod shard;
 mod terminal;
+mod undo;
 mod validate;
 
 use std::process::ExitCode;

@@ -5,7 +5,7 @@ use crate::plan::saved;
 use crate::{provider, render};
 
 /// Outputs that have a schema, beside the manifests' kinds.
-const OUTPUTS: [&str; 6] = ["plan", "report", "saved-plan", "event", "drift", "drift-history"];
+const OUTPUTS: [&str; 7] = ["plan", "report", "event", "saved-plan", "journal", "drift", "drift-history"];
 
 /// The kinds of manifests, then the outputs.
 pub fn names() -> Vec<&'static str> {
@@ -32,8 +32,9 @@ pub fn text(name: &str) -> Option<String> {
         "report" => render::json::report_schema(),
         "drift" => render::json::drift_schema(),
         "drift-history" => render::json::drift_history_schema(),
-        "saved-plan" => saved::schema(),
         "event" => render::json::event_schema(),
+        "saved-plan" => saved::schema(),
+        "journal" => render::json::journal_schema(),
         kind => schemas::schema(&provider::kinds(), kind)?,
     };
     let mut text = serde_json::to_string_pretty(&schema).ok()?;

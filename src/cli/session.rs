@@ -138,10 +138,9 @@ impl Session {
 
     /// Each approved set in the mode of its review. A file cannot give a set more authority than its manifest and this run do.
     fn approved_modes(&self, saved: &SavedPlan) -> anyhow::Result<Vec<Mode>> {
-        let rank = |mode| [Mode::Observe, Mode::Additive, Mode::Authoritative].iter().position(|known| *known == mode);
         let sets = self.loaded.sets.iter().zip(&self.modes);
         sets.map(|(set, allowed)| match saved.mode(target_name(&self.loaded, set), &set.name) {
-            Some(reviewed) if rank(reviewed) > rank(*allowed) => bail!(
+            Some(reviewed) if reviewed > *allowed => bail!(
                 "the saved plan has set {} as {reviewed}, and here it is {allowed}; pass --as {reviewed} as when it was made",
                 set.name,
                 reviewed = reviewed.as_str(),
@@ -166,6 +165,11 @@ impl Session {
     /// The digest of the policy in force.
     pub(super) fn policy(&self) -> Option<digest::Digest> {
         self.policy.digest().cloned()
+    }
+
+    /// The plan that was reviewed.
+    pub(super) fn approved(&self) -> Option<&SavedPlan> {
+        self.approved.as_ref()
     }
 
     /// Where the manifests lie.
@@ -296,6 +300,17 @@ impl Session {
     pub(super) async fn plan<C: Readable>(&self, open: &[Open<C>]) -> anyhow::Result<Plan> {
         let seen = self.read(open).await;
         self.plan_seen(open, seen)
+    }
+
+    /// The same, with what was read of each target where it is to be kept.
+    pub(super) async fn plan_and_keep<C: Readable>(
+        &self,
+        open: &[Open<C>],
+        keep: bool,
+    ) -> anyhow::Result<(Plan, Vec<Option<Snapshot>>)> {
+        let seen = self.read(open).await;
+        let kept = seen.iter().map(|live| live.as_ref().ok().filter(|_| keep).cloned()).collect();
+        Ok((self.plan_seen(open, seen)?, kept))
     }
 
     /// Reads all open targets side by side.

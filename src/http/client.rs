@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::hosts::{HostPolicy, host_and_port};
-use super::pace::{Backoff, Pace, Spent, asked_wait};
+use super::pace::{Backoff, NoWait, Pace, asked_wait};
 use super::redact::Redactor;
 use super::token::{Held, Recording, TokenExchange, TokenUrl, Tokens};
 use super::wire::{self, AuthHeader, MAX_BODY, Outcome, Parcel, Received, Unreachable, Wires};
@@ -179,9 +179,10 @@ impl Client {
         let mut renewed = false;
         loop {
             // Before the token is looked at, which may not outlive the pause.
-            inner.pace.pause_over().await;
+            inner.pace.pause_over().await.map_err(|_| stopped(&call, course.maybe_done))?;
             let badge = inner.badge().await.map_err(|error| error.after(course.maybe_done))?;
             let outcome = inner.attempt(&call, badge.header(), &mut course.tries).await;
+            let outcome = outcome.map_err(|_| stopped(&call, course.maybe_done))?;
             if let Outcome::Answer(answer) = &outcome {
                 if answer.status == 401 {
                     if renewed || !inner.renew(&badge).await {
@@ -198,6 +199,12 @@ impl Client {
                 return end;
             }
         }
+    }
+
+    /// Ends all waiting for a better moment, for this client and its clones: what is in flight is answered, nothing is sent again, and
+    /// what waits for the end of a pause is not sent. First attempts still are: a read that settles a doubtful write, say.
+    pub fn stop_retrying(&self) {
+        self.inner.pace.stop();
     }
 
     /// Attempts so far: retries and token requests count.
@@ -252,13 +259,19 @@ impl Inner {
     }
 
     /// One attempt, when the pace allows it.
-    async fn attempt(&self, call: &Call, auth: Option<&AuthHeader>, tries: &mut u32) -> Outcome {
-        let permit = self.pace.admit().await;
+    async fn attempt(&self, call: &Call, auth: Option<&AuthHeader>, tries: &mut u32) -> Result<Outcome, NoWait> {
+        let place = self.pace.admit().await?;
         *tries += 1;
         self.sent.fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
         let outcome = self.wires.attempt(&call.parcel, auth).await;
-        drop(permit);
+        match &outcome {
+            // Both say that the API is pressed too hard (apis/partium.md: Maintenance; apis/semaphor.md: Limits).
+            Outcome::Answer(Received { status: 429 | 503, .. }) => place.pressed(),
+            Outcome::Answer(_) => place.answered(),
+            _ => {}
+        }
+        drop(place);
         let (method, path) = (&call.parcel.method, call.parcel.url.path());
         let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &outcome {
@@ -270,7 +283,7 @@ impl Inner {
                 tracing::debug!(%method, path, ms, attempt = *tries, why = self.redactor.clean(why), "no usable answer");
             }
         }
-        outcome
+        Ok(outcome)
     }
 
     /// What an attempt means: `Some` is final; after `None` the wait is over, and the request is sent again.
@@ -314,10 +327,10 @@ impl Inner {
                 // What a 503 means for a write that must not be repeated is the API's to say, not ours to guess.
                 let unsure = status == 503 && call.safety == Safety::Once && !call.refused_by_503;
                 course.maybe_done |= unsure;
-                if let Err(spent) = self.slow_down(call, wait, status) {
+                if let Err(no_wait) = self.slow_down(call, wait, status) {
                     let start = self.redactor.excerpt(&answer.body);
                     let why = if start.is_empty() { status.to_string() } else { format!("{status} ({start})") };
-                    return Some(Err(budget_spent(call, &why, wait, spent, course.maybe_done)));
+                    return Some(Err(unwaited(call, &why, wait, no_wait, course.maybe_done)));
                 }
                 if unsure { Some(Ok(self.answer(call, answer))) } else { None }
             }
@@ -347,9 +360,9 @@ impl Inner {
         let problem = match kind {
             Unreachable::Connection => {
                 let wait = course.backoff();
-                let Err(spent) = self.pace.pause(wait) else { return None };
+                let Err(no_wait) = self.pace.pause(wait) else { return None };
                 let why = format!("no connection to {host} ({})", self.redactor.clean(why));
-                return Some(Err(budget_spent(call, &why, wait, spent, course.maybe_done)));
+                return Some(Err(unwaited(call, &why, wait, no_wait, course.maybe_done)));
             }
             Unreachable::Name => {
                 if course.may_fault_again() && self.pace.rest(course.backoff()).await.is_ok() {
@@ -369,7 +382,7 @@ impl Inner {
     }
 
     /// All requests of the client wait, for the API is busy for all of them.
-    fn slow_down(&self, call: &Call, wait: Duration, status: u16) -> Result<(), Spent> {
+    fn slow_down(&self, call: &Call, wait: Duration, status: u16) -> Result<(), NoWait> {
         self.pace.pause(wait)?;
         let host = host_and_port(&call.parcel.url);
         let seconds = wait.as_secs_f64();
@@ -441,6 +454,7 @@ impl Inner {
         let mut course = self.course();
         loop {
             let outcome = self.attempt(&call, basic.as_ref(), &mut course.tries).await;
+            let outcome = outcome.map_err(|_| stopped(&call, false))?;
             if let Some(end) = self.judge(&call, outcome, &mut course).await {
                 return self.read_token(exchange, &call, &end?, &secrets.used());
             }
@@ -579,12 +593,21 @@ fn sign_in(place: &str, problem: String) -> HttpError {
     HttpError::SignIn { place: place.into(), problem: problem.into(), maybe_done: false }
 }
 
-fn budget_spent(call: &Call, why: &str, wait: Duration, spent: Spent, maybe_done: bool) -> HttpError {
+fn stopped(call: &Call, maybe_done: bool) -> HttpError {
+    HttpError::Stopped { place: call.place.clone(), problem: "it waited for a better moment".into(), maybe_done }
+}
+
+/// A wait that was due and is not begun.
+fn unwaited(call: &Call, why: &str, wait: Duration, no_wait: NoWait, maybe_done: bool) -> HttpError {
+    let place = call.place.clone();
+    let NoWait::Spent(spent) = no_wait else {
+        return HttpError::Stopped { place, problem: why.into(), maybe_done };
+    };
     let problem = format!(
         "{why}; the next try was due in {:.1} s, and {:.1} s of the retry budget of {:.1} s are used",
         wait.as_secs_f64(),
         spent.waited.as_secs_f64(),
         spent.budget.as_secs_f64()
     );
-    HttpError::BudgetSpent { place: call.place.clone(), problem: problem.into(), maybe_done }
+    HttpError::BudgetSpent { place, problem: problem.into(), maybe_done }
 }

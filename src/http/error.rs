@@ -35,6 +35,16 @@ pub enum HttpError {
         /// An earlier attempt of the same write may have been carried out.
         maybe_done: bool,
     },
+    /// A stop was asked for while the request waited to be sent, or to be sent again.
+    #[error("{place}: not sent again, for a stop was asked for: {problem}; run again")]
+    Stopped {
+        /// Method, path and host.
+        place: Box<str>,
+        /// What it waited for.
+        problem: Box<str>,
+        /// An earlier attempt of the same write may have been carried out.
+        maybe_done: bool,
+    },
     /// No token, or none that is accepted.
     #[error("{place}: sign-in failed: {problem}")]
     SignIn {
@@ -62,7 +72,7 @@ impl HttpError {
     /// were lost again and again.
     pub fn temporary(&self) -> bool {
         match self {
-            HttpError::BudgetSpent { .. } => true,
+            HttpError::BudgetSpent { .. } | HttpError::Stopped { .. } => true,
             HttpError::Lost { maybe_done, .. } => !maybe_done,
             _ => false,
         }
@@ -74,6 +84,7 @@ impl HttpError {
             HttpError::NotSent { maybe_done, .. }
             | HttpError::Lost { maybe_done, .. }
             | HttpError::BudgetSpent { maybe_done, .. }
+            | HttpError::Stopped { maybe_done, .. }
             | HttpError::SignIn { maybe_done, .. }
             | HttpError::BadAnswer { maybe_done, .. } => *maybe_done,
         }
@@ -85,6 +96,7 @@ impl HttpError {
             HttpError::NotSent { maybe_done, .. }
             | HttpError::Lost { maybe_done, .. }
             | HttpError::BudgetSpent { maybe_done, .. }
+            | HttpError::Stopped { maybe_done, .. }
             | HttpError::SignIn { maybe_done, .. }
             | HttpError::BadAnswer { maybe_done, .. } => *maybe_done |= earlier_maybe_done,
         }

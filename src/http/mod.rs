@@ -9,6 +9,7 @@ mod answer;
 mod client;
 mod config;
 mod error;
+mod gate;
 mod hosts;
 mod pace;
 mod redact;

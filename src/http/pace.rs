@@ -7,9 +7,10 @@ use std::time::{Duration, SystemTime};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use governor::{DefaultDirectRateLimiter, Jitter, Quota, RateLimiter};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::gate::{Gate, Place};
 use crate::model::Limits;
 
 /// The longest single wait that an API is granted. One that asks for more is tried again after this, and the event says so: a run that
@@ -48,6 +49,15 @@ impl Backoff {
     }
 }
 
+/// Why there is no waiting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoWait {
+    /// The budget does not cover it.
+    Spent(Spent),
+    /// A stop was asked for: what waits is not sent.
+    Stopped,
+}
+
 /// The budget does not cover a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Spent {
@@ -64,10 +74,11 @@ pub(super) struct BadRate;
 
 /// The pace of one target, shared by its requests.
 pub(super) struct Pace {
-    in_flight: Semaphore,
+    in_flight: Gate,
     rate: Option<DefaultDirectRateLimiter>,
     budget: Duration,
     waiting: Mutex<Waiting>,
+    stopped: watch::Sender<bool>,
 }
 
 /// Waits overlap; time is charged once, however many requests wait through it.
@@ -81,44 +92,62 @@ struct Waiting {
 impl Pace {
     pub(super) fn new(limits: &Limits) -> Result<Self, BadRate> {
         Ok(Self {
-            in_flight: Semaphore::new(limits.concurrency.clamp(1, Semaphore::MAX_PERMITS)),
+            in_flight: Gate::new(limits.concurrency),
             rate: limits.requests_per_second.map(rate_limiter).transpose()?.flatten(),
             budget: limits.retry_budget,
             waiting: Mutex::default(),
+            stopped: watch::Sender::new(false),
         })
     }
 
+    /// Ends all waiting, now and for good: nothing is sent a second time after this.
+    pub(super) fn stop(&self) {
+        self.stopped.send_replace(true);
+    }
+
     /// Waits for a place in flight, a slot of the rate, and the end of any pause. The place is held as long as the guard lives.
-    pub(super) async fn admit(&self) -> Option<SemaphorePermit<'_>> {
+    pub(super) async fn admit(&self) -> Result<Place<'_>, NoWait> {
         loop {
-            self.pause_over().await;
-            // The semaphore is never closed, so there is always a permit.
-            let permit = self.in_flight.acquire().await.ok();
+            self.pause_over().await?;
+            let place = self.in_flight.enter().await;
             if let Some(rate) = &self.rate {
-                rate.until_ready().await;
+                for _ in 0..self.in_flight.cost() {
+                    rate.until_ready().await;
+                }
             }
             // A pause may have begun meanwhile: it holds for everybody, and nobody keeps a place while waiting.
             if self.closed_until().is_none() {
-                return permit;
+                return Ok(place);
             }
         }
     }
 
     /// Closes the whole client for a while.
-    pub(super) fn pause(&self, wait: Duration) -> Result<(), Spent> {
+    pub(super) fn pause(&self, wait: Duration) -> Result<(), NoWait> {
+        if *self.stopped.borrow() {
+            return Err(NoWait::Stopped);
+        }
         let until = Instant::now() + wait;
         let mut waiting = self.lock();
-        self.charge(&mut waiting, until)?;
+        self.charge(&mut waiting, until).map_err(NoWait::Spent)?;
         waiting.closed_until = waiting.closed_until.max(Some(until));
         Ok(())
     }
 
     /// Waits on behalf of one request; the others go on.
-    pub(super) async fn rest(&self, wait: Duration) -> Result<(), Spent> {
+    pub(super) async fn rest(&self, wait: Duration) -> Result<(), NoWait> {
         let until = Instant::now() + wait;
-        self.charge(&mut self.lock(), until)?;
-        tokio::time::sleep_until(until).await;
-        Ok(())
+        self.charge(&mut self.lock(), until).map_err(NoWait::Spent)?;
+        self.sleep_until(until).await
+    }
+
+    async fn sleep_until(&self, until: Instant) -> Result<(), NoWait> {
+        let mut stopped = self.stopped.subscribe();
+        tokio::select! {
+            // The sender lives in `self`, so this can only end by a stop.
+            _ = stopped.wait_for(|stopped| *stopped) => Err(NoWait::Stopped),
+            () = tokio::time::sleep_until(until) => Ok(()),
+        }
     }
 
     fn charge(&self, waiting: &mut Waiting, until: Instant) -> Result<(), Spent> {
@@ -133,10 +162,11 @@ impl Pace {
     }
 
     /// Waits for the end of any pause.
-    pub(super) async fn pause_over(&self) {
+    pub(super) async fn pause_over(&self) -> Result<(), NoWait> {
         while let Some(until) = self.closed_until() {
-            tokio::time::sleep_until(until).await;
+            self.sleep_until(until).await?;
         }
+        Ok(())
     }
 
     fn closed_until(&self) -> Option<Instant> {
@@ -191,7 +221,7 @@ fn server_now(headers: &HeaderMap) -> Option<SystemTime> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::unwrap_used, clippy::panic)]
 
     use super::*;
 
@@ -264,7 +294,9 @@ mod tests {
         for _ in 0..50 {
             pace.pause(Duration::from_millis(500)).unwrap();
         }
-        let spent = pace.pause(Duration::from_millis(1500)).unwrap_err();
+        let NoWait::Spent(spent) = pace.pause(Duration::from_millis(1500)).unwrap_err() else {
+            panic!("nobody asked for a stop");
+        };
         assert_eq!(spent.budget, Duration::from_millis(1000));
         assert!(spent.waited >= Duration::from_millis(500) && spent.waited < Duration::from_millis(900), "{spent:?}");
     }
@@ -274,8 +306,22 @@ mod tests {
         let pace = Pace::new(&limits(4, None, 10_000)).unwrap();
         pace.pause(Duration::from_millis(120)).unwrap();
         let started = Instant::now();
-        let permit = pace.admit().await;
-        assert!(permit.is_some() && started.elapsed() >= Duration::from_millis(120));
+        let place = pace.admit().await;
+        assert!(place.is_ok() && started.elapsed() >= Duration::from_millis(120));
+    }
+
+    #[tokio::test]
+    async fn a_stop_ends_every_wait_and_still_lets_first_requests_pass() {
+        let pace = Pace::new(&limits(1, None, 100_000)).unwrap();
+        let started = Instant::now();
+        let (rest, ()) = tokio::join!(pace.rest(Duration::from_secs(60)), async { pace.stop() });
+        assert_eq!(rest, Err(NoWait::Stopped));
+        assert_eq!(pace.pause(Duration::from_secs(60)), Err(NoWait::Stopped));
+        assert!(pace.admit().await.is_ok() && started.elapsed() < Duration::from_secs(5));
+        let paused = Pace::new(&limits(1, None, 100_000)).unwrap();
+        paused.pause(Duration::from_secs(60)).unwrap();
+        paused.stop();
+        assert_eq!(paused.admit().await.err(), Some(NoWait::Stopped), "what waits for the end of a pause is not sent");
     }
 
     #[tokio::test]

@@ -7,6 +7,7 @@
 pub mod common;
 mod cross;
 mod document;
+pub mod exact;
 mod files;
 pub mod findings;
 mod ignore;

@@ -15,6 +15,7 @@ mod pair;
 mod planner;
 mod policy_guard;
 pub mod saved;
+pub mod undo;
 
 use std::sync::Arc;
 

@@ -9,6 +9,7 @@ mod fake;
 mod options;
 pub mod partium;
 mod refusal;
+pub mod resend;
 pub mod semaphor;
 pub mod streamline;
 
@@ -32,14 +33,36 @@ pub struct Provider {
     pub sign_in: fn(&Target) -> SignIn,
     /// The two sides of a target, on an open client.
     pub connect: fn(&Target, Client, Arc<Ids>, Arc<dyn SecretResolver>) -> Connection,
+    /// Its routes that write, and what an ambiguous answer to each means.
+    pub writes: &'static [&'static resend::Rule],
 }
 
 /// All systems, in the order in which people are shown them. A fifth one is one more line.
 pub static ALL: &[Provider] = &[
-    Provider { kind: &streamline::spec::KIND, sign_in: streamline::sign_in, connect: streamline::connect },
-    Provider { kind: &partium::spec::KIND, sign_in: partium::sign_in, connect: partium::connect },
-    Provider { kind: &semaphor::spec::KIND, sign_in: semaphor::sign_in, connect: semaphor::connect },
-    Provider { kind: &canopy::spec::KIND, sign_in: canopy::sign_in, connect: canopy::connect },
+    Provider {
+        kind: &streamline::spec::KIND,
+        sign_in: streamline::sign_in,
+        connect: streamline::connect,
+        writes: streamline::route::RULES,
+    },
+    Provider {
+        kind: &partium::spec::KIND,
+        sign_in: partium::sign_in,
+        connect: partium::connect,
+        writes: partium::route::RULES,
+    },
+    Provider {
+        kind: &semaphor::spec::KIND,
+        sign_in: semaphor::sign_in,
+        connect: semaphor::connect,
+        writes: semaphor::route::RULES,
+    },
+    Provider {
+        kind: &canopy::spec::KIND,
+        sign_in: canopy::sign_in,
+        connect: canopy::connect,
+        writes: canopy::route::RULES,
+    },
 ];
 
 /// The system of a name, as in `Target.spec.provider`.

@@ -64,9 +64,9 @@ impl<'a> Annotations<'a> {
     }
 }
 
-/// The message of a command.
+/// The message of a command. Line breaks are the runner's own escapes.
 fn data(text: &str) -> String {
-    clean::terminal(text).replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+    text.lines().map(|line| clean::terminal(line).replace('%', "%25")).collect::<Vec<_>>().join("%0A")
 }
 
 /// A property of a command, which ends at a comma or a colon.
@@ -117,6 +117,10 @@ pub fn report(plan: &Plan, report: &Report, base: &str) -> String {
     for ended in &report.targets {
         let Some(target) = plan.targets.iter().find(|target| target.name == ended.name) else { continue };
         let speaker = Speaker::new(&plan.ids, target);
+        for held in ended.held.iter().filter(|held| held.why.is_stale()) {
+            let message = format!("{}: {}", speaker.key(&held.key, None), held.why.text());
+            annotations.add(Level::Error, None, "The approved plan is stale", &message);
+        }
         for change in &ended.changes {
             let level = match &change.outcome {
                 Outcome::Failed { .. } | Outcome::Unknown { .. } => Level::Error,

@@ -130,9 +130,10 @@ struct Region {
 }
 
 impl Message {
-    /// Plain text: brackets would make links (SARIF 3.11.6). Controls are made visible.
+    /// Plain text: brackets would make links (SARIF 3.11.6). Controls are made visible, line breaks stay.
     fn new(text: &str) -> Self {
-        Self { text: clean::terminal(text).replace('[', "\\[").replace(']', "\\]") }
+        let lines: Vec<_> = text.lines().map(clean::terminal).collect();
+        Self { text: lines.join("\n").replace('[', "\\[").replace(']', "\\]") }
     }
 }
 
@@ -279,7 +280,7 @@ fn trouble(results: &mut Results<'_>, target: &TargetPlan) {
     }
     for gap in target.evidence.iter().filter_map(|evidence| evidence.gap.as_ref()) {
         let message = format!("target {name}: the listing is not proven complete, nothing is removed there: {gap}");
-        results.add("warning", "listing-incomplete", at, &message, &[name]);
+        results.add("warning", "incomplete-listing", at, &message, &[name]);
     }
 }
 

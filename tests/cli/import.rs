@@ -47,10 +47,10 @@ fn partium(drafts: &[Draft]) -> State {
 fn streamline(drafts: &[Draft]) -> State {
     let mut places: BTreeMap<(String, String), BTreeMap<&str, Value>> = BTreeMap::new();
     for (domain, service, key, n, m) in drafts {
-        let service = if n % 5 == 0 { String::new() } else { service.clone() };
-        let status = if m % 7 == 0 { "archived" } else { "active" };
+        let service = if n.is_multiple_of(5) { String::new() } else { service.clone() };
+        let status = if m.is_multiple_of(7) { "archived" } else { "active" };
         let mut row = json!({"assignment_key": key, "model_id": "m", "model_version": format!("{}.10", n % 3), "status": status, "settings": settings(*m)});
-        if n % 2 == 0 {
+        if n.is_multiple_of(2) {
             row["role"] = json!("primary");
         }
         places.entry((domain.clone(), service)).or_default().insert(key, row);
@@ -92,7 +92,7 @@ fn semaphor(drafts: &[Draft]) -> State {
         if !field.is_empty() {
             row[field] = json!(actor);
         }
-        if n % 3 == 0 {
+        if n.is_multiple_of(3) {
             row["params"]["warehouse_key"] = json!("not-a-real-key");
         }
         rows.insert((definition, n % 4, if field.is_empty() { "" } else { actor }), row);
@@ -123,7 +123,7 @@ fn canopy(drafts: &[Draft]) -> State {
             0 => row["effective_to"] = json!("2021-01-01T00:00:00Z"),
             1 => row["effective_to"] = json!("2090-01-01T00:00:00.250Z"),
             2 => row["effective_from"] = json!("2089-01-01T00:00:00Z"),
-            3 if m % 2 == 0 => {
+            3 if m.is_multiple_of(2) => {
                 row["effective_from"] = json!("2089-01-01T00:00:00Z");
                 row["effective_to"] = json!("2090-01-01T00:00:00Z");
             }

@@ -9,11 +9,15 @@ mod examples;
 mod explain;
 mod import;
 mod init;
+mod journal;
 mod narrowing;
 mod output;
 mod pipelines;
+mod reports;
+mod resend;
 mod sandbox;
 mod saved;
+mod undo;
 mod usage;
 
 use std::path::Path;

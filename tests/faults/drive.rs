@@ -16,7 +16,7 @@ use assignctl::provider::{self, Connection, ReadError};
 use assignctl::sandbox::{LoggedRequest, Options, Running, start};
 
 /// The first wait of a verification and of a backoff, short: the server is in this process.
-const FIRST_WAIT: Duration = Duration::from_millis(10);
+pub const FIRST_WAIT: Duration = Duration::from_millis(10);
 /// The largest body that is read. The worlds of these tests are small.
 const MAX_BODY: usize = 1 << 20;
 
@@ -111,11 +111,11 @@ impl Stage {
 
     /// Plans and applies as a new process would.
     pub async fn apply(&self) -> Ran {
-        self.apply_with(&Stop::default(), apply::READ_ATTEMPTS).await
+        self.apply_with(&apply::Options { first_wait: FIRST_WAIT, ..apply::Options::default() }).await
     }
 
-    /// The same, with a stop that the caller holds and a number of readings.
-    pub async fn apply_with(&self, stop: &Stop, read_attempts: u32) -> Ran {
+    /// The same, with more or less patience.
+    pub async fn apply_with(&self, options: &apply::Options) -> Ran {
         self.server.clear_requests();
         let (open, now) = (self.open(), now());
         let plan = self.planned(&open, now).await;
@@ -138,8 +138,7 @@ impl Stage {
                 concurrency: self.loaded.targets[open.target].limits.concurrency,
             })
             .collect();
-        let options = apply::Options { first_wait: FIRST_WAIT, read_attempts, ..apply::Options::default() };
-        let report = apply::apply(&runs, stop, &Silent, &options).await;
+        let report = apply::apply(&runs, &Stop::default(), &Silent, options).await;
         Ran { plan, report, requests: self.server.requests() }
     }
 

@@ -5,7 +5,7 @@ use assignctl::manifest::{self, Inputs};
 use assignctl::model::Ids;
 use assignctl::plan::saved::SavedPlan;
 use assignctl::sandbox::{Options, Seed};
-use assignctl::{provider, render};
+use assignctl::{apply, provider, render};
 
 use super::drive::Stage;
 use super::worlds::World;
@@ -64,7 +64,8 @@ impl Answers {
                 let fault = format!("{request}=200;body={body}:*");
                 self.stage.server.add_fault(fault.parse().expect("a fault is written like this"));
             }
-            let ran = self.runtime.block_on(self.stage.apply_with(&assignctl::apply::Stop::default(), 1));
+            let hasty = apply::Options { read_attempts: 1, resend_rounds: 0, ..apply::Options::default() };
+            let ran = self.runtime.block_on(self.stage.apply_with(&hasty));
             assert_eq!(ran.miscounted(), None, "{}", ran.told());
         }
     }

@@ -122,6 +122,11 @@ fn feed(target: &str, more: Vec<Vec<u8>>, entry: impl Fn(&[u8])) {
         try_it(&bytes);
         tried += 1;
     }
+    tell(target, tried);
+}
+
+#[allow(clippy::print_stdout)] // for whoever asks with --nocapture how far the time went
+fn tell(target: &str, tried: usize) {
     println!("{target}: {tried} inputs");
 }
 

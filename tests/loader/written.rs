@@ -74,7 +74,7 @@ fn row(kind: &Kind, ids: &Ids, draft: &Draft) -> Live {
     let (parts, map, texts, number) = draft;
     let mut syms: Vec<Sym> = parts.iter().map(|part| ids.sym(part)).collect();
     match kind.provider() {
-        "streamline" if number % 5 == 0 || parts[1].is_empty() => syms[1] = Sym::NONE,
+        "streamline" if number.is_multiple_of(5) || parts[1].is_empty() => syms[1] = Sym::NONE,
         "semaphor" => {
             let word = ["ALL_TENANTS", "TENANT", "TENANT_USER", "ORG_USER"][usize::from(number % 4)];
             syms[1] = ids.sym(word);
@@ -95,14 +95,14 @@ fn row(kind: &Kind, ids: &Ids, draft: &Draft) -> Live {
 
 fn value(kind: &Kind, name: &str, of: FieldKind, map: &Json, texts: &[String], number: u8) -> Value {
     match of {
-        FieldKind::Text if name == "role" && number % 2 == 0 => Value::Null,
+        FieldKind::Text if name == "role" && number.is_multiple_of(2) => Value::Null,
         FieldKind::Text => Value::Text(texts[usize::from(name == "model_id")].as_str().into()),
         FieldKind::Instant if name == kind.capabilities.window.unwrap().from => Value::Instant(
             Instant::parse(["2020-01-01T00:00:00Z", "2031-05-01T12:00:00.125Z"][usize::from(number % 2)]).unwrap(),
         ),
-        FieldKind::Instant if number % 3 == 0 => Value::Null,
+        FieldKind::Instant if number.is_multiple_of(3) => Value::Null,
         FieldKind::Instant => Value::Instant(Instant::parse("2032-01-01T00:00:00Z").unwrap()),
-        FieldKind::SecretMap if number % 3 == 0 => Value::Null,
+        FieldKind::SecretMap if number.is_multiple_of(3) => Value::Null,
         FieldKind::SecretMap => Value::Masked(vec!["a key".into(), format!("key{}", number % 7).into()]),
         FieldKind::Json if map.as_object().is_none_or(|map| map.is_empty()) => Value::Null,
         FieldKind::Json => Value::Json(Box::new(map.clone())),

@@ -9,11 +9,11 @@ use serde_json::Value;
 use super::fixture::{self, CANOPY, World, snapshot};
 use super::reports;
 
-fn document(serialize: &impl serde::Serialize) -> Value {
+pub fn document(serialize: &impl serde::Serialize) -> Value {
     serde_json::from_slice(&serde_json::to_vec(serialize).unwrap()).unwrap()
 }
 
-fn assert_valid(schema: &Value, document: &Value) {
+pub fn assert_valid(schema: &Value, document: &Value) {
     let validator = jsonschema::validator_for(schema).unwrap();
     let errors: Vec<String> = validator.iter_errors(document).map(|e| format!("{}: {e}", e.instance_path())).collect();
     assert!(errors.is_empty(), "{errors:#?}");
@@ -35,6 +35,7 @@ fn assert_checked_in(name: &str, schema: &Value) {
 fn the_schemas_are_checked_in() {
     assert_checked_in("plan", &json::plan_schema());
     assert_checked_in("report", &json::report_schema());
+    assert_checked_in("event", &json::event_schema());
 }
 
 #[test]

@@ -533,4 +533,10 @@ pub static CODES: &[Code] = &[
         "A listing is not proven complete, so nothing is removed in its scope: what looks undeclared may only be unseen.",
         "read what the message says about the listing, and plan again.",
     ),
+    code(
+        Source::Plan,
+        "moved-away",
+        "A role change takes a live assignment from this set to another one: one update replaces the role, and counts as a loss of the set that loses it.",
+        "check that both sets mean it; the guards judge it in the set that loses the assignment.",
+    ),
 ];

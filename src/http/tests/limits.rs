@@ -58,3 +58,22 @@ fn a_rate_that_is_no_rate_is_refused_at_once() {
     let error = setup.build().unwrap_err();
     assert!(matches!(error, HttpError::NotSent { .. }) && error.to_string().contains("requests_per_second"), "{error}");
 }
+
+#[tokio::test]
+async fn an_api_that_is_pressed_too_hard_is_pressed_less() {
+    let server =
+        Server::start(|number, _| json(if number == 0 { 429 } else { 200 }, "{}").after(Duration::from_millis(40)))
+            .await;
+    let mut setup = Setup::to(&server.url);
+    setup.limits.concurrency = 8;
+    let client = setup.client();
+    assert_eq!(client.send(read()).await.unwrap().status, 200);
+    let ends = futures::future::join_all((0..8).map(|_| client.send(read()))).await;
+    assert!(ends.iter().all(Result::is_ok));
+    let most = server.most_at_once();
+    assert!((4..8).contains(&most), "halved by the refusal: {most}");
+    // Enough good answers later it has recovered.
+    let ends = futures::future::join_all((0..60).map(|_| client.send(read()))).await;
+    assert!(ends.iter().all(Result::is_ok));
+    assert_eq!(server.most_at_once(), 8);
+}

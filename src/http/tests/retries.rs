@@ -197,3 +197,38 @@ async fn a_lost_attempt_is_not_forgotten_when_the_budget_ends_later() {
     let error = client.send(write().safety(Safety::Idempotent)).await.unwrap_err();
     assert!(matches!(error, HttpError::BudgetSpent { .. }) && error.may_have_happened(), "{error:?}");
 }
+
+#[tokio::test]
+async fn a_stop_ends_the_retries_and_forgets_no_accident() {
+    let server = Server::start(|number, _| match number {
+        0 => Reply::Drop,
+        _ => json(503, "").with("retry-after", 60).into(),
+    })
+    .await;
+    let client = Setup::to(&server.url).budget(Duration::from_secs(600)).client();
+    let started = Instant::now();
+    let waiting = tokio::spawn({
+        let client = client.clone();
+        async move { client.send(write().safety(Safety::Idempotent)).await }
+    });
+    while server.seen().len() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    client.stop_retrying();
+    let error = waiting.await.unwrap().unwrap_err();
+    assert!(matches!(error, HttpError::Stopped { .. }) && error.may_have_happened() && error.temporary(), "{error:?}");
+    assert!(started.elapsed() < Duration::from_secs(10) && server.seen().len() == 2);
+}
+
+#[tokio::test]
+async fn after_a_stop_first_attempts_are_sent_and_second_ones_are_not() {
+    let server = Server::start(|number, _| json(if number == 0 { 200 } else { 503 }, "{}")).await;
+    let client = Setup::to(&server.url).client();
+    client.stop_retrying();
+    assert_eq!(client.send(read()).await.unwrap().status, 200);
+    let error = client.send(read()).await.unwrap_err();
+    assert!(matches!(error, HttpError::Stopped { .. }) && !error.may_have_happened(), "{error:?}");
+    assert!(error.to_string().contains("503"), "{error}");
+    assert_eq!(server.seen().len(), 2);
+}

@@ -258,7 +258,7 @@ mod tests {
         let noted = |id: &str| Node::noted(id, Some("A\nname"));
         let mut out = String::new();
         let pair = |value| ("k".to_owned(), value);
-        Node::Map(vec![pair(noted("x")), pair(Node::List((0..4).map(|_| noted("y")).collect()))]).block(0, &mut out);
-        assert!(out.starts_with("k: x # A\\u000aname\nk:\n  - y # A\\u000aname\n"), "{out}");
+        Node::Map(vec![pair(noted("x")), pair(Node::List((0..4).map(|_| noted("z")).collect()))]).block(0, &mut out);
+        assert!(out.starts_with("k: x # A\\u000aname\nk:\n  - z # A\\u000aname\n"), "{out}");
     }
 }

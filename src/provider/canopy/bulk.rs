@@ -6,11 +6,12 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::http::{Answer, Request, Safety};
+use crate::http::{Answer, Request};
 use crate::model::{Change, Proof, Sym, WriteOutcome};
 use crate::provider::refusal::{clean, failed, words};
 
 use super::api::{Api, CONFLICT, code_and_message, hint, refusal};
+use super::route::{BULK_CHANGE_ROLE_RULE, BULK_CREATE_RULE, BULK_REMOVE_RULE};
 use super::wire::{Assigned, BulkAnswer, BulkResult, ErrorBody, bare_or_wrapped};
 use super::write::{accepted, is_meant, live_id, new_dates, send, with_new};
 
@@ -100,20 +101,16 @@ impl Bulk {
                     new.map_err(|error| failed(format!("the entry cannot be written as JSON: {error}"), false))
                 };
                 let entries = changes.iter().map(entry).collect::<Result<Vec<Json>, _>>()?;
-                Request::post(path.lit("bulk-create"))
-                    .safety(Safety::Once)
-                    .refused_by_503()
-                    .json(&json!({"assignments": entries}))
+                BULK_CREATE_RULE.request(Request::post(path.lit("bulk-create")).json(&json!({"assignments": entries})))
             }
             Bulk::ChangeRole(role) => {
                 let body = json!({"assignment_ids": ids()?, "role_id": &*api.ids.text(role)});
-                // Resent after a 503 as a create is, and not after a lost answer: what a change to the role that is there already answers is not stated.
-                Request::post(path.lit("bulk-change-role")).safety(Safety::Once).refused_by_503().json(&body)
+                BULK_CHANGE_ROLE_RULE.request(Request::post(path.lit("bulk-change-role")).json(&body))
             }
-            // Removing twice removes once; whoever is gone already is told by a 404, or not at all.
-            Bulk::Remove => Request::post(path.lit("bulk-remove"))
-                .safety(Safety::Idempotent)
-                .json(&json!({"assignment_ids": ids()?})),
+            Bulk::Remove => {
+                let body = json!({"assignment_ids": ids()?});
+                BULK_REMOVE_RULE.request(Request::post(path.lit("bulk-remove")).json(&body))
+            }
         })
     }
 

@@ -1,5 +1,6 @@
 //! How Canopy's changes travel: bulk routes wherever they say the same, single routes with `batch_size: 1` (apis/canopy.md).
 
+use super::super::resend::{Doubt, Rule, Unavailable};
 use super::spec::ROLE;
 use crate::model::{Action, Change, Fields, Limits, Route, Sym, Value};
 
@@ -46,3 +47,61 @@ fn clears_date(change: &Change) -> bool {
 pub fn must_recreate(options: &Fields) -> bool {
     matches!(options.get("clear_dates"), Some(Value::Text(how)) if &**how == "recreate")
 }
+
+/// A second one is refused with 409, which would pass for somebody else's.
+pub static CREATE_RULE: Rule = Rule {
+    route: CREATE,
+    doubt: Doubt::ReadFirst,
+    unavailable: Unavailable::NotDone,
+    settled_by: "listing the environment",
+    source: "apis/canopy.md: Create",
+};
+
+/// All or nothing, and yet documented with mixed outcomes.
+pub static BULK_CREATE_RULE: Rule = Rule {
+    route: BULK_CREATE,
+    doubt: Doubt::ReadFirst,
+    unavailable: Unavailable::NotDone,
+    settled_by: "listing the environment; then only the remainder",
+    source: "apis/canopy.md: Bulk",
+};
+
+/// The same role and dates twice are the same role and dates.
+pub static PATCH_RULE: Rule = Rule {
+    route: PATCH,
+    doubt: Doubt::Resend,
+    unavailable: Unavailable::Doubtful,
+    settled_by: "the answer of the repeat",
+    source: "apis/canopy.md: Update",
+};
+
+/// What a change to the role that is there already answers is not stated.
+pub static BULK_CHANGE_ROLE_RULE: Rule = Rule {
+    route: BULK_CHANGE_ROLE,
+    doubt: Doubt::ReadFirst,
+    unavailable: Unavailable::NotDone,
+    settled_by: "listing the environment",
+    source: "apis/canopy.md: Bulk (a change to the role that is there already is not stated)",
+};
+
+/// Removing twice removes once; the second answer is a 404.
+pub static DELETE_RULE: Rule = Rule {
+    route: DELETE,
+    doubt: Doubt::Resend,
+    unavailable: Unavailable::Doubtful,
+    settled_by: "the answer of the repeat, or its 404 and a listing",
+    source: "apis/canopy.md: Remove",
+};
+
+/// Removing twice removes once; whoever is gone already is told by a 404, or not at all.
+pub static BULK_REMOVE_RULE: Rule = Rule {
+    route: BULK_REMOVE,
+    doubt: Doubt::Resend,
+    unavailable: Unavailable::Doubtful,
+    settled_by: "the answer of the repeat, or its 404 and a listing",
+    source: "apis/canopy.md: Remove",
+};
+
+/// All routes that write; a re-creation is a removal and a creation.
+pub static RULES: &[&Rule] =
+    &[&CREATE_RULE, &BULK_CREATE_RULE, &PATCH_RULE, &BULK_CHANGE_ROLE_RULE, &DELETE_RULE, &BULK_REMOVE_RULE];

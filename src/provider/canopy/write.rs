@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value as Json, json};
 
-use crate::http::{Answer, Request, Safety};
+use crate::http::{Answer, Request};
 use crate::model::{Action, Batch, Change, Proof, Value, WriteOutcome};
 use crate::provider::Writer;
 use crate::provider::refusal::{failed, unwritten};
@@ -13,6 +13,7 @@ use crate::provider::refusal::{failed, unwritten};
 use super::api::{Api, FROM, IDENTITY, NODE, ROLE, TO, refusal};
 use super::bulk::Bulk;
 use super::options::ClearDates;
+use super::route::{CREATE_RULE, DELETE_RULE, PATCH_RULE};
 use super::wire::{Assigned, New, bare_or_wrapped};
 
 const CREATE: &str = "POST …/assignments";
@@ -77,9 +78,7 @@ async fn one(api: &Api, change: &Change) -> Outcome {
 
 async fn create(api: &Api, change: &Change, dates: Dates) -> Outcome {
     // A 503 is resent: should it have been carried out against all custom, the second one is answered as a conflict.
-    let request = with_new(api, change, dates, |new| {
-        Request::post(api.assignments()).safety(Safety::Once).refused_by_503().json(new)
-    });
+    let request = with_new(api, change, dates, |new| CREATE_RULE.request(Request::post(api.assignments()).json(new)));
     let answer = send(api, request).await?;
     match answer.status {
         200 | 201 => Ok(proven(api, CREATE, change, &answer, None)),
@@ -101,8 +100,7 @@ async fn update(api: &Api, change: &Change) -> Outcome {
         };
         body.insert(name.to_owned(), date);
     }
-    // The same role and dates twice are the same role and dates.
-    let request = Request::patch(api.assignment(id)).safety(Safety::Idempotent).json(&body);
+    let request = PATCH_RULE.request(Request::patch(api.assignment(id)).json(&body));
     let answer = send(api, request).await?;
     match answer.status {
         200 => Ok(proven(api, UPDATE, change, &answer, Some(id))),
@@ -111,8 +109,7 @@ async fn update(api: &Api, change: &Change) -> Outcome {
 }
 
 async fn remove(api: &Api, change: &Change) -> Outcome {
-    // Removing twice removes once; the second answer is a 404.
-    let request = Request::delete(api.assignment(live_id(change)?)).safety(Safety::Idempotent);
+    let request = DELETE_RULE.request(Request::delete(api.assignment(live_id(change)?)));
     let answer = send(api, request).await?;
     match answer.status {
         200 | 204 => Ok(accepted(&answer)),

@@ -6,12 +6,12 @@ use async_trait::async_trait;
 use futures::future::BoxFuture;
 use serde::de::IgnoredAny;
 
-use crate::http::{Answer, HttpError, Request, Safety};
+use crate::http::{Answer, HttpError, Request};
 use crate::model::{Action, Batch, Change, Proof, WriteOutcome};
 
 use super::super::Writer;
 use super::super::refusal::{clean, failed, unwritten};
-use super::route::{CREATE, DELETE};
+use super::route::{CREATE, CREATE_RULE, DELETE, DELETE_RULE};
 use super::spec::{ASS, ORG};
 use super::wire::{self, Entry, Pair};
 use super::{Api, refusal};
@@ -88,7 +88,11 @@ impl Verb {
             Verb::Create => Request::post(api.assignments.clone()),
             Verb::Delete => Request::delete(api.assignments.clone()),
         };
-        api.client.send(request.json(pairs).safety(Safety::Idempotent).refused_by_503()).await
+        let rule = match self {
+            Verb::Create => &CREATE_RULE,
+            Verb::Delete => &DELETE_RULE,
+        };
+        api.client.send(rule.request(request.json(pairs))).await
     }
 
     fn outcomes(self, answer: &Answer, count: usize) -> Vec<WriteOutcome> {

@@ -1,5 +1,6 @@
 //! How Semaphor's changes travel: one request each (apis/semaphor.md).
 
+use super::super::resend::{Doubt, Rule, Unavailable};
 use crate::model::{Action, Change, Fields, Limits, Route, Sym};
 
 /// Create.
@@ -18,3 +19,33 @@ pub fn route(change: &Change, _: &Limits, _: &Fields) -> Route {
     };
     Route { name, group: Sym::NONE, batch: 1, requests: 1 }
 }
+
+/// A second one is refused as a duplicate, by a status that is not stated.
+pub static CREATE_RULE: Rule = Rule {
+    route: CREATE,
+    doubt: Doubt::ReadFirst,
+    unavailable: Unavailable::NotDone,
+    settled_by: "listing the project",
+    source: "apis/semaphor.md: Create (the answer to a duplicate is not stated)",
+};
+
+/// Sending the whole map twice leaves the same map.
+pub static UPDATE_RULE: Rule = Rule {
+    route: UPDATE,
+    doubt: Doubt::Resend,
+    unavailable: Unavailable::Doubtful,
+    settled_by: "the answer of the repeat",
+    source: "apis/semaphor.md: Get, update, delete",
+};
+
+/// Removing twice removes once; the second answer is a 404.
+pub static DELETE_RULE: Rule = Rule {
+    route: DELETE,
+    doubt: Doubt::Resend,
+    unavailable: Unavailable::Doubtful,
+    settled_by: "the answer of the repeat, or its 404 and a listing",
+    source: "apis/semaphor.md: Get, update, delete",
+};
+
+/// All routes that write.
+pub static RULES: &[&Rule] = &[&CREATE_RULE, &UPDATE_RULE, &DELETE_RULE];

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use crate::http::{Answer, Request, Safety};
+use crate::http::{Answer, Request};
 use crate::model::{Action, Batch, Change, Proof, SecretResolver, WriteOutcome};
 use crate::provider::Writer;
 use crate::provider::refusal::{Refusal, failed, unwritten};
@@ -13,6 +13,7 @@ use crate::provider::refusal::{Refusal, failed, unwritten};
 use super::actor::{ACTOR, DEFINITION, SCOPE_TYPE, field_of};
 use super::api::{Api, Verdict, verdict};
 use super::params::Params;
+use super::route::{CREATE_RULE, DELETE_RULE, UPDATE_RULE};
 use super::wire::{Assignment, Written};
 
 const CREATE: &str = "POST …/unified-security/assignments";
@@ -59,7 +60,7 @@ impl SemaphorWriter {
             params: &params,
         };
         // A 503 is resent: should it have been carried out against all custom, the second one is answered as a duplicate.
-        let request = Request::post(self.api.collection()).safety(Safety::Once).refused_by_503().json(&body);
+        let request = CREATE_RULE.request(Request::post(self.api.collection()).json(&body));
         let answer = self.send(request, &params).await?;
         // 200 and 201 are both successes (apis/semaphor.md: Create).
         match verdict::<Written>(CREATE, &answer, &[200, 201], &params) {
@@ -74,8 +75,7 @@ impl SemaphorWriter {
     async fn update(&self, change: &Change) -> Outcome {
         let path = self.api.assignment(live_id(change)?);
         let params = self.params(change)?;
-        // Sending the whole map twice leaves the same map.
-        let request = Request::patch(path).safety(Safety::Idempotent).json(&Patch { params: &params });
+        let request = UPDATE_RULE.request(Request::patch(path).json(&Patch { params: &params }));
         let answer = self.send(request, &params).await?;
         match verdict::<Written>(UPDATE, &answer, &[200, 201], &params) {
             Verdict::Yes(Written { assignment }) => Ok(self.proven(UPDATE, change, &assignment)),
@@ -86,8 +86,7 @@ impl SemaphorWriter {
     async fn remove(&self, change: &Change) -> Outcome {
         let path = self.api.assignment(live_id(change)?);
         let nothing = Params::default();
-        // Removing twice removes once; the second answer is a 404.
-        let request = Request::delete(path).safety(Safety::Idempotent);
+        let request = DELETE_RULE.request(Request::delete(path));
         let answer = self.send(request, &nothing).await?;
         match verdict::<Written>(REMOVE, &answer, &[200], &nothing) {
             Verdict::Yes(Written { assignment }) => Ok(self.proven(REMOVE, change, &assignment)),

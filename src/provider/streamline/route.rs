@@ -1,5 +1,6 @@
 //! How Streamline's changes travel: one request each; an archive is a write like any other (apis/streamline.md).
 
+use super::super::resend::{Doubt, Rule, Unavailable};
 use super::spec::SERVICE;
 use crate::model::{Change, Fields, Limits, Route, Sym, Value};
 
@@ -24,3 +25,33 @@ pub fn route(change: &Change, _: &Limits, options: &Fields) -> Route {
     };
     Route { name, group: Sym::NONE, batch: 1, requests: 1 }
 }
+
+/// A repeat would make a second revision.
+pub static SERVICE_PUT_RULE: Rule = Rule {
+    route: SERVICE_PUT,
+    doubt: Doubt::ReadFirst,
+    unavailable: Unavailable::Doubtful,
+    settled_by: "reading the key: the revision that was sent, or the one from before",
+    source: "apis/streamline.md: What makes this API different",
+};
+
+/// A repeat would make a second revision.
+pub static DOMAIN_POST_RULE: Rule = Rule {
+    route: DOMAIN_POST,
+    doubt: Doubt::ReadFirst,
+    unavailable: Unavailable::Doubtful,
+    settled_by: "reading the key: the revision that was sent, or the one from before",
+    source: "apis/streamline.md: What makes this API different",
+};
+
+/// A repeat would make a second revision.
+pub static DOMAIN_PUT_RULE: Rule = Rule {
+    route: DOMAIN_PUT,
+    doubt: Doubt::ReadFirst,
+    unavailable: Unavailable::Doubtful,
+    settled_by: "reading the key: the revision that was sent, or the one from before",
+    source: "apis/streamline.md: What makes this API different",
+};
+
+/// All routes that write.
+pub static RULES: &[&Rule] = &[&SERVICE_PUT_RULE, &DOMAIN_POST_RULE, &DOMAIN_PUT_RULE];

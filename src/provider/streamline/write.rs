@@ -8,12 +8,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use serde_json::Value as Json;
 
-use crate::http::{Answer, Request, Safety};
+use crate::http::{Answer, Request};
 use crate::model::{Batch, Change, Fields, LiveInfo, Proof, Sym, Value, WriteOutcome};
 
 use super::super::refusal::{clean, failed, unwritten};
 use super::super::{ReadError, Writer};
 use super::read::refusal;
+use super::route::{DOMAIN_POST_RULE, DOMAIN_PUT_RULE, SERVICE_PUT_RULE};
 use super::spec::{DOMAIN, KEY, SERVICE};
 use super::wire::{self, Sent, Status};
 use super::{Api, Place};
@@ -128,10 +129,11 @@ impl Api {
         if place.service.is_none() && !self.options.keyed_domain_put {
             let route = self.collection(place);
             let body = sent.body(Some(&self.ids.text(key)));
-            return (Request::post(route.path).json(&body).safety(Safety::Once), format!("POST {}", route.text));
+            return (DOMAIN_POST_RULE.request(Request::post(route.path).json(&body)), format!("POST {}", route.text));
         }
         let route = self.keyed(place, key);
-        (Request::put(route.path).json(&sent.body(None)).safety(Safety::Once), format!("PUT {}", route.text))
+        let rule = if place.service.is_none() { &DOMAIN_PUT_RULE } else { &SERVICE_PUT_RULE };
+        (rule.request(Request::put(route.path).json(&sent.body(None))), format!("PUT {}", route.text))
     }
 
     /// Whether a success speaks of what was sent: the status code alone is not printed in the contract, so 200 and 201 count the same.

@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::apply::{Exit, Outcome, Report, TargetReport, Totals, Verification};
 use crate::diag::{Diagnostics, Location, Severity, Sources};
 use crate::model::{FieldKind, Ids, Key, OnRemove, Sym};
+use crate::plan::saved::Held;
 use crate::plan::{Counts, FieldChange, Plan, PlannedChange, SetPlan, TargetPlan, field_changes};
 use crate::render::json::{FieldView, Verdict};
 use crate::render::report::said;
@@ -69,6 +70,8 @@ struct Target<'a> {
     refusals: Vec<Refused<'a>>,
     gaps: Vec<&'a str>,
     sets: Vec<Set<'a>>,
+    /// What a saved plan holds back, as sentences.
+    held: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verification: Option<String>,
 }
@@ -286,8 +289,15 @@ impl<'a> Of<'a> {
             refusals: refusals.collect(),
             gaps: target.evidence.iter().filter_map(|evidence| evidence.gap.as_deref()).collect(),
             sets: sets.collect(),
+            held: target.held.iter().map(|held| self.held(held)).collect(),
             verification: self.ended.map(|ended| self.verification(&ended.verification)),
         }
+    }
+
+    fn held(self, held: &Held) -> String {
+        let speaker = Speaker::new(self.ids, self.target);
+        let (word, key) = (if held.why.is_stale() { "stale" } else { "held" }, speaker.key(&held.key, None));
+        format!("{word}: {} {key} (set {}): {}", speaker.action(held.action), held.set, held.why.text())
     }
 
     /// The names of all ids that the page shows.

@@ -153,6 +153,10 @@
         box.append(problem("", make("p", "", name(), `${set}: refused, nothing of this target will be applied. ${refusal.message}`), make("p", "", "To allow it: ", make("code", "", refusal.allow), refusal.at ? ` (${refusal.at})` : ""), list));
       }
       for (const gap of target.gaps) box.append(problem("warning", make("p", "", name(), `: the listing is not proven complete, nothing is removed there: ${gap}`)));
+      if (target.held.length) {
+        const list = target.held.map((line) => make("p", "mono", line));
+        box.append(problem("warning", make("p", "", name(), `: the approved plan holds ${counted(target.held.length, "change")} back.`), make("details", "", make("summary", "", "which"), ...list)));
+      }
       for (const set of target.sets.filter((set) => set.selected)) {
         for (const [message, at] of set.warnings) box.append(problem("warning", make("p", "", make("b", "", "warning "), message, " ", make("code", "", at))));
       }

@@ -74,7 +74,7 @@ enum Name {
     Started,
     /// A target begins.
     TargetStarted,
-    /// A saved plan holds a change back.
+    /// A saved plan holds a change back: it will not be sent.
     Held,
     /// A batch is about to be sent.
     BatchStarted,
@@ -128,6 +128,16 @@ impl<'a> EventView<'a> {
             Event::TargetStarted { target, changes } => {
                 Self { changes: Some(changes), ..of(Name::TargetStarted, target) }
             }
+            Event::Held { target, held, outcome } => {
+                let speaker = Speaker::new(ids, target);
+                Self {
+                    set: Some(&held.set),
+                    action: Some(held.action),
+                    key: Some(value::key(speaker, &held.key)),
+                    outcome: Some(OutcomeView::of(speaker, target, outcome)),
+                    ..of(Name::Held, target)
+                }
+            }
             Event::BatchStarted { target, route, changes, again } => Self {
                 route: Some(route.name),
                 again: Some(again),
@@ -141,16 +151,6 @@ impl<'a> EventView<'a> {
                 accepted: Some(accepted(answers)),
                 ..of(Name::BatchEnded, target)
             },
-            Event::Held { target, held, outcome } => {
-                let speaker = Speaker::new(ids, target);
-                Self {
-                    set: Some(&held.set),
-                    action: Some(held.action),
-                    key: Some(value::key(speaker, &held.key)),
-                    outcome: Some(OutcomeView::of(speaker, target, outcome)),
-                    ..of(Name::Held, target)
-                }
-            }
             Event::Finished { target, set, change, outcome, provisional } => {
                 let speaker = Speaker::new(ids, target);
                 Self {

@@ -6,6 +6,7 @@
 
 mod drift;
 mod events;
+pub mod journal;
 mod plan;
 mod report;
 mod value;
@@ -54,6 +55,11 @@ pub fn drift_history_schema() -> serde_json::Value {
 /// The JSON Schema of a line of [`EventLines`].
 pub fn event_schema() -> serde_json::Value {
     schemars::schema_for!(events::EventView<'static>).to_value()
+}
+
+/// The JSON Schema of one line of a journal.
+pub fn journal_schema() -> serde_json::Value {
+    schemars::schema_for!(journal::Line<'static>).to_value()
 }
 
 /// The program that wrote a document.

@@ -290,7 +290,7 @@ impl<'a> BlockedBy<'a> {
 /// What reading a target again says.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Verification")]
-struct VerificationView<'a> {
+pub(super) struct VerificationView<'a> {
     /// In one word.
     result: VerificationResult,
     /// Why it was not looked at, or could not be read.
@@ -332,7 +332,7 @@ impl From<&Verification> for VerificationResult {
 }
 
 impl<'a> VerificationView<'a> {
-    fn of(speaker: Speaker<'a>, verification: &'a Verification) -> Self {
+    pub(super) fn of(speaker: Speaker<'a>, verification: &'a Verification) -> Self {
         let plain = |result, message| Self { result, message, temporary: None, remaining: Each::none() };
         match verification {
             Verification::Untouched => plain(VerificationResult::Untouched, None),

@@ -21,6 +21,7 @@ pub fn report(plan: &Plan, report: &Report, options: Options) -> String {
     let rest = |ended: &Ended<'_>| ended.3.is_converged() && ended.2.losses.is_empty();
     targets(&mut page, plan, report);
     table(&mut page, plan, report, "Did not go through", "problems", &problem);
+    held(&mut page, plan, report);
     table(&mut page, plan, report, "Skipped", "skipped changes", &skipped);
     table(&mut page, plan, report, "Lost access", "losses", &lost);
     table(&mut page, plan, report, "Gained access or changed", "grants and updates", &rest);
@@ -69,6 +70,26 @@ fn targets(page: &mut Page, plan: &Plan, report: &Report) {
     });
     let total = words::len(&report.targets);
     page.section("\n", rows, total, "targets", |more| format!("- … and {more} more targets\n"), "");
+}
+
+/// What a saved plan holds back; what makes it stale first.
+fn held(page: &mut Page, plan: &Plan, report: &Report) {
+    let all = || both(plan, report).flat_map(|(target, ended)| ended.held.iter().map(move |held| (target, held)));
+    let rows = [true, false].into_iter().flat_map(|stale| {
+        all().filter(move |(_, held)| held.why.is_stale() == stale).map(move |(target, held)| {
+            let speaker = Speaker::new(&plan.ids, target);
+            let from = held.from_key.map(|from| format!("{} → ", code(&speaker.key(&from, None)))).unwrap_or_default();
+            Table::row(&[
+                if stale { "stale" } else { "held" }.to_owned(),
+                format!("{} {from}{}", speaker.action(held.action), code(&speaker.key(&held.key, None))),
+                code(held.why.text()),
+                code(&format!("{} / {}", target.name, held.set)),
+            ])
+        })
+    });
+    let heads = ["", "Assignment", "Why", "Target / set"];
+    let table = Table { title: "Held back by the approved plan", heads: &heads, what: "held changes" };
+    page.table(&table, rows, all().count() as u64);
 }
 
 fn verification(speaker: Speaker<'_>, verification: &Verification) -> String {

@@ -1,0 +1,147 @@
+//! `--journal FILE`: what a person reads after a run that nobody watched, or that was killed.
+
+use serde_json::Value;
+
+use super::Place;
+use crate::support;
+
+fn lines(place: &Place) -> Vec<Value> {
+    let text = std::fs::read_to_string(place.path().join("journal.jsonl")).unwrap();
+    assert!(text.ends_with('\n'), "{text}");
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn kinds(lines: &[Value]) -> Vec<&str> {
+    lines.iter().map(|line| line["event"]["kind"].as_str().unwrap()).collect()
+}
+
+const APPLY: [&str; 4] = ["apply", "--auto-approve", "--journal", "journal.jsonl"];
+
+/// One request after the other, so that the order of the lines is known.
+fn one_by_one(place: &Place) {
+    let target = std::fs::read_to_string(place.path().join("target.yaml")).unwrap();
+    place.write("target.yaml", &target.replace("limits: {", "limits: { concurrency: 1,"));
+}
+
+#[test]
+fn every_step_of_a_run_is_a_line_as_the_schema_says() {
+    let place = Place::new();
+    one_by_one(&place);
+    let mut command = place.command(&APPLY);
+    let run = support::run(command.env("GITHUB_ACTOR", "octo").env("CI_JOB_URL", "https://ci.example/7"));
+    assert_eq!(run.code, 0, "{}", run.text());
+    let all = lines(&place);
+    assert_eq!(
+        kinds(&all),
+        [
+            "run_begun",
+            "started",
+            "target_started",
+            "sent",
+            "answered",
+            "ended",
+            "sent",
+            "answered",
+            "provisional",
+            "reading",
+            "ended",
+            "verified",
+            "target_ended",
+            "totals",
+            "run_ended"
+        ]
+    );
+    let schema = place.run(&["schema", "journal"]).json();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    for line in &all {
+        let errors: Vec<String> = validator.iter_errors(line).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{line:#}\n{errors:#?}");
+    }
+    let about = &all[0]["event"]["about"];
+    assert_eq!(about["actor"]["name"], "octo");
+    assert_eq!(about["pipeline"], "https://ci.example/7");
+    assert!(about["plan"].as_str().unwrap().starts_with("sha256:"), "{about:#}");
+    assert_eq!(all[3]["event"]["changes"][0]["key"]["ass_id"], "e");
+    assert_eq!(all[10]["event"]["outcome"]["kind"], "done");
+    assert_eq!(all[14]["event"]["exit"]["code"], 0);
+}
+
+#[test]
+fn a_second_run_is_appended_and_has_a_name_of_its_own() {
+    let place = Place::new();
+    for _ in 0..2 {
+        assert_eq!(place.run(&APPLY).code, 0);
+    }
+    let all = lines(&place);
+    let begun: Vec<&Value> = all.iter().filter(|line| line["event"]["kind"] == "run_begun").collect();
+    assert_eq!(begun.len(), 2);
+    assert_ne!(begun[0]["run"], begun[1]["run"]);
+}
+
+#[test]
+fn what_the_api_said_is_kept_and_secrets_are_not() {
+    let place = Place::new();
+    place
+        .fault("POST /1/catalog/assignments/organizations=400;body={\"detail\": \"tok-canary-7 is a sub-assembly\"}:*");
+    let run = support::run(place.command(&APPLY).env("TOKEN", "tok-canary-7"));
+    let text = std::fs::read_to_string(place.path().join("journal.jsonl")).unwrap_or_default();
+    // The sandbox takes any token; what matters is that the one in use is not written down.
+    if run.code == 5 {
+        assert!(text.contains("is a sub-assembly") && text.contains("\"status\":400"), "{text}");
+    }
+    assert!(!text.contains("tok-canary-7"), "{text}");
+    let refused = place.run(&APPLY);
+    assert_eq!(refused.code, 5, "{}", refused.text());
+    assert!(std::fs::read_to_string(place.path().join("journal.jsonl")).unwrap().contains("is a sub-assembly"));
+}
+
+#[test]
+fn held_changes_and_the_reviewed_plans_digest_are_told() {
+    let place = Place::new();
+    assert_eq!(place.run(&["plan", "--out", "plan.json"]).code, 0);
+    let plan: Value = serde_json::from_str(&std::fs::read_to_string(place.path().join("plan.json")).unwrap()).unwrap();
+    assert_eq!(place.run(&["apply", "--auto-approve"]).code, 0);
+    let run = place.run(&[&APPLY[..], &["--plan", "plan.json"]].concat());
+    assert_eq!(run.code, 0, "{}", run.text());
+    let all = lines(&place);
+    assert_eq!(all[0]["event"]["about"]["plan"], plan["seal"]);
+    assert_eq!(all[0]["event"]["about"]["reviewed"], true);
+    assert_eq!(kinds(&all).iter().filter(|kind| **kind == "held").count(), 2);
+}
+
+#[test]
+fn without_its_journal_nothing_is_applied() {
+    let place = Place::new();
+    let run = place.run(&["apply", "--auto-approve", "--journal", "missing/journal.jsonl"]);
+    assert_eq!((run.code, place.writes()), (1, 0), "{}", run.text());
+    assert!(run.stderr.contains("missing/journal.jsonl"), "{}", run.text());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_the_waiting_for_retries_and_is_told() {
+    use std::process::{Command, Stdio};
+    use std::time::{Duration, Instant};
+
+    let place = Place::new();
+    one_by_one(&place);
+    let target = std::fs::read_to_string(place.path().join("target.yaml")).unwrap();
+    place.write("target.yaml", &target.replace("retry_budget: 0s", "retry_budget: 10m"));
+    place.fault("POST /1/catalog/assignments/organizations=503;retry-after=300:*");
+    let child = place.command(&APPLY).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let started = Instant::now();
+    while place.writes() == 0 {
+        assert!(started.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let run = support::Run::from(child.wait_with_output().unwrap());
+    assert_eq!(run.code, 130, "{}", run.text());
+    assert!(started.elapsed() < Duration::from_secs(60), "five minutes were asked for");
+    assert_eq!(place.writes(), 1);
+    let all = lines(&place);
+    assert!(kinds(&all).contains(&"interrupted"), "{all:#?}");
+    assert_eq!(all.last().unwrap()["event"]["exit"]["code"], 130);
+}

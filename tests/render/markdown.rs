@@ -1,0 +1,104 @@
+//! The comment under a pull request.
+
+use assignctl::render::markdown::{self, Options};
+
+use super::{findings, fixture, reports, shapes};
+
+fn shown(plan: &assignctl::plan::Plan) -> String {
+    markdown::plan(plan, Options::default())
+}
+
+#[test]
+fn every_shape() {
+    for (name, plan) in shapes::all() {
+        insta::assert_snapshot!(format!("markdown_{name}"), shown(&plan));
+    }
+    let plan = fixture::everything();
+    insta::assert_snapshot!(
+        "markdown_applied",
+        markdown::report(&plan, &reports::every_outcome(&plan), Options::default())
+    );
+    let (diagnostics, sources) = findings::some();
+    insta::assert_snapshot!("markdown_findings", markdown::findings(&diagnostics, &sources, Options::default()));
+}
+
+#[test]
+fn the_first_line_is_verdict_and_counts() {
+    let first = |plan| shown(&plan).lines().next().unwrap().to_owned();
+    assert!(first(fixture::everything()).starts_with("**Plan:** 4 to create, "), "{}", first(fixture::everything()));
+    assert!(first(shapes::nothing()).starts_with("**No changes.** "));
+    assert!(first(shapes::refused()).starts_with("**Refused by a guard:** 0 to create, 0 to update, 24 to remove"));
+    assert!(first(shapes::unreadable()).starts_with("**Not every target could be read:** "));
+}
+
+/// What is outside of code spans, `<code>` elements and fences.
+fn outside_of_code(text: &str) -> String {
+    let mut rest = String::new();
+    let mut fence: Option<String> = None;
+    for line in text.lines() {
+        let ticks: String = line.chars().take_while(|c| *c == '`').collect();
+        match &fence {
+            Some(open) if ticks.len() >= open.len() && line == ticks => fence = None,
+            Some(_) => {}
+            None if ticks.len() >= 3 => fence = Some(ticks),
+            None => {
+                let mut line = line.to_owned();
+                while let Some((before, after)) = line.split_once('`') {
+                    let (_, after) = after.split_once('`').unwrap_or_else(|| panic!("an open code span: {line}"));
+                    line = format!("{before}{after}");
+                }
+                while let Some((before, after)) = line.split_once("<code>") {
+                    let (inside, after) = after.split_once("</code>").unwrap();
+                    assert!(!inside.contains(['<', '>', '`', '|', '@', '\\']), "{inside}");
+                    line = format!("{before}{after}");
+                }
+                rest.push_str(&line);
+                rest.push('\n');
+            }
+        }
+    }
+    assert!(fence.is_none(), "a fence is open at the end");
+    rest
+}
+
+#[test]
+fn hostile_text_is_only_ever_code() {
+    let outside = outside_of_code(&shown(&shapes::hostile()));
+    let harmless =
+        outside.replace("<details>", "").replace("</details>", "").replace("<summary>", "").replace("</summary>", "");
+    assert!(!harmless.contains(['<', '@', '#', '[', '~', '\u{202e}', '\u{1b}']), "{harmless}");
+    assert!(!harmless.contains("evil") && !harmless.contains("heading"), "{harmless}");
+    // Each row of a table has as many bars as its head.
+    for table in harmless.split("\n\n").filter(|part| part.starts_with("| ")) {
+        let bars: Vec<usize> = table.lines().map(|line| line.matches('|').count()).collect();
+        assert!(bars.iter().all(|count| *count == bars[0]), "{table}");
+    }
+}
+
+#[test]
+fn a_limit_cuts_details_before_removals_and_never_the_summary() {
+    let plan = shapes::crowd(300, 40);
+    let whole = markdown::plan(&plan, Options { limit: usize::MAX });
+    assert!(!whole.contains("**Cut**"));
+    assert_eq!(whole.matches("\n| remove | ").count(), 40);
+    let summary = whole.lines().next().unwrap();
+    for limit in (0..whole.len() + 2_000).step_by(4_999) {
+        let cut = markdown::plan(&plan, Options { limit });
+        assert!(cut.len() <= limit.max(summary.len() + 1), "{} > {limit}", cut.len());
+        assert_eq!(cut.lines().next().unwrap(), summary);
+        let (removals, creates) = (cut.matches("\n| remove | ").count(), cut.matches("\n| create | ").count());
+        assert!(creates == 0 || removals == 40, "grants are shown while removals are cut, at {limit}");
+        assert!(!cut.contains("```diff") || creates == 300, "details are shown while grants are cut, at {limit}");
+        assert!(cut == whole || cut.contains("**Cut** to fit") || limit < 1_200, "at {limit}: {cut}");
+        outside_of_code(&cut);
+    }
+    insta::assert_snapshot!("markdown_cut", markdown::plan(&shapes::crowd(300, 3), Options { limit: 3_000 }));
+}
+
+#[test]
+fn a_hundred_thousand_changes_fit_a_comment() {
+    let page = shown(&shapes::crowd(100_000, 10));
+    assert!(page.len() <= markdown::LIMIT && page.len() > markdown::LIMIT / 2);
+    assert_eq!(page.matches("\n| remove | ").count(), 10);
+    assert!(page.contains("Left out: 99,"), "{}", &page[page.len() - 300..]);
+}

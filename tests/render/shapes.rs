@@ -1,0 +1,107 @@
+//! Plans of each shape that every format has to bear.
+
+use assignctl::model::{DesiredSet, Names};
+use assignctl::plan::{Plan, Unreadable};
+
+use super::fixture::{self, CANOPY, PARTIUM, STREAMLINE, World, json, snapshot, text};
+
+/// Nothing differs.
+pub fn nothing() -> Plan {
+    let mut world = World::new();
+    let rows = vec![world.row(2, &["root-ass1", "dealer-at"], vec![])];
+    let live = vec![world.live(&["root-ass1", "dealer-at"], vec![])];
+    world.plan("parts-prod", &PARTIUM, &[world.set("dealers", rows)], live);
+    world.done()
+}
+
+/// A scope would be emptied, and a protected role lost.
+pub fn refused() -> Plan {
+    let mut world = World::new();
+    let live = (0..24).map(|i| world.live(&[&format!("idn_old{i:02}"), "node_emea", "role_owner"], vec![])).collect();
+    let mut set = world.set("emea-support", vec![]);
+    set.protect = vec![world.protect(2, "role_owner", Some(1))];
+    world.plan("crm-prod", &CANOPY, &[set], live);
+    world.done()
+}
+
+/// One target could not be read, one was read in part.
+pub fn unreadable() -> Plan {
+    let mut world = World::new();
+    let denied = Unreadable { message: "POST …/list answered 401: renew PARTIUM_TOKEN".to_owned(), temporary: false };
+    world.plan_read("parts-prod", &PARTIUM, &[world.set("dealers", vec![])], Err(denied));
+    let live = vec![world.live(&["idn_a", "node_emea", "role_support"], vec![])];
+    let mut read = snapshot(live, Names::default());
+    read.coverage[0].gap = Some("item_count says 5, 1 row came".to_owned());
+    world.plan_read("crm-prod", &CANOPY, &[world.set("emea-support", vec![])], Ok(read));
+    world.done()
+}
+
+/// What somebody might put into an id, a name or a value to be more than text.
+pub const HOSTILE: [&str; 9] = [
+    "@acme/admins #1 !2 https://evil.example",
+    "<script>alert(1)</script><img src=x onerror=alert(2)>",
+    "</script><!--<script>",
+    "a|b\\|c`d``e```f",
+    "``` \n~~~\n# heading\n| x | y |",
+    "\u{202e}gnp.exe\u{1b}[2J\u{7}",
+    "::error::x%0A::set-output name=a::b\r\n::warning::y",
+    "[link](javascript:alert(1)) ![i](x)",
+    "constructor",
+];
+
+/// Each hostile text as an id, as a name, as a field's value, as a set's name and scope, and in what an API says.
+pub fn hostile() -> Plan {
+    let mut world = World::new();
+    let mut names = Names::default();
+    let (mut rows, mut live) = (Vec::new(), Vec::new());
+    for (i, evil) in HOSTILE.into_iter().enumerate() {
+        let at = u32::try_from(i).unwrap() + 10;
+        names.add(0, world.ids.sym(&format!("idn_{i}")), evil);
+        rows.push(world.row(at, &[&format!("idn_{i}"), evil, "role_support"], vec![]));
+        live.push(world.live(&[evil, &format!("node_{i}"), "role_support"], vec![]));
+    }
+    // The identity that shares its id with what every object has by nature.
+    rows.push(world.row(30, &["constructor", "__proto__", "role_support"], vec![]));
+    let set = DesiredSet { scope_text: HOSTILE[3].to_owned(), ..world.set(HOSTILE[1], rows) };
+    let read = snapshot(live, names);
+    world.plan_read("crm-prod", &CANOPY, &[set], Ok(read));
+    let model = |evil: &str, value: &str| {
+        vec![("model_id", text(evil)), ("settings", json(serde_json::json!({ evil: [value, "``````"] })))]
+    };
+    let rows = HOSTILE.iter().enumerate().map(|(i, evil)| {
+        world.row(u32::try_from(i).unwrap() + 40, &["d", &format!("s{i}"), "default"], model(evil, "new"))
+    });
+    let rows = rows.collect();
+    let live = (0..HOSTILE.len()).map(|i| world.live(&["d", &format!("s{i}"), "default"], model("m", "old"))).collect();
+    world.plan("pie-prod", &STREAMLINE, &[world.set("models", rows)], live);
+    let said = Unreadable { message: HOSTILE.join(" "), temporary: true };
+    world.plan_read("z-\u{2066}", &PARTIUM, &[world.set("dealers", vec![])], Err(said));
+    world.done()
+}
+
+/// So many creates and removals of one set.
+pub fn crowd(create: usize, remove: usize) -> Plan {
+    let mut world = World::new();
+    let rows = (0..create).map(|i| {
+        let until = vec![("effective_to", fixture::instant("2027-01-01T00:00:00Z"))];
+        world.row(9, &[&format!("idn_new{i:06}"), "node_emea", "role_support"], until)
+    });
+    let rows = rows.collect();
+    let live = (0..remove).map(|i| world.live(&[&format!("idn_old{i:06}"), "node_emea", "role_support"], vec![]));
+    let live = live.collect();
+    let mut set = world.set("emea-support", rows);
+    set.expect = Some(fixture::expect(Some(remove as u64), None, None));
+    world.plan("crm-prod", &CANOPY, &[set], live);
+    world.done()
+}
+
+/// Every shape with its name.
+pub fn all() -> Vec<(&'static str, Plan)> {
+    vec![
+        ("everything", fixture::everything()),
+        ("nothing", nothing()),
+        ("refused", refused()),
+        ("unreadable", unreadable()),
+        ("hostile", hostile()),
+    ]
+}
