@@ -427,7 +427,7 @@ pub static CODES: &[Code] = &[
     ),
     code(
         Source::Manifest,
-        "wrong-field-for-case",
+        "wrong-field",
         "A field does not go with the word chosen in another field, such as an actor that the scope type does not take.",
         "use the field that the message names.",
     ),

@@ -148,7 +148,7 @@ async fn an_update_of_dates_sends_the_current_role_and_only_what_differs() {
 }
 
 #[tokio::test]
-async fn a_declared_date_that_does_not_differ_is_not_sent() {
+async fn a_declared_date_that_does_not_differ_is_sent_along() {
     let (_, seen) = write_one(
         |ids| {
             let desired = vec![("effective_from", date("2026-01-01T00:00:00Z")), ("effective_to", Value::Null)];
@@ -157,7 +157,7 @@ async fn a_declared_date_that_does_not_differ_is_not_sent() {
         |_| (200, assigned("a 1", "i", "r")),
     )
     .await;
-    assert_eq!(seen[0].body, json!({"role_id": "r", "effective_to": null}));
+    assert_eq!(seen[0].body, json!({"role_id": "r", "effective_from": "2026-01-01T00:00:00Z", "effective_to": null}));
 }
 
 #[tokio::test]
