@@ -124,7 +124,7 @@ fn not_ours(why: &str, at: Node<'_>, findings: &mut Findings) {
 
 /// A kind that there is not; a document whose `apiVersion` is another program's is no manifest at all.
 fn unknown_kind(name: &str, kind: Node<'_>, document: Node<'_>, context: Context<'_>, findings: &mut Findings) {
-    let version = word(document, "apiVersion").and_then(Node::scalar).map_or("", |scalar| scalar.text);
+    let version = word(document, "apiVersion").and_then(|node| node.scalar()).map_or("", |scalar| scalar.text);
     if version.contains('/') && !version.starts_with("assignctl/") {
         let why = format!("its `apiVersion` is {}, which is another program's", shown(version));
         return not_ours(&why, kind, findings);
