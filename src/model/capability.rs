@@ -103,6 +103,24 @@ impl Capabilities {
         self.key_fields.iter().position(|field| *field == name)
     }
 
+    /// The API's names of all parts of keys, as a person writes them.
+    pub fn written_key_names(&self) -> Vec<&'static str> {
+        let variable = self.key_names.iter().flat_map(|names| names.names).map(|(_, name)| *name);
+        let is_fixed = |part: &usize| self.key_names.is_none_or(|names| names.part != *part);
+        let fixed = self.key_fields.iter().enumerate().filter(|(part, _)| is_fixed(part)).map(|(_, name)| *name);
+        fixed.chain(variable).collect()
+    }
+
+    /// The key part that a written name means, and what the name says of another part (`tenantId`: the scope type is `TENANT`).
+    pub fn written_key_part(&self, name: &str) -> Option<(usize, Option<(usize, &'static str)>)> {
+        let Some(variable) = self.key_names else { return Some((self.key_part(name)?, None)) };
+        let named = variable.names.iter().find(|(_, known)| *known == name);
+        match named {
+            Some((word, _)) => Some((variable.part, Some((variable.by, *word)))),
+            None => self.key_part(name).filter(|part| *part != variable.part).map(|part| (part, None)),
+        }
+    }
+
     /// The API's own name of a part of this key; `None`: a key like this has no such part (Semaphor: no actor for `ALL_TENANTS`).
     pub fn key_name(&self, ids: &Ids, key: &Key, part: usize) -> Option<&'static str> {
         let general = self.key_fields.get(part).copied();
