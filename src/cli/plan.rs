@@ -58,6 +58,9 @@ fn show(plan: &Plan, args: &PlanArgs, terminal: &Terminal, next: Option<&str>) -
 pub(super) fn apply_command(source: &SourceArgs, saved: Option<&Path>) -> String {
     let paths: Vec<String> = source.manifests.paths.iter().map(|path| path.display().to_string()).collect();
     let mut words = vec!["assignctl apply".to_owned()];
+    if source.manifests.complete {
+        words.push("--complete".to_owned());
+    }
     words.extend(paths.into_iter().filter(|path| path != "."));
     if let Some(out) = saved {
         // The saved plan says itself which sets are concerned.

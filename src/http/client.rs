@@ -22,6 +22,9 @@ use crate::model::{SecretRef, SecretResolver};
 /// Unlike a refusal, these are often there to stay, and must not eat the budget that all requests share.
 const FAULT_RETRIES: u32 = 4;
 
+/// Waits from here on are told as they begin: a person who watches a silent terminal must know what it waits for.
+const TOLD_WAIT: Duration = Duration::from_secs(2);
+
 /// A target's client; clones share everything.
 #[derive(Clone)]
 pub struct Client {
@@ -361,7 +364,12 @@ impl Inner {
         let problem = match kind {
             Unreachable::Connection => {
                 let wait = course.backoff();
-                let Err(no_wait) = self.pace.pause(wait) else { return None };
+                let Err(no_wait) = self.pace.pause(wait) else {
+                    if wait >= TOLD_WAIT {
+                        tracing::warn!(host, seconds = wait.as_secs_f64(), "no connection; waiting before the next try");
+                    }
+                    return None;
+                };
                 let why = format!("no connection to {host} ({})", self.redactor.clean(why));
                 return Some(Err(unwaited(call, &why, wait, no_wait, course.maybe_done)));
             }

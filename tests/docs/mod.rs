@@ -147,6 +147,38 @@ fn links_between_the_docs_lead_somewhere() {
     assert!(broken.is_empty(), "{}", broken.join("\n"));
 }
 
+/// Text of all Rust files below a directory, with their paths.
+fn sources(dir: &Path, found: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push((path.display().to_string(), std::fs::read_to_string(&path).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn the_tests_that_the_docs_name_are_there() {
+    let mut files = Vec::new();
+    ["src", "tests"].iter().for_each(|dir| sources(&repository().join(dir), &mut files));
+    let (mut named, mut missing) = (0, Vec::new());
+    for page in ["docs/safety.md", "docs/threat-model.md"] {
+        let text = std::fs::read_to_string(repository().join(page)).unwrap();
+        let code = text.split('`').skip(1).step_by(2);
+        for (modules, test) in code.filter_map(|code| code.rsplit_once("::")) {
+            named += 1;
+            let here = |path: &str| modules.split("::").all(|module| path.contains(module));
+            let function = format!("fn {test}(");
+            if !files.iter().any(|(path, text)| here(path) && text.contains(&function)) {
+                missing.push(format!("{page}: {modules}::{test}"));
+            }
+        }
+    }
+    assert!(missing.is_empty() && named > 50, "{named} are named, these are not there:\n{}", missing.join("\n"));
+}
+
 #[test]
 fn the_manifest_reference_is_made_from_the_tables_that_check() {
     const MARK: &str = "<!-- made from the program's own tables; UPDATE=1 cargo test docs -->\n";

@@ -599,6 +599,7 @@ fn fault_matrix() {
         .collect();
     bad.sort();
     assert!(bad.is_empty(), "{line}\n{} cases went wrong\n\n{}", bad.len(), bad.join("\n"));
+    assert!(include_str!("../../README.md").contains(&line), "README.md shows another line than: {line}");
 }
 
 /// The real program meets the same faults with the same exit codes, and its report adds up. A few cases of each kind: processes are slow.

@@ -139,8 +139,29 @@ fn no_command_shows_or_keeps_a_secret() {
         assert_eq!(place.run(&["plan", loud, "--full"]).code, 0, "{}", place.run(&["plan"]).text());
         place.run(&["plan", loud, "--format", "json", "--rotate"]);
     }
-    let apply = place.run(&["apply", "--auto-approve", "-vv", "--log=trace"]);
+    let out = tempfile::tempdir().unwrap();
+    let file = |name: &str| out.path().join(name).display().to_string();
+    let saved = place.run(&["plan", "--out", &file("saved.plan"), "--report", &format!("html={}", file("plan.html"))]);
+    assert_eq!(saved.code, 0, "{}", saved.text());
+    let apply = place.run(&[
+        "apply",
+        "--auto-approve",
+        "-vv",
+        "--log=trace",
+        "--journal",
+        &file("journal"),
+        "--undo-out",
+        &file("undo.yaml"),
+        "--report",
+        &format!("markdown={}", file("apply.md")),
+        "--report",
+        &format!("ndjson={}", file("apply.ndjson")),
+    ]);
     assert_eq!(apply.code, 0, "the secrets are good, and were sent: {}", apply.text());
+    let (history, metrics) = (file("history"), file("metrics"));
+    place.run(&["drift", "-vv", "--log=trace", "--remediate", "--history", &history, "--metrics", &metrics]);
+    place.run(&["import", "--target", "bi", "-vv", "--log=trace"]);
+    assert!(files_are_clean(out.path()) >= 8, "every output of a run is looked at");
     let again = place.run(&["apply", "--auto-approve", "--rotate", "--format=json", "--log=trace"]);
     assert_eq!(again.json()["totals"]["done"], 1, "{}", again.text());
     for args in [
@@ -148,6 +169,8 @@ fn no_command_shows_or_keeps_a_secret() {
         &["schema", "plan"],
         &["completions", "bash"],
         &["man"],
+        &["explain"],
+        &["explain", "literal-secret"],
         &["--help"],
         &["plan", "--help"],
         &["nonsense"],
