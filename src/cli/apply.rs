@@ -177,8 +177,9 @@ fn approved(plan: &Plan, terminal: &Terminal) -> anyhow::Result<bool> {
     }
     let counts = plan.counts();
     let question = format!(
-        "\nApply {} changes ({} to create, {} to update, {} to remove)? Only `yes` is taken for yes: ",
+        "\nApply {} {} ({} to create, {} to update, {} to remove)? Only `yes` is taken for yes: ",
         counts.changes(),
+        if counts.changes() == 1 { "change" } else { "changes" },
         counts.create,
         counts.update,
         counts.remove

@@ -50,7 +50,7 @@ pub(super) enum Color {
 pub(super) enum Format {
     /// For people.
     Text,
-    /// For programs; documented by `assignctl schema plan` and `assignctl schema report`.
+    /// For programs.
     Json,
 }
 
@@ -184,7 +184,7 @@ fn mode(text: &str) -> Result<Mode, String> {
 /// How to show it.
 #[derive(Debug, Clone, Args)]
 pub(super) struct OutputArgs {
-    /// Format of standard output.
+    /// Format of standard output; `assignctl schema plan`, `report` and `drift` document the JSON of plan, apply and drift.
     #[arg(long, value_enum, default_value_t = Format::Text, env = "ASSIGNCTL_FORMAT", help_heading = "Output")]
     pub format: Format,
     /// Show long lists whole.
@@ -273,7 +273,7 @@ pub(super) struct ValidateArgs {
     pub reports: ReportArgs,
     #[command(flatten)]
     pub policy: PolicyArgs,
-    /// Format of standard output.
+    /// Format of standard output; as JSON, every finding with its code, file, line and column.
     #[arg(long, value_enum, default_value_t = Format::Text, env = "ASSIGNCTL_FORMAT", help_heading = "Output")]
     pub format: Format,
 }

@@ -109,7 +109,8 @@ fn missing(row: &UndoRow) -> String {
 }
 
 fn key_text(target: &TargetPlan, ids: &Ids, key: &Key) -> String {
-    let parts = target.capabilities.key_fields.iter().zip(key.0);
+    let parts = (0..target.capabilities.key_fields.len())
+        .filter_map(|part| Some((target.capabilities.key_name(ids, key, part)?, key.part(part))));
     parts.map(|(name, part)| format!("{name}: {}", ids.text(part))).collect::<Vec<_>>().join(", ")
 }
 

@@ -1,5 +1,6 @@
 //! The client: one request from admission to final answer, with sign-in and retries on the way.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -331,7 +332,7 @@ impl Inner {
                 let unsure = status == 503 && call.safety == Safety::Once && !call.refused_by_503;
                 course.maybe_done |= unsure;
                 if let Err(no_wait) = self.slow_down(call, wait, status) {
-                    let start = self.redactor.excerpt(&answer.body);
+                    let start = self.redactor.excerpt(&sentence(&answer.body));
                     let why = if start.is_empty() { status.to_string() } else { format!("{status} ({start})") };
                     return Some(Err(unwaited(call, &why, wait, no_wait, course.maybe_done)));
                 }
@@ -603,6 +604,16 @@ fn sign_in(place: &str, problem: String) -> HttpError {
 
 fn stopped(call: &Call, maybe_done: bool) -> HttpError {
     HttpError::Stopped { place: call.place.clone(), problem: "it waited for a better moment".into(), maybe_done }
+}
+
+/// The sentence that an error body holds where it is JSON with one, such as `{"detail": "… is in maintenance mode"}`
+/// (apis/partium.md: Maintenance); else the body as it is.
+fn sentence(body: &[u8]) -> Cow<'_, [u8]> {
+    let text = serde_json::from_slice::<serde_json::Value>(body).ok().and_then(|json| {
+        let text = ["detail", "message"].into_iter().find_map(|field| json.get(field)?.as_str())?;
+        (!text.trim().is_empty()).then(|| text.as_bytes().to_vec())
+    });
+    text.map_or(Cow::Borrowed(body), Cow::Owned)
 }
 
 /// A wait that was due and is not begun.

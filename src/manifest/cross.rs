@@ -7,7 +7,9 @@ use super::findings::{Findings, did_you_mean, shown};
 use super::set::{DraftSet, span};
 use super::target::DraftTarget;
 use crate::diag::{Diagnostic, Span};
-use crate::model::{Desired, DesiredSet, Fields, Ids, Key, MAX_KEY_PARTS, Mode, PartScope, Scope, Sym, Target};
+use crate::model::{
+    Capabilities, Desired, DesiredSet, Fields, Ids, Key, MAX_KEY_PARTS, Mode, PartScope, Scope, Sym, Target,
+};
 
 /// Runs all cross checks, and joins sets to targets. Sets whose target is unknown are left out: that is an error.
 /// Each set comes with its place among the drafts.
@@ -161,8 +163,8 @@ fn duplicates(sets: &[&DraftSet], context: Context<'_>, findings: &mut Findings)
 
 fn duplicate(key: &Key, a: (&Desired, &DraftSet), b: (&Desired, &DraftSet), context: Context<'_>) -> Diagnostic {
     let ((first, set_a), (again, set_b)) = (a, b);
-    let names = context.kinds.get(set_b.kind).map_or(&[][..], |kind| kind.capabilities.key_fields);
-    let key = key_text(key, names, context.ids);
+    let key =
+        context.kinds.get(set_b.kind).map_or_else(String::new, |kind| key_text(key, kind.capabilities, context.ids));
     let at = span(again.origin);
     let elsewhere =
         if std::ptr::eq(set_a, set_b) { String::new() } else { format!(" in the set {}", shown(&set_a.set.name)) };
@@ -188,10 +190,10 @@ fn differing(a: &Fields, b: &Fields) -> Option<&'static str> {
     one_way(a, b).or_else(|| one_way(b, a))
 }
 
-fn key_text(key: &Key, names: &[&str], ids: &Ids) -> String {
-    let parts = names.iter().zip(key.0).filter(|(_, sym)| !sym.is_none());
-    let texts: Vec<String> = parts.map(|(name, sym)| format!("{name} {}", shown(&ids.text(sym)))).collect();
-    texts.join(", ")
+fn key_text(key: &Key, capabilities: &Capabilities, ids: &Ids) -> String {
+    let parts = (0..capabilities.key_fields.len()).filter(|part| !key.part(*part).is_none());
+    let text = |part| Some(format!("{} {}", capabilities.key_name(ids, key, part)?, shown(&ids.text(key.part(part)))));
+    parts.filter_map(text).collect::<Vec<_>>().join(", ")
 }
 
 /// The scopes seen so far, findable by the ids they name: with thousands of sets, comparing every pair would be too much.

@@ -89,7 +89,7 @@ fn read_document(
                 let spec = document.get("spec");
                 drafts.sets.extend(spec.and_then(|spec| set::lower(meta, spec, index, context, findings)));
             }
-            None => unknown_kind(name, kind, context, findings),
+            None => unknown_kind(name, kind, node, context, findings),
         },
     }
 }
@@ -113,12 +113,22 @@ fn no_kind(node: Node<'_>, findings: &mut Findings) {
         DOCUMENT.read(node, findings);
         return;
     }
-    let message = "this document is no manifest: it has no `apiVersion` and no `kind`";
-    let help = format!("if the file is meant for another program, list it under `ignore` in {ROOT_FILE}");
-    findings.push(Diagnostic::error("not-a-manifest", message, node.head()).help(help));
+    not_ours("it has no `apiVersion` and no `kind`", node, findings);
 }
 
-fn unknown_kind(name: &str, kind: Node<'_>, context: Context<'_>, findings: &mut Findings) {
+fn not_ours(why: &str, at: Node<'_>, findings: &mut Findings) {
+    let message = format!("this document is no manifest: {why}");
+    let help = format!("if the file is meant for another program, list it under `ignore` in {ROOT_FILE}");
+    findings.push(Diagnostic::error("not-a-manifest", message, at.head()).help(help));
+}
+
+/// A kind that there is not; a document whose `apiVersion` is another program's is no manifest at all.
+fn unknown_kind(name: &str, kind: Node<'_>, document: Node<'_>, context: Context<'_>, findings: &mut Findings) {
+    let version = word(document, "apiVersion").and_then(|node| node.scalar()).map_or("", |scalar| scalar.text);
+    if version.contains('/') && !version.starts_with("assignctl/") {
+        let why = format!("its `apiVersion` is {}, which is another program's", shown(version));
+        return not_ours(&why, kind, findings);
+    }
     let mut names: Vec<&str> = context.kinds.iter().map(|kind| kind.name).collect();
     names.extend(["Target", "Root"]);
     let message = format!("there is no kind {}", shown(name));

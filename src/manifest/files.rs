@@ -178,7 +178,9 @@ impl<'w> Walk<'w> {
 
     /// The manifests, sorted by name.
     fn run(mut self, findings: &mut Findings) -> Vec<(PathBuf, String)> {
-        let mut entries = WalkDir::new(self.dir).follow_links(false).follow_root_links(true).into_iter();
+        // Sorted, so that findings without a place come in one order on every machine.
+        let walk = WalkDir::new(self.dir).follow_links(false).follow_root_links(true).sort_by_file_name();
+        let mut entries = walk.into_iter();
         while let Some(entry) = entries.next() {
             match entry {
                 Ok(entry) if entry.depth() == 0 => {}

@@ -58,15 +58,28 @@ fn fields(rule: &Record<'_>, kind: &Kind, findings: &mut Findings) -> Vec<&'stat
 fn parts(rule: &Record<'_>, kind: &Kind, findings: &mut Findings) -> [Option<Pattern>; MAX_KEY_PARTS] {
     let mut parts = [const { None }; MAX_KEY_PARTS];
     let Some(map) = rule.get("match") else { return parts };
+    let mut implied = None;
     // Doubled names were reported when the mapping was checked.
     for (_, at, name, value) in unique_pairs(map, &mut Findings::default()) {
-        let Some(slot) = kind.capabilities.key_part(name).and_then(|part| parts.get_mut(part)) else {
+        let found = kind.capabilities.written_key_part(name);
+        let Some((slot, other)) = found.and_then(|(part, other)| Some((parts.get_mut(part)?, other))) else {
             let message = format!("{} is no part of these assignments' key", shown(name));
-            let help = did_you_mean(name, kind.capabilities.key_fields);
+            let help = did_you_mean(name, &kind.capabilities.written_key_names());
             findings.push(Diagnostic::error("unknown-field", message, at).help(help));
             continue;
         };
+        if slot.is_some() {
+            let message = format!("{} says what another field of this `match` says already", shown(name));
+            let help = "no assignment has both: write a rule for each";
+            findings.push(Diagnostic::error("conflicting-fields", message, at).help(help));
+            continue;
+        }
         *slot = value.scalar().map(|pattern| Pattern::new(pattern.text));
+        implied = implied.or(other);
+    }
+    // `tenantId` speaks of tenants alone: without this, a pattern would take in users of the same id.
+    if let Some((slot, word)) = implied.and_then(|(part, word)| Some((parts.get_mut(part)?, word))) {
+        slot.get_or_insert_with(|| Pattern::new(word));
     }
     parts
 }

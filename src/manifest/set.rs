@@ -1,6 +1,6 @@
 //! Assignment sets: from a spec and its tables to rows with keys, whatever the provider.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::document::{Context, Meta};
 use super::findings::{Findings, shown};
@@ -341,10 +341,14 @@ impl Lowering<'_> {
             return true;
         }
         let mut rows = Vec::with_capacity(product);
+        // An id that is wrong beside a plural is wrong once, not once for each of the others.
+        let mut told = HashSet::new();
         for n in 0..product {
             let (key, at) = pick(&lists, &self.own, n, whole);
-            if let Some(outside) = self.outside(&key, &lists, n) {
-                findings.push(outside);
+            if let Some((id, outside)) = self.outside(&key, &lists, n) {
+                if told.insert(id) {
+                    findings.push(outside);
+                }
                 continue;
             }
             rows.push(Desired { key, fields: fields.clone(), origin: origin(at) });
@@ -357,8 +361,13 @@ impl Lowering<'_> {
         self.kind.address_is_scope || self.set.scope.as_ref().is_none_or(|scope| scope.contains(key))
     }
 
-    /// What to say of a key outside the set's scope.
-    fn outside(&self, key: &Key, lists: &[&[(Sym, Span)]; MAX_KEY_PARTS], n: usize) -> Option<Diagnostic> {
+    /// The key part and the id that are outside the set's scope, and what to say of them.
+    fn outside(
+        &self,
+        key: &Key,
+        lists: &[&[(Sym, Span)]; MAX_KEY_PARTS],
+        n: usize,
+    ) -> Option<((usize, Sym), Diagnostic)> {
         if self.is_inside(key) {
             return None;
         }
@@ -372,7 +381,8 @@ impl Lowering<'_> {
         if let Some(scope_at) = self.record.key("scope") {
             diagnostic = diagnostic.also(scope_at, format!("the scope: {}", self.set.scope_text));
         }
-        Some(diagnostic.help(format!("add the id to the scope's list for `{field}`, or declare it in another set")))
+        let help = format!("add the id to the scope's list for `{field}`, or declare it in another set");
+        Some(((part, sym), diagnostic.help(help)))
     }
 }
 

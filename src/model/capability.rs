@@ -1,6 +1,6 @@
 //! What a provider's API can do, as data: all that the planner may know of a system.
 
-use super::{Change, Fields, Limits, Route};
+use super::{Change, Fields, Ids, Key, Limits, Route};
 
 /// How a field's values look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,17 @@ pub struct Window {
     pub to: &'static str,
 }
 
+/// A key part whose name in the API depends on another part.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyNames {
+    /// The part (Semaphor: the actor).
+    pub part: usize,
+    /// The part that decides (Semaphor: the scope type).
+    pub by: usize,
+    /// The deciding part's words, each with the API's name of `part`; with another word there is no such part.
+    pub names: &'static [(&'static str, &'static str)],
+}
+
 /// What taking an assignment away is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnRemove {
@@ -61,6 +72,8 @@ pub struct Capabilities {
     pub provider: &'static str,
     /// The names of the key's parts, in order.
     pub key_fields: &'static [&'static str],
+    /// The part among them that the API names differently from key to key.
+    pub key_names: Option<KeyNames>,
     /// The names of the other managed fields.
     pub fields: &'static [FieldSpec],
     /// Role changes, where the API can replace a key part in place.
@@ -73,6 +86,8 @@ pub struct Capabilities {
     pub holder: Option<usize>,
     /// Whether a removal archives.
     pub on_remove: OnRemove,
+    /// What a person has to know once changes went through, such as a step that this program does not take.
+    pub after_apply: Option<&'static str>,
     /// The route that carries a change, given the target's limits and options. Changes of one route and group share batches.
     pub route: fn(&Change, &Limits, &Fields) -> Route,
 }
@@ -86,5 +101,33 @@ impl Capabilities {
     /// The index of a key part by name.
     pub fn key_part(&self, name: &str) -> Option<usize> {
         self.key_fields.iter().position(|field| *field == name)
+    }
+
+    /// The API's names of all parts of keys, as a person writes them.
+    pub fn written_key_names(&self) -> Vec<&'static str> {
+        let variable = self.key_names.iter().flat_map(|names| names.names).map(|(_, name)| *name);
+        let is_fixed = |part: &usize| self.key_names.is_none_or(|names| names.part != *part);
+        let fixed = self.key_fields.iter().enumerate().filter(|(part, _)| is_fixed(part)).map(|(_, name)| *name);
+        fixed.chain(variable).collect()
+    }
+
+    /// The key part that a written name means, and what the name says of another part (`tenantId`: the scope type is `TENANT`).
+    pub fn written_key_part(&self, name: &str) -> Option<(usize, Option<(usize, &'static str)>)> {
+        let Some(variable) = self.key_names else { return Some((self.key_part(name)?, None)) };
+        let named = variable.names.iter().find(|(_, known)| *known == name);
+        match named {
+            Some((word, _)) => Some((variable.part, Some((variable.by, *word)))),
+            None => self.key_part(name).filter(|part| *part != variable.part).map(|part| (part, None)),
+        }
+    }
+
+    /// The API's own name of a part of this key; `None`: a key like this has no such part (Semaphor: no actor for `ALL_TENANTS`).
+    pub fn key_name(&self, ids: &Ids, key: &Key, part: usize) -> Option<&'static str> {
+        let general = self.key_fields.get(part).copied();
+        let Some(variable) = self.key_names.filter(|names| names.part == part) else { return general };
+        let by = ids.text(key.part(variable.by));
+        let named = variable.names.iter().find(|(word, _)| *word == &*by).map(|(_, name)| *name);
+        // An id is never left out, even beside a word that is not known.
+        named.or_else(|| general.filter(|_| !key.part(part).is_none()))
     }
 }

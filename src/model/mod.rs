@@ -13,7 +13,7 @@ mod secret;
 mod target;
 mod value;
 
-pub use capability::{Capabilities, FieldKind, FieldSpec, OnRemove, Pairing, Window};
+pub use capability::{Capabilities, FieldKind, FieldSpec, KeyNames, OnRemove, Pairing, Window};
 pub use change::{Action, Batch, Change, Proof, Route, WriteOutcome};
 pub use ids::{Ids, Key, MAX_KEY_PARTS, Ranks, Sym};
 pub use policy::{Ceilings, DeniedGrant, Expect, Ignore, MaxExpect, Mode, Pattern, Protect, TargetPolicy};

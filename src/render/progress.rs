@@ -125,7 +125,9 @@ impl Sink for Lines {
                 state.progress.changes = *changes;
                 let targets = words::counted(u64::try_from(*targets).unwrap_or(u64::MAX), "target");
                 let changes = words::counted(*changes, "change");
-                state.say(&format!("Applying {changes} to {targets}"));
+                if state.progress.changes > 0 {
+                    state.say(&format!("Applying {changes} to {targets}"));
+                }
                 state.last = (0, (self.elapsed)());
             }
             Event::Finished { target, change, outcome, provisional, .. } => {

@@ -69,6 +69,9 @@ fn target(
     outcomes(&mut page, ended)?;
     held::write(page.out, page.style, page.speaker, &ended.held, page.full)?;
     verification(&mut page, &ended.verification)?;
+    if let Some(note) = plan.capabilities.after_apply.filter(|_| ended.totals().done > 0) {
+        writeln!(page.out, "  {dim}Note: {note}.{dim:#}")?;
+    }
     writeln!(page.out)
 }
 
@@ -159,7 +162,9 @@ pub(super) fn said(outcome: &Outcome) -> Option<String> {
             let status = status.map(|status| format!("HTTP {status}"));
             let about: Vec<String> = [status, code.clone()].into_iter().flatten().collect();
             let about = if about.is_empty() { String::new() } else { format!("{}: ", about.join(" ")) };
-            let advice = if *temporary { " (temporary: try again later)" } else { "" };
+            // Most messages about what is temporary end with this advice already.
+            let advised = !*temporary || message.contains("try again");
+            let advice = if advised { "" } else { " (temporary: try again later)" };
             format!("{about}{message}{advice}")
         }
     };

@@ -94,7 +94,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Where the state lives.
     pub state: State,
-    /// What a new state starts with. A state file that exists keeps what it holds; only `auth` is taken from the seed at every start.
+    /// What a new state starts with. A state file that exists keeps what it holds; only `auth` and the
+    /// environments' API keys are taken from the seed at every start, and never kept.
     pub seed: Option<Seed>,
     /// Added to every answer.
     pub latency: Duration,
@@ -170,7 +171,9 @@ async fn load(state: &State, seed: &Seed, now: Instant) -> Result<(World, Store)
     };
     let (store, contents) = Store::open(path)?;
     if contents.catalogue.is_some() {
-        return Ok((World::restore(contents)?, store));
+        let mut world = World::restore(contents)?;
+        world.canopy.bind_keys(&seed.canopy);
+        return Ok((world, store));
     }
     let (world, ops) = World::from_seed(seed, now)?;
     // One transaction: a kill leaves a new file or a seeded one, never half a seed.

@@ -87,7 +87,8 @@ impl World {
     }
 }
 
-/// What a seed says besides rows: it never changes, and is stored once. Credentials are left out by their type.
+/// What a seed says besides rows: it never changes, and is stored once. Credentials are left out: [`Seed`] does not
+/// write its `auth`, and an environment's key comes from the caller at every start.
 fn catalogue(seed: &Seed) -> Result<Vec<u8>, SandboxError> {
     let mut seed = seed.clone();
     seed.partium.assignments.clear();
@@ -99,7 +100,10 @@ fn catalogue(seed: &Seed) -> Result<Vec<u8>, SandboxError> {
         domain.services.iter_mut().flatten().for_each(|service| service.assignments.clear());
     }
     seed.semaphor.projects.iter_mut().flatten().for_each(|project| project.assignments.clear());
-    seed.canopy.environments.iter_mut().flatten().for_each(|environment| environment.assignments.clear());
+    seed.canopy.environments.iter_mut().flatten().for_each(|environment| {
+        environment.assignments.clear();
+        environment.api_key = None;
+    });
     serde_json::to_vec(&seed).map_err(|error| SandboxError::Seed { message: error.to_string() })
 }
 

@@ -205,3 +205,19 @@ mod links {
         assert_eq!(codes(&load_paths(&[&path]).0), ["not-a-file"]);
     }
 }
+
+#[test]
+fn findings_without_a_place_come_in_the_order_of_the_names() {
+    let names = ["m", "a", "z", "c", "q", "b"];
+    let dir = repository(&[("assignctl.yaml", ROOT)]);
+    for name in names {
+        std::fs::create_dir(dir.path().join(name)).unwrap();
+        std::fs::write(dir.path().join(name).join("assignctl.yaml"), ROOT).unwrap();
+    }
+    let (loaded, _) = load_paths(&[dir.path()]);
+    let sorted = loaded.diagnostics.sorted();
+    let roots: Vec<&str> = sorted.iter().filter(|d| d.code == "nested-root").map(|d| d.message.as_ref()).collect();
+    let mut expected = names.map(|name| format!("`{name}` is a root of its own"));
+    expected.sort();
+    assert_eq!(roots, expected);
+}

@@ -251,3 +251,24 @@ fn rules_of_ignore_say_what_when_and_why() {
     loaded.expire(ended);
     assert_eq!(codes(&loaded), ["ignore-ended"]);
 }
+
+#[test]
+fn a_rule_of_ignore_names_actors_as_the_api_does() {
+    let rules = |rules: &str| {
+        let set = format!(
+            "apiVersion: assignctl/v1\nkind: SemaphorAssignments\nmetadata: {{ name: s }}\nspec:\n  target: t\n  mode: authoritative\n  scope: all\n  ignore: [{rules}]\n  assignments: []\n"
+        );
+        let target = "apiVersion: assignctl/v1\nkind: Target\nmetadata: { name: t }\nspec: { provider: semaphor, endpoint: sandbox, project_id: p }\n---\n";
+        load_text(&format!("{target}{set}")).0
+    };
+    let loaded = rules("{ match: { tenantId: acme-* }, reason: theirs }");
+    assert_eq!(codes(&loaded), [""; 0]);
+    let parts = &loaded.sets[0].ignore[0].parts;
+    assert!(parts[0].is_none() && parts[1].is_some() && parts[2].is_some(), "the scope type goes with the name");
+    for (rule, code) in [
+        ("{ match: { actorId: acme }, reason: theirs }", "unknown-field"),
+        ("{ match: { tenantId: a, orgUserId: b }, reason: theirs }", "conflicting-fields"),
+    ] {
+        assert_eq!(codes(&rules(rule)), [code], "{rule}");
+    }
+}

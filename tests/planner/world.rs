@@ -14,6 +14,7 @@ pub const DAY: i64 = 86_400_000;
 pub static CAPABILITIES: Capabilities = Capabilities {
     provider: "world",
     key_fields: &["identity_id", "node_id", "role_id"],
+    key_names: None,
     fields: &[
         FieldSpec { name: "effective_from", kind: FieldKind::Instant, sent_with: None },
         FieldSpec { name: "effective_to", kind: FieldKind::Instant, sent_with: None },
@@ -25,6 +26,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     order_by: 0,
     holder: Some(0),
     on_remove: OnRemove::Remove,
+    after_apply: None,
     route: |change: &Change, limits: &Limits, _: &Fields| Route {
         name: match change.action {
             assignctl::model::Action::Create => "POST",

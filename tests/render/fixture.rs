@@ -7,8 +7,8 @@ use std::time::Duration;
 use assignctl::diag::Sources;
 use assignctl::model::{
     Account, Action, Capabilities, Change, Coverage, Desired, DesiredSet, Endpoint, Expect, FieldKind, FieldSpec,
-    Fields, Ids, Instant, Key, Limits, Live, Mode, Names, OnRemove, Origin, Pairing, PartScope, Protect, Route, Scope,
-    SecretRef, Snapshot, Sym, Target, Value, Window,
+    Fields, Ids, Instant, Key, KeyNames, Limits, Live, Mode, Names, OnRemove, Origin, Pairing, PartScope, Protect,
+    Route, Scope, SecretRef, Snapshot, Sym, Target, Value, Window,
 };
 use assignctl::plan::{Input, Plan, SetInput, TargetPlan, Thresholds, Unreadable, plan_target};
 
@@ -28,6 +28,7 @@ fn route(names: [&'static str; 3], change: &Change, batch: usize) -> Route {
 pub static STREAMLINE: Capabilities = Capabilities {
     provider: "streamline",
     key_fields: &["domain_id", "service_id", "assignment_key"],
+    key_names: None,
     fields: &[
         field("metadata", FieldKind::Json),
         field("model_id", FieldKind::Text),
@@ -40,18 +41,21 @@ pub static STREAMLINE: Capabilities = Capabilities {
     order_by: 2,
     holder: None,
     on_remove: OnRemove::Archive,
+    after_apply: None,
     route: |change, _, _| route(["PUT …/assignments/{key}"; 3], change, 1),
 };
 
 pub static PARTIUM: Capabilities = Capabilities {
     provider: "partium",
     key_fields: &["ass_id", "org_id"],
+    key_names: None,
     fields: &[],
     pairing: None,
     window: None,
     order_by: 0,
     holder: None,
     on_remove: OnRemove::Remove,
+    after_apply: Some("changes reach search only after an import"),
     route: |change, _, _| {
         route(["POST …/organizations", "POST …/organizations", "DELETE …/organizations"], change, 500)
     },
@@ -60,6 +64,11 @@ pub static PARTIUM: Capabilities = Capabilities {
 pub static SEMAPHOR: Capabilities = Capabilities {
     provider: "semaphor",
     key_fields: &["definitionId", "scopeType", "actor"],
+    key_names: Some(KeyNames {
+        part: 2,
+        by: 1,
+        names: &[("TENANT", "tenantId"), ("TENANT_USER", "tenantUserId"), ("ORG_USER", "orgUserId")],
+    }),
     fields: &[
         FieldSpec { name: "params", kind: FieldKind::Json, sent_with: Some("secret_params") },
         field("secret_params", FieldKind::SecretMap),
@@ -69,18 +78,21 @@ pub static SEMAPHOR: Capabilities = Capabilities {
     order_by: 0,
     holder: None,
     on_remove: OnRemove::Remove,
+    after_apply: None,
     route: |change, _, _| route(["POST …/assignments", "PATCH …/{id}", "DELETE …/{id}"], change, 1),
 };
 
 pub static CANOPY: Capabilities = Capabilities {
     provider: "canopy",
     key_fields: &["identity_id", "node_id", "role_id"],
+    key_names: None,
     fields: &[field("effective_from", FieldKind::Instant), field("effective_to", FieldKind::Instant)],
     pairing: Some(Pairing { slot: &[0, 1], replaced: 2 }),
     window: Some(Window { from: "effective_from", to: "effective_to" }),
     order_by: 0,
     holder: Some(0),
     on_remove: OnRemove::Remove,
+    after_apply: None,
     route: |change, _, _| route(["POST …/bulk-create", "PATCH …/{id}", "POST …/bulk-remove"], change, 100),
 };
 

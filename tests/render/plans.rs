@@ -54,7 +54,10 @@ fn nothing_to_do_still_tells_what_is_unmanaged_and_observed() {
 
 #[test]
 fn no_targets_and_no_selected_sets() {
-    assert_eq!(shown(&World::new().done()), "Nothing to plan: no set is declared.\n");
+    assert_eq!(
+        shown(&World::new().done()),
+        "Nothing to plan: no set is declared, or none is both under the paths and selected.\n"
+    );
     let mut world = World::new();
     let sets = [world.set("dealers", vec![world.row(2, &["root-ass1", "dealer-at"], vec![])])];
     world.plan_selected("parts-prod", &PARTIUM, &sets, Ok(snapshot(vec![], Names::default())), |_| false);

@@ -33,12 +33,14 @@ const fn capabilities(pairing: Option<Pairing>) -> Capabilities {
     Capabilities {
         provider: "fake",
         key_fields: &["identity_id", "role_id"],
+        key_names: None,
         fields: FIELDS,
         pairing,
         window: None,
         order_by: 0,
         holder: None,
         on_remove: OnRemove::Remove,
+        after_apply: None,
         route,
     }
 }

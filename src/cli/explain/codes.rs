@@ -255,7 +255,7 @@ pub static CODES: &[Code] = &[
     code(
         Source::Manifest,
         "not-a-manifest",
-        "A document has neither `apiVersion` nor `kind`.",
+        "A document has neither `apiVersion` nor `kind`, or has another program's `apiVersion`.",
         "if the file belongs to another program, list it under `ignore` in `assignctl.yaml`.",
     ),
     code(

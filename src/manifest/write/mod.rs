@@ -116,6 +116,7 @@ pub fn undeclarable(account: &Account<'_>, row: &Live) -> Option<String> {
     let nowhere = Span { source: SourceId(0), start: 0, end: 0 };
     for (part, field) in account.kind.capabilities.key_fields.iter().enumerate() {
         let sym = row.key.part(part);
+        let field = account.kind.capabilities.key_name(account.ids, &row.key, part).unwrap_or(field);
         if !sym.is_none() && !check_id(&account.ids.text(sym), nowhere, field, &mut findings) {
             return Some(format!("its {field} is no id that a request could carry"));
         }

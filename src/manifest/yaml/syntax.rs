@@ -41,8 +41,8 @@ pub(super) fn too_deep(at: Span) -> Diagnostic {
 /// A syntax error, placed and explained.
 pub(super) fn diagnose(error: &ScanError, text: &str, source: SourceId) -> Diagnostic {
     let mut offset = error.marker().byte_offset().unwrap_or(0);
-    if is_tab(error.kind()) && text.get(..offset).is_some_and(|before| before.ends_with('\t')) {
-        offset -= 1; // the parser points behind it
+    if is_tab(error.kind()) {
+        offset = tab(text, offset);
     }
     let at = character(text, source, offset);
     let (code, message, help) = explain(error.kind());
@@ -51,6 +51,20 @@ pub(super) fn diagnose(error: &ScanError, text: &str, source: SourceId) -> Diagn
     }
     let diagnostic = Diagnostic::error(code, message, at);
     if help.is_empty() { diagnostic } else { diagnostic.help(help) }
+}
+
+/// Where the tab is that the parser means: it points behind it, or at the start of a text whose next line the tab begins.
+fn tab(text: &str, marker: usize) -> usize {
+    let (Some(before), Some(rest)) = (text.get(..marker), text.get(marker..)) else { return marker };
+    if before.ends_with('\t') {
+        return marker - 1;
+    }
+    let indents = |at: usize| {
+        let line = rest.get(..at).and_then(|before| before.rsplit_once('\n'));
+        line.is_some_and(|(_, start)| start.chars().all(char::is_whitespace))
+    };
+    let indenting = rest.match_indices('\t').map(|(at, _)| at).find(|at| indents(*at));
+    marker + if rest.starts_with('\t') { 0 } else { indenting.or_else(|| rest.find('\t')).unwrap_or(0) }
 }
 
 fn is_tab(kind: &ErrorKind) -> bool {

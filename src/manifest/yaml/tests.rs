@@ -205,3 +205,14 @@ fn spans_are_exact() {
     assert_eq!(slice(item.span()), "x: 1\n    y: 2");
     assert_eq!(slice(item.head()), "x");
 }
+
+#[test]
+fn a_tab_is_shown_where_it_stands() {
+    for text in ["a:\n\tb: c\n", "a:\n  b: 1\n\tc: 2\n", "a:\n  - x\n\t- y\n", "a: b\n\tc: d"] {
+        let mut diagnostics = Diagnostics::default();
+        parse(text, SourceId(0), &mut diagnostics);
+        let found = diagnostics.sorted();
+        let at = found[0].primary.as_ref().unwrap().span.start as usize;
+        assert_eq!((found[0].code, text.rfind('\t')), ("tab-indentation", Some(at)), "{text:?}");
+    }
+}

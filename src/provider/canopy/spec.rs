@@ -23,6 +23,7 @@ const LARGEST_PAGE: usize = 100;
 pub static CAPABILITIES: Capabilities = Capabilities {
     provider: "canopy",
     key_fields: &["identity_id", "node_id", "role_id"],
+    key_names: None,
     fields: &[
         FieldSpec { name: "effective_from", kind: FieldKind::Instant, sent_with: None },
         FieldSpec { name: "effective_to", kind: FieldKind::Instant, sent_with: None },
@@ -33,6 +34,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     order_by: IDENTITY,
     holder: Some(IDENTITY),
     on_remove: OnRemove::Remove,
+    after_apply: None,
     route: super::route::route,
 };
 

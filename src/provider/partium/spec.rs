@@ -16,12 +16,17 @@ pub const ORG: usize = 1;
 pub static CAPABILITIES: Capabilities = Capabilities {
     provider: "partium",
     key_fields: &["ass_id", "org_id"],
+    key_names: None,
     fields: &[],
     pairing: None,
     window: None,
     order_by: ASS,
     holder: None,
     on_remove: OnRemove::Remove,
+    // apis/partium.md: After a change. It triggers nothing.
+    after_apply: Some(
+        "changes reach production search only after the catalog's next import; GET /1/catalog/status tells how far that is",
+    ),
     route: super::route::route,
 };
 

@@ -356,7 +356,7 @@ async fn maintenance_is_temporary_and_told() {
         let account = Account::of(Fake::start(script).await, vec![], Duration::from_millis(1));
         let got = account.write(&[(action, "a/o")]).await;
         let (message, _, temporary) = failed(&got[0]);
-        assert!(temporary && message.contains(detail), "{message}");
+        assert!(temporary && message.contains(&format!("503 ({detail})")), "{message}");
     }
 }
 

@@ -8,7 +8,7 @@ use crate::manifest::findings::{Findings, shown};
 use crate::manifest::shape::{Case, Choice, Field, Mark, Masks, Record, Rule, Shape, Type, unique_pairs};
 use crate::manifest::yaml::Node;
 use crate::manifest::{AuthForm, Kind, PathSpec, no_more_rules};
-use crate::model::{Capabilities, FieldKind, FieldSpec, Limits, OnRemove};
+use crate::model::{Capabilities, FieldKind, FieldSpec, KeyNames, Limits, OnRemove};
 
 /// Key part: the definition.
 pub const DEFINITION: usize = 0;
@@ -24,6 +24,12 @@ pub const MASK: &str = "***";
 pub static CAPABILITIES: Capabilities = Capabilities {
     provider: "semaphor",
     key_fields: &["definitionId", "scopeType", "actorId"],
+    // apis/semaphor.md: which field holds the actor is told by the scope type.
+    key_names: Some(KeyNames {
+        part: ACTOR,
+        by: SCOPE_TYPE,
+        names: &[("TENANT", "tenantId"), ("TENANT_USER", "tenantUserId"), ("ORG_USER", "orgUserId")],
+    }),
     fields: &[
         // One map on the wire: `params` is sent whole, so sending it means sending the masked keys too.
         FieldSpec { name: "params", kind: FieldKind::Json, sent_with: Some("secret_params") },
@@ -34,6 +40,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     order_by: DEFINITION,
     holder: None,
     on_remove: OnRemove::Remove,
+    after_apply: None,
     route: super::route::route,
 };
 

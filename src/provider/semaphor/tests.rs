@@ -453,3 +453,19 @@ async fn a_project_secret_signs_in_and_is_renewed_once_after_a_401() {
     assert_eq!(snapshot.requests, 4, "token, refused list, token, list: {:?}", fake.lines());
     assert_eq!(fake.seen()[0].body, json!({"type": "project", "projectId": "p", "projectSecret": "shh"}));
 }
+
+#[test]
+fn a_key_speaks_with_the_apis_own_field_names() {
+    let ids = crate::model::Ids::default();
+    for (scope_type, actor, named) in [
+        ("TENANT", "t", Some("tenantId")),
+        ("TENANT_USER", "u", Some("tenantUserId")),
+        ("ORG_USER", "o", Some("orgUserId")),
+        ("ALL_TENANTS", "", None),
+        ("NEW_SCOPE", "x", Some("actorId")),
+    ] {
+        let actor = if actor.is_empty() { crate::model::Sym::NONE } else { ids.sym(actor) };
+        let key = crate::model::Key::new(&[ids.sym("d"), ids.sym(scope_type), actor]);
+        assert_eq!(super::spec::CAPABILITIES.key_name(&ids, &key, super::spec::ACTOR), named, "{scope_type}");
+    }
+}

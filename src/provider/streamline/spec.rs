@@ -26,12 +26,14 @@ const fn map(name: &'static str) -> FieldSpec {
 pub static CAPABILITIES: Capabilities = Capabilities {
     provider: "streamline",
     key_fields: &["domain_id", "service_id", "assignment_key"],
+    key_names: None,
     fields: &[text("model_id"), text("model_version"), text("role"), map("settings"), map("metadata")],
     pairing: None,
     window: None,
     order_by: SERVICE,
     holder: None,
     on_remove: OnRemove::Archive,
+    after_apply: None,
     route: super::route::route,
 };
 

@@ -174,7 +174,11 @@ fn summary(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resul
     } else if unreadable > 0 {
         writeln!(out, "{heading}No changes planned{heading:#} for what could be read: {rest}.")?;
     } else if sets().all(|set| !set.selected) {
-        let why = if not_selected > 0 { "no set is selected" } else { "no set is declared" };
+        let why = if not_selected > 0 {
+            "no set is selected"
+        } else {
+            "no set is declared, or none is both under the paths and selected"
+        };
         writeln!(out, "{heading}Nothing to plan:{heading:#} {why}.")?;
     } else if counts.observed > 0 {
         writeln!(out, "{heading}No changes to apply.{heading:#} Sets that only observe differ: {rest}.")?;

@@ -59,17 +59,23 @@ impl Serialize for Id {
 /// A natural key as an object of API field names.
 pub(super) type KeyView = Entries<Option<Id>>;
 
-/// A key as JSON; a part that is not there (the service of a domain's own assignment) is `null`.
+/// A key as JSON; a part that is not there (the service of a domain's own assignment) is `null`, one that such a key cannot have is
+/// left out (the actor of all tenants).
 pub(super) fn key(speaker: Speaker<'_>, key: &Key) -> KeyView {
-    let parts = speaker.capabilities.key_fields.iter().enumerate();
     let text = |part| Some(key.part(part)).filter(|sym| !sym.is_none()).map(|sym| Id(speaker.ids.text(sym)));
-    Entries::new(parts.map(|(part, field)| (*field, text(part))).collect())
+    Entries::new(parts(speaker, key).map(|(part, field)| (field, text(part))).collect())
 }
 
 /// The display names of a key's ids, by API field name, where they are known.
 pub(super) fn names<'a>(speaker: Speaker<'a>, key: &Key) -> Entries<&'a str> {
-    let parts = speaker.capabilities.key_fields.iter().enumerate();
-    Entries::new(parts.filter_map(|(part, field)| Some((*field, speaker.names.get(part, key.part(part))?))).collect())
+    let named = |(part, field)| Some((field, speaker.names.get(part, key.part(part))?));
+    Entries::new(parts(speaker, key).filter_map(named).collect())
+}
+
+/// The parts of a key with the API's names for them.
+fn parts<'a>(speaker: Speaker<'a>, key: &'a Key) -> impl Iterator<Item = (usize, &'static str)> + use<'a> {
+    let parts = 0..speaker.capabilities.key_fields.len();
+    parts.filter_map(move |part| Some((part, speaker.capabilities.key_name(speaker.ids, key, part)?)))
 }
 
 /// One field's value; `null` where there is none.

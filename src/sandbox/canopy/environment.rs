@@ -124,7 +124,7 @@ impl Environment {
             nodes: seed.nodes.iter().flatten().map(|entry| (entry.id.clone(), entry.clone())).collect(),
             roles: seed.roles.iter().flatten().map(|entry| (entry.id.clone(), entry.clone())).collect(),
             children,
-            catalogue: CanopyEnvironment { assignments: Vec::new(), ..seed.clone() },
+            catalogue: CanopyEnvironment { assignments: Vec::new(), api_key: None, ..seed.clone() },
             rows: BTreeMap::new(),
             ids: HashMap::new(),
             keys: HashMap::new(),

@@ -70,9 +70,9 @@ impl Context<'_> {
 impl Canopy {
     pub(super) fn new(seed: &CanopySeed) -> Self {
         let mut canopy = Self { environments: BTreeMap::new(), listed: None, by_key: HashMap::new(), next: 1 };
+        canopy.bind_keys(seed);
         for entry in seed.environments.iter().flatten() {
             let address = (entry.account.clone(), entry.application.clone(), entry.environment.clone());
-            canopy.by_key.extend(entry.api_key.clone().map(|key| (key, address.clone())));
             canopy.environments.insert(address, Environment::new(entry));
         }
         canopy.listed = seed.environments.as_ref().map(|entries| {
@@ -82,6 +82,14 @@ impl Canopy {
             entries.iter().map(address).collect()
         });
         canopy
+    }
+
+    /// Binds the seed's API keys to their environments; a restored state holds none.
+    pub(super) fn bind_keys(&mut self, seed: &CanopySeed) {
+        for entry in seed.environments.iter().flatten() {
+            let address = (entry.account.clone(), entry.application.clone(), entry.environment.clone());
+            self.by_key.extend(entry.api_key.clone().map(|key| (key, address)));
+        }
     }
 
     /// Whether an environment takes this key as its own.

@@ -112,6 +112,27 @@ async fn the_state_outlives_the_server_and_the_seed_is_applied_once() {
 }
 
 #[tokio::test]
+async fn an_environments_api_key_is_never_kept_and_comes_with_each_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("sandbox.db");
+    let seed = "canopy: { environments: [{ account: a, application: b, environment: c, api_key: canary_key }] }";
+    let list = async |api: &Api| {
+        let request = client().get(api.url("/api/v1/assignments/app-wide")).header("x-api-key", "canary_key");
+        request.send().await.unwrap().status().as_u16()
+    };
+    let api = Api::with(file(&path, seed)).await;
+    assert_eq!(list(&api).await, 200);
+    assert!(!api.running.dump().unwrap().to_string().contains("canary_key"));
+    api.running.shutdown().await.unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    assert!(!bytes.windows(10).any(|window| window == b"canary_key"));
+    let again = Api::with(file(&path, seed)).await;
+    assert_eq!(list(&again).await, 200);
+    again.running.shutdown().await.unwrap();
+    assert_eq!(list(&Api::with(file(&path, "")).await).await, 401, "nobody named the key at this start");
+}
+
+#[tokio::test]
 async fn an_id_is_not_given_twice_even_after_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sandbox.db");
