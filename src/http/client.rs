@@ -366,7 +366,11 @@ impl Inner {
                 let wait = course.backoff();
                 let Err(no_wait) = self.pace.pause(wait) else {
                     if wait >= TOLD_WAIT {
-                        tracing::warn!(host, seconds = wait.as_secs_f64(), "no connection; waiting before the next try");
+                        tracing::warn!(
+                            host,
+                            seconds = wait.as_secs_f64(),
+                            "no connection; waiting before the next try"
+                        );
                     }
                     return None;
                 };

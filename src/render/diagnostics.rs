@@ -13,8 +13,11 @@ use serde_json::{Value, json};
 use super::clean;
 use crate::diag::{Diagnostic, Diagnostics, Label, Severity, Sources, Span};
 
-/// How many findings are shown to a person. Whoever has more mends the first ones and runs again.
+/// How many findings are shown to a person with their excerpts. Whoever has more mends the first ones and runs again.
 pub const MAX_SHOWN: usize = 100;
+
+/// How many more are named with their places, a line each.
+const MAX_LISTED: usize = 1_000;
 
 /// Places at most this many lines apart share an excerpt.
 const NEAR: u32 = 6;
@@ -35,16 +38,33 @@ pub fn human(diagnostics: &Diagnostics, sources: &Sources, color: bool) -> Strin
         text.push_str(&one(diagnostic, sources, &renderer));
         text.push_str("\n\n");
     }
-    let rest = sorted.iter().skip(MAX_SHOWN);
+    for diagnostic in sorted.iter().skip(MAX_SHOWN).take(MAX_LISTED) {
+        text.push_str(&brief(diagnostic, sources));
+    }
+    if sorted.len() > MAX_SHOWN {
+        text.push('\n');
+    }
+    let rest = sorted.iter().skip(MAX_SHOWN + MAX_LISTED);
     let (errors, warnings) = rest.fold((0, 0), |(errors, warnings), diagnostic| match diagnostic.severity {
         Severity::Error => (errors + 1, warnings),
         Severity::Warning => (errors, warnings + 1),
     });
     if errors + warnings > 0 {
-        let _ = writeln!(text, "and {} that are not shown\n", count(errors, warnings));
+        let _ = writeln!(text, "and {} more: `assignctl validate --format json` tells all\n", count(errors, warnings));
     }
     // Excerpts are the manifests' own text; every line of them begins with its number, so only commands inside a line are left.
     clean::without_commands(&text).into_owned()
+}
+
+/// A finding on one line, without its excerpt and help.
+fn brief(diagnostic: &Diagnostic, sources: &Sources) -> String {
+    let severity = match diagnostic.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let place = diagnostic.primary.as_ref().map(|label| format!("{}: ", sources.locate(label.span)));
+    let (place, message) = (place.unwrap_or_default(), clean::terminal(&diagnostic.message));
+    format!("{}{severity}[{}]: {message}\n", clean::terminal(&place), diagnostic.code)
 }
 
 /// The counts in words, such as `3 errors, 1 warning`.
@@ -317,8 +337,12 @@ mod tests {
 
     #[test]
     fn more_findings_than_anyone_reads_are_counted() {
-        let many = (0..MAX_SHOWN + 5).map(|_| Diagnostic::error("code", "m", span(0, 1))).collect();
-        assert!(render("a", many).contains("and 5 errors that are not shown"));
+        let many = |count| (0..count).map(|_| Diagnostic::error("code", "m", span(0, 1))).collect::<Vec<_>>();
+        let all_named = render("a", many(MAX_SHOWN + 5));
+        assert_eq!(all_named.matches(":1:1: error[code]: m\n").count(), 5, "{all_named}");
+        assert_eq!(all_named.matches("error[code]").count(), MAX_SHOWN + 5);
+        let too_many = render("a", many(MAX_SHOWN + MAX_LISTED + 5));
+        assert!(too_many.contains("and 5 errors more: `assignctl validate --format json` tells all"));
     }
 
     #[test]
