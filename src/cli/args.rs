@@ -29,7 +29,7 @@ pub(super) struct Global {
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, env = "ASSIGNCTL_COLOR", help_heading = "Output")]
     pub color: Color,
     /// Tell more on standard error; twice for every request.
-    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
+    #[arg(short, long, global = true, action = ArgAction::Count, env = "ASSIGNCTL_VERBOSE", help_heading = "Output")]
     pub verbose: u8,
     /// Log filter such as `assignctl=debug`; overrides -v.
     #[arg(long, global = true, value_name = "FILTER", env = "ASSIGNCTL_LOG", help_heading = "Output")]

@@ -366,8 +366,7 @@ impl Reader<'_> {
         }
         // One past the last character that is not a space.
         let mut end = start;
-        loop {
-            let Some(byte) = self.ahead(0) else { break };
+        while let Some(byte) = self.ahead(0) {
             match CLASSES[byte as usize] {
                 Class::First | Class::Text => self.at += 1,
                 Class::Foreign => return None,
