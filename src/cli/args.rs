@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use super::comment::CommentArgs;
 use super::shard::Shard;
 use crate::model::Mode;
 
@@ -64,6 +65,8 @@ pub(super) enum Command {
     Apply(ApplyArgs),
     /// Say how the live assignments differ from the manifests; never writes
     Drift(DriftArgs),
+    /// Keep the one comment of a pull or merge request that shows a report
+    Comment(CommentArgs),
     /// Write manifests of what is live, to begin with
     Import(ImportArgs),
     /// Write a starter repository of manifests
@@ -257,10 +260,8 @@ fn report(text: &str) -> Result<ReportArg, String> {
 fn markdown_limit(text: &str) -> Result<usize, String> {
     match text {
         "github" => Ok(crate::render::markdown::LIMIT),
-        // docs.gitlab.com, "GitLab application limits": a note has at most a million characters.
-        "gitlab" => Ok(1_000_000),
-        // Gitea sets no limit of its own; its pages get slow long before its database is full.
-        "gitea" => Ok(262_144),
+        "gitlab" => Ok(crate::render::markdown::GITLAB_LIMIT),
+        "gitea" => Ok(crate::render::markdown::GITEA_LIMIT),
         number => number.parse().map_err(|_| "expected a number of bytes, or github, gitlab or gitea".to_owned()),
     }
 }

@@ -3,6 +3,7 @@
 
 mod bad_wires;
 mod base;
+mod comment;
 mod credentials;
 mod drift;
 mod examples;
