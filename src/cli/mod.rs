@@ -17,6 +17,7 @@ mod git_tree;
 mod import;
 mod init;
 mod journal;
+mod merge;
 mod plan;
 mod policy;
 mod report;
@@ -73,6 +74,7 @@ fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<Exit> {
         Command::Apply(args) => apply::run(&args, terminal),
         Command::Drift(args) => drift::run(&args, terminal),
         Command::Comment(args) => comment::run(&args, terminal),
+        Command::Report(command) => merge::run(&command, terminal),
         Command::Import(args) => import::run(&args, terminal),
         Command::Init(args) => init::run(&args, terminal),
         Command::Explain(args) => explain::run(&args, terminal),

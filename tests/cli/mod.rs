@@ -11,6 +11,7 @@ mod explain;
 mod import;
 mod init;
 mod journal;
+mod merge;
 mod narrowing;
 mod output;
 mod pipelines;

@@ -18,8 +18,9 @@ fn help_of_every_command() {
 #[test]
 fn every_flag_has_its_environment_variable() {
     let dir = tempfile::tempdir().unwrap();
-    for command in ["validate", "plan", "apply", "drift", "comment", "sandbox"] {
-        let help = support::run(support::program(dir.path()).args([command, "--help"])).stdout;
+    for command in ["validate", "plan", "apply", "drift", "comment", "report merge", "sandbox"] {
+        let words = command.split(' ').chain(["--help"]);
+        let help = support::run(support::program(dir.path()).args(words)).stdout;
         for flag in help.split_whitespace().filter_map(|word| word.strip_prefix("--")) {
             let flag = flag.trim_end_matches(|c: char| !c.is_ascii_lowercase());
             if flag.is_empty()
