@@ -231,7 +231,7 @@ impl SavedPlan {
             expires: envelope.expires.to_string(),
             git_commit: envelope.git_commit.clone(),
             policy: envelope.policy.clone(),
-            manifests: all(desired),
+            manifests: manifests_digest(desired),
             targets,
             seal: String::new(),
         };
@@ -387,7 +387,8 @@ impl std::fmt::Display for Identity<'_> {
     }
 }
 
-fn all(desired: &DesiredDigests) -> digest::Digest {
+/// The digest of all manifests from those of their sets: whether two runs saw the same declarations.
+pub fn manifests_digest(desired: &DesiredDigests) -> digest::Digest {
     let mut sorted: Vec<_> = desired.iter().collect();
     sorted.sort_unstable();
     let mut hash = sha2::Sha256::new();

@@ -3,6 +3,7 @@
 
 mod bad_wires;
 mod base;
+mod comment;
 mod credentials;
 mod drift;
 mod examples;
@@ -10,6 +11,7 @@ mod explain;
 mod import;
 mod init;
 mod journal;
+mod merge;
 mod narrowing;
 mod output;
 mod pipelines;
