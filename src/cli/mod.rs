@@ -2,6 +2,7 @@
 //! everything else to standard error.
 
 mod actor;
+mod again;
 mod apply;
 mod approved;
 mod args;

@@ -1,7 +1,7 @@
 //! What `plan` and `apply` share: load the manifests, choose sets, read the targets concerned, plan.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use futures::future::join_all;
@@ -15,7 +15,7 @@ use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::manifest::{self, Loaded};
 use crate::model::{Capabilities, DesiredSet, Endpoint, Ids, Instant, Mode, Protect, ReadRequest, Snapshot, Target};
-use crate::plan::saved::{DesiredDigests, Identity, SavedPlan};
+use crate::plan::saved::{DesiredDigests, Identity, SavedError, SavedPlan};
 use crate::plan::{Input, Plan, SetInput, TargetPlan, Unreadable, digest, plan_target};
 use crate::provider::{self, Connection, ReadError, Reader};
 use crate::render;
@@ -32,8 +32,8 @@ pub(super) enum Step<T> {
 pub(super) struct Session {
     pub loaded: Loaded,
     pub ids: Arc<Ids>,
-    /// The moment to judge time windows by: taken once, when the first target is planned.
-    now: OnceLock<Instant>,
+    /// The moment to judge time windows by: taken when the first target is planned, and again where all is read again.
+    now: Mutex<Option<Instant>>,
     planning: PlanningArgs,
     /// The manifests to compare with (`--base`).
     base: Option<BaseManifests>,
@@ -74,6 +74,16 @@ impl Readable for Box<dyn Reader> {
     }
 }
 
+impl<C: Readable> Open<C> {
+    /// Reads what planning needs.
+    pub(super) async fn read(&self) -> Seen {
+        match &self.connection {
+            Ok(connection) => read(connection.reader(), &self.request).await,
+            Err(unreadable) => Err(unreadable.clone()),
+        }
+    }
+}
+
 /// What was read of a target.
 pub(super) type Seen = Result<Snapshot, Unreadable>;
 
@@ -105,7 +115,7 @@ impl Session {
         let as_mode =
             |(set, selected): (&DesiredSet, &bool)| args.planning.as_mode.filter(|_| *selected).unwrap_or(set.mode);
         let modes = loaded.sets.iter().zip(&selected).map(as_mode).collect();
-        let now = OnceLock::new();
+        let now = Mutex::default();
         let endpoints = loaded.targets.iter().map(endpoint_text).collect();
         let capabilities = loaded.targets.iter().map(capabilities).collect::<anyhow::Result<_>>()?;
         let planning = args.planning.clone();
@@ -239,7 +249,16 @@ impl Session {
 
     /// The moment that the run judges by: when it is first asked for, after reading.
     pub(super) fn now(&self) -> Instant {
-        *self.now.get_or_init(now)
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(now)
+    }
+
+    /// Time has passed: the moment is taken anew.
+    ///
+    /// # Errors
+    /// The approved plan has ended meanwhile.
+    pub(super) fn look_at_the_clock(&self) -> Result<(), SavedError> {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Some(now());
+        self.approved.as_ref().map_or(Ok(()), |saved| saved.check(self.now(), self.policy().as_ref()))
     }
 
     /// What a plan needs to know of a target: the scopes and keys of all its sets, since guards judge it whole.
@@ -315,13 +334,7 @@ impl Session {
 
     /// Reads all open targets side by side.
     pub(super) async fn read<C: Readable>(&self, open: &[Open<C>]) -> Vec<Seen> {
-        join_all(open.iter().map(|open| async move {
-            match &open.connection {
-                Ok(connection) => read(connection.reader(), &open.request).await,
-                Err(unreadable) => Err(unreadable.clone()),
-            }
-        }))
-        .await
+        join_all(open.iter().map(Open::read)).await
     }
 
     /// Plans what was read, and says whose change each change is where there is a base.
