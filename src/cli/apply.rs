@@ -11,6 +11,7 @@ use super::approved;
 use super::args::{ApplyArgs, Format};
 use super::connect::Connector;
 use super::journal;
+use super::next;
 use super::report::{Reports, Run};
 use super::session::{Open, Session, Step, plan_exit, runtime};
 use super::terminal::Terminal;
@@ -97,8 +98,10 @@ impl Apply<'_> {
         let json = args.output.format == Format::Json;
         let (stale, work) = (is_stale(plan, args), has_work(plan, args));
         if let Some(path) = args.undo_out.as_deref().filter(|_| work) {
-            undo::save(path, self.session, plan, self.before)?;
-            terminal.hint(&format!("The way back is in {}: assignctl plan --complete {0}\n", path.display()));
+            let state = self.session.sandbox_state(plan, &args.source.credentials)?;
+            let command = next::undo(path, &args.source, state.as_deref());
+            undo::save(path, &command, self.session, plan, self.before)?;
+            terminal.hint(&format!("The way back, which shows what it will do, and asks: {command}\n"));
         }
         let journal = args.journal.as_deref().map(|path| journal::begin(path, self.session, plan)).transpose()?;
         let events = reports.events(plan)?;

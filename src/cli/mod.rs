@@ -17,6 +17,7 @@ mod git_tree;
 mod import;
 mod init;
 mod journal;
+mod next;
 mod plan;
 mod policy;
 mod report;

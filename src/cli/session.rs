@@ -1,12 +1,12 @@
 //! What `plan` and `apply` share: load the manifests, choose sets, read the targets concerned, plan.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use futures::future::join_all;
 
-use super::args::{PlanningArgs, SelectArgs, SourceArgs};
+use super::args::{CredentialArgs, PlanningArgs, SelectArgs, SourceArgs};
 use super::base::BaseManifests;
 use super::connect::{Connector, SandboxHome, endpoint_text};
 use super::policy::InForce;
@@ -241,6 +241,20 @@ impl Session {
             Open { target, connection: connection.map(&keep).map_err(refused), request: self.read_request(target) }
         };
         Ok(targets.into_iter().map(open).collect())
+    }
+
+    /// The embedded server's state file as an absolute path, where a target of the plan lives there.
+    pub(super) fn sandbox_state(&self, plan: &Plan, args: &CredentialArgs) -> anyhow::Result<Option<PathBuf>> {
+        let embedded = |target: &Target| target.endpoint == Endpoint::Sandbox;
+        let concerned = |target: &TargetPlan| self.loaded.targets.iter().any(|t| t.name == target.name && embedded(t));
+        if !plan.targets.iter().any(concerned) {
+            return Ok(None);
+        }
+        let state = match &args.sandbox_state {
+            Some(state) => state.clone(),
+            None => sandbox_home(&self.loaded)?.state,
+        };
+        std::path::absolute(&state).map(Some).with_context(|| format!("the sandbox's state {}", state.display()))
     }
 
     pub(super) fn target(&self, index: usize) -> &Target {

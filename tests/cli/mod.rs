@@ -13,6 +13,7 @@ mod import;
 mod init;
 mod journal;
 mod narrowing;
+mod network;
 mod output;
 mod pipelines;
 mod reports;

@@ -128,6 +128,20 @@ pub(super) const AS_IT_WAS: &str = "effective_to: 2099-06-30T00:00:00Z";
 pub(super) const AS_DECLARED: &str = "effective_to: 2099-12-31T00:00:00Z";
 
 #[test]
+fn a_role_change_shows_the_role_before_and_after() {
+    let place = canopy();
+    let anna = format!("role_id: agent, {AS_DECLARED}");
+    let lead = SUPPORT.replace(&anna, "role_id: lead, effective_to: 2099-06-30T00:00:00Z");
+    place.write("support.yaml", &lead);
+    let plan = save(&place);
+    let changes = plan["targets"][0]["sets"][0]["changes"].as_array().unwrap();
+    let change = changes.iter().find(|change| change["action"] == "update").unwrap();
+    assert_eq!((&change["before"], &change["after"]), (&json!({"role_id": "agent"}), &json!({"role_id": "lead"})));
+    let run = apply(&place, &[]);
+    assert_eq!(run.code, 0, "{}", run.text());
+}
+
+#[test]
 fn a_saved_plan_is_applied_once_and_then_satisfied() {
     let place = canopy();
     save(&place);
