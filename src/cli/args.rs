@@ -143,6 +143,9 @@ pub(super) struct CredentialArgs {
     /// PEM file of a further certificate authority to trust.
     #[arg(long, value_name = "FILE", env = "ASSIGNCTL_CA_FILE")]
     pub ca_file: Option<PathBuf>,
+    /// The state file of the embedded sandbox, in place of the one beside the manifests. It has to be there.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_SANDBOX_STATE")]
+    pub sandbox_state: Option<PathBuf>,
 }
 
 /// What bounds the manifests.

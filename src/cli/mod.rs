@@ -2,6 +2,7 @@
 //! everything else to standard error.
 
 mod actor;
+mod again;
 mod apply;
 mod approved;
 mod args;
@@ -18,6 +19,7 @@ mod import;
 mod init;
 mod journal;
 mod merge;
+mod next;
 mod plan;
 mod policy;
 mod report;

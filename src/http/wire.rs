@@ -43,10 +43,10 @@ pub(super) enum Outcome {
     Answer(Received),
     /// No connection, so nothing was sent.
     Unreachable(Unreachable, String),
-    /// Sent, or perhaps sent; no whole answer.
-    Lost(String),
-    /// An answer that is not read on, and how it starts.
-    Bad(String, Bytes),
+    /// Sent, or perhaps sent; no whole answer, and the headers of the one that broke off.
+    Lost(String, HeaderMap),
+    /// An answer that is not read on, how it starts, and its headers.
+    Bad(String, Bytes, HeaderMap),
 }
 
 /// Why there is no connection.
@@ -93,6 +93,17 @@ impl Way {
             (true, "http") => Way::LoopbackPlain,
             (true, _) => Way::LoopbackTls,
             (false, _) => Way::Remote,
+        }
+    }
+}
+
+impl Outcome {
+    /// What came before the body, where anything did.
+    pub(super) fn headers(&self) -> Option<&HeaderMap> {
+        match self {
+            Outcome::Answer(received) => Some(&received.headers),
+            Outcome::Lost(_, headers) | Outcome::Bad(_, _, headers) => Some(headers),
+            Outcome::Unreachable(..) => None,
         }
     }
 }
@@ -161,7 +172,9 @@ impl Wires {
         };
         match tokio::time::timeout(self.timeout, exchange).await {
             Ok(outcome) => outcome,
-            Err(_) => Outcome::Lost(format!("it took longer than limits.timeout ({:?})", self.timeout)),
+            Err(_) => {
+                Outcome::Lost(format!("it took longer than limits.timeout ({:?})", self.timeout), HeaderMap::new())
+            }
         }
     }
 
@@ -180,15 +193,12 @@ impl Wires {
                         "answered {status} with more than {} MiB; ask for smaller pages or batches",
                         self.max_body.div_ceil(1024 * 1024)
                     );
-                    return Outcome::Bad(problem, body.freeze());
+                    return Outcome::Bad(problem, body.freeze(), headers);
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    return Outcome::Lost(format!(
-                        "the answer ({status}) broke off after {} bytes: {}",
-                        body.len(),
-                        causes(&error)
-                    ));
+                    let why = format!("the answer ({status}) broke off after {} bytes: {}", body.len(), causes(&error));
+                    return Outcome::Lost(why, headers);
                 }
             }
         }
@@ -224,14 +234,14 @@ fn redirected(response: &reqwest::Response) -> Outcome {
         "answered {}, a redirect {to}; redirects are never followed: correct the endpoint",
         response.status().as_u16()
     );
-    Outcome::Bad(problem, Bytes::new())
+    Outcome::Bad(problem, Bytes::new(), response.headers().clone())
 }
 
 /// Which kind of accident an error is. Everything that is not certainly "never connected" counts as sent.
 pub(super) fn accident(error: &reqwest::Error) -> Outcome {
     let why = causes(error);
     if !error.is_connect() {
-        return Outcome::Lost(why);
+        return Outcome::Lost(why, HeaderMap::new());
     }
     let kind = if error.is_dns() {
         Unreachable::Name

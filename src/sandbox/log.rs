@@ -27,6 +27,8 @@ pub struct LoggedRequest {
     pub body: Option<Value>,
     /// The status of the answer; 0 where a fault closed the connection instead.
     pub status: u16,
+    /// What the answer's `X-Request-Id` was.
+    pub request_id: String,
 }
 
 /// A request as it is kept: its body is only parsed when somebody asks.
@@ -37,6 +39,7 @@ pub(super) struct Entry {
     pub query: Option<String>,
     pub body: Bytes,
     pub status: u16,
+    pub request_id: String,
 }
 
 impl Entry {
@@ -47,6 +50,7 @@ impl Entry {
             query: self.query.clone(),
             body: serde_json::from_slice(&self.body).ok(),
             status: self.status,
+            request_id: self.request_id.clone(),
         }
     }
 }

@@ -153,6 +153,7 @@ pub async fn start(options: Options) -> Result<Running, SandboxError> {
         payload_limit: options.payload_limit,
         visible: Lag::new(options.visibility_lag),
         limiter: Limiter::default(),
+        count: std::sync::atomic::AtomicU64::new(0),
     });
     let service = server::router(Arc::clone(&app)).into_make_service_with_connect_info::<Cut>();
     let (stop, stopped) = oneshot::channel::<()>();

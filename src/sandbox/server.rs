@@ -2,6 +2,7 @@
 //!
 //! Knows which API to ask; knows nothing of rows.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex, PoisonError, RwLock},
@@ -54,6 +55,8 @@ pub(super) struct App {
     pub payload_limit: usize,
     pub visible: Lag,
     pub limiter: Limiter,
+    /// Requests so far, which number the answers.
+    pub count: AtomicU64,
 }
 
 /// Reads that lag behind writes: the state before each recent write.
@@ -144,8 +147,12 @@ async fn handle(
         let mut faults = app.faults.lock().unwrap_or_else(PoisonError::into_inner);
         fault::take(&mut faults, request.method.as_str(), &request.segments())
     };
-    let (sent, delay) = app.outcome(&request, fault).await;
-    app.log(&request, &sent);
+    let (mut sent, delay) = app.outcome(&request, fault).await;
+    let request_id = format!("req-{}", app.count.fetch_add(1, Ordering::Relaxed) + 1);
+    if let Sent::Whole(reply) | Sent::Half(reply) = &mut sent {
+        reply.headers.push(("x-request-id", request_id.clone()));
+    }
+    app.log(&request, &sent, request_id);
     let delay = app.latency + delay;
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
@@ -304,7 +311,7 @@ impl App {
         (answer, pending)
     }
 
-    fn log(&self, request: &Request, sent: &Sent) {
+    fn log(&self, request: &Request, sent: &Sent, request_id: String) {
         let status = match sent {
             Sent::Whole(reply) | Sent::Half(reply) => reply.status,
             Sent::Endless => 200,
@@ -317,6 +324,7 @@ impl App {
             query: request.raw_query.clone(),
             body: if secret { Bytes::new() } else { request.body.clone() },
             status,
+            request_id,
         };
         if let Some(sink) = &self.sink {
             let mut logged = entry.logged();

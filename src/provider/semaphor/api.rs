@@ -76,7 +76,9 @@ pub(super) fn verdict<T: DeserializeOwned>(
     }
     // The verdict is read apart from `data`, so that a refusal's `data` of another shape never hides the refusal.
     let verdict = answer.json::<Envelope<IgnoredAny>>().map(|envelope| envelope.verdict());
-    let unclear = |why: &str| Verdict::Unclear(format!("{request} was answered with {}, {why}", answer.status));
+    let unclear = |why: &str| {
+        Verdict::Unclear(format!("{request} was answered with {}, {why}{}", answer.status, answer.request_note()))
+    };
     match verdict {
         Err(error) => Verdict::Unclear(error.to_string()),
         Ok(Some(false)) => Verdict::No(refusal(request, answer, sent)),
@@ -101,7 +103,7 @@ fn refusal(request: &'static str, answer: &Answer, sent: &Params<'_>) -> Refusal
         }
         Err(_) => (None, clean(&answer.excerpt())),
     };
-    Refusal { request, status: answer.status, code, said, hint: hint(answer.status) }
+    Refusal { request, status: answer.status, code, said, note: answer.request_note(), hint: hint(answer.status) }
 }
 
 fn hint(status: u16) -> &'static str {
