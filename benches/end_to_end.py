@@ -15,7 +15,7 @@ import itertools
 import json
 import math
 import os
-import random
+
 import re
 import shutil
 import subprocess
@@ -152,9 +152,10 @@ def plan_large(bench):
         pages = bench.directory / "pages-partium"
 
         def page(last):
-            if last is None:
-                return "POST", LIST, {"query": {}, "paging": {"limit": 1000}}
-            return ("POST", LIST, {"query": {}, "paging": {"limit": 1000, "last_object_id": last["last_object_id"]}}) if last["more_data"] else None
+            if last is not None and not last["more_data"]:
+                return None
+            cursor = {} if last is None else {"last_object_id": last["last_object_id"]}
+            return "POST", LIST, {"query": {}, "paging": {"limit": 1000, **cursor}}
 
         server.pages(pages, page)
         for form, limit in (("long form", 400), ("compact form", 200)):
@@ -178,20 +179,21 @@ def memory(bench, name, planned, count, limit):
 
 def plan_canopy(bench):
     """Goal 2: 100,000 role assignments in 1,000 pages."""
-    count, source = 100_000, random.Random("assignctl canopy")
-    identities, nodes = list(uuids("identity", 40_000)), [f"node_{n:04}_department" for n in range(900)]
-    roles = [f"role_{n:02}_support" for n in range(40)]
-    keys = {}
-    while len(keys) < count:
-        keys[source.choice(identities), source.choice(nodes), source.choice(roles)] = None
-    fields = ("identity_id", "node_id", "role_id")
+    count = 100_000
+
+    def keys():
+        """Two or three roles an identity, each at another node."""
+        identities = itertools.cycle(uuids("identity", 40_000))
+        return ((next(identities), f"node_{n * 7 % 900:04}_department", f"role_{n % 40:02}_support") for n in range(count))
+
+    row = '{{"identity_id": "{}", "node_id": "{}", "role_id": "{}"}}'
     seed = bench.directory / "canopy.json"
-    rows = (("," if n else "") + json.dumps(dict(zip(fields, key))) for n, key in enumerate(keys))
+    rows = (("," if n else "") + row.format(*key) for n, key in enumerate(keys()))
     write(seed, itertools.chain(['{"canopy": {"assignments": {"acme/crm/prod": ['], rows, ["]}}}"]))
     with Sandbox(bench.binary, bench.directory, seed) as server:
         path = repository(bench.directory, "canopy")
         (path / "target.yaml").write_text(target("canopy", server.url, "account: acme, application: crm, environment: prod, "))
-        entries = (f"    - {{ identity_id: {i}, node_id: {n}, role_id: {r} }}\n" for i, n, r in keys)
+        entries = (f"    - {{ identity_id: {i}, node_id: {n}, role_id: {r} }}\n" for i, n, r in keys())
         write(path / "everyone.yaml", itertools.chain([assignments("Canopy", "everyone", "scope: all")], entries))
         address = "/portal/v1/accounts/acme/applications/crm/environments/prod/assignments/app-wide"
 
@@ -201,7 +203,6 @@ def plan_canopy(bench):
                 return None
             return "GET", f"{address}?page={number}&take=100&sort_by=created_at"
 
-        del keys
         pages = bench.directory / "pages-canopy"
         server.pages(pages, page)
         name = "plan 100,000 Canopy rows in 1,000 pages"
@@ -211,15 +212,18 @@ def plan_canopy(bench):
 def plan_semaphor(bench):
     """Goal 2: 50,000 assignments in one answer."""
     count = 50_000
-    keys = [(f"usd_definition_{n % 50:02}", tenant) for n, tenant in enumerate(uuids("tenant", count))]
+
+    def keys():
+        return ((f"usd_definition_{n % 50:02}", tenant) for n, tenant in enumerate(uuids("tenant", count)))
+
     row = '{{"definitionId": "{}", "scopeType": "TENANT", "tenantId": "{}", "params": {{"region": "us-east"}}}}'
     seed = bench.directory / "semaphor.json"
-    rows = (("," if n else "") + row.format(*key) for n, key in enumerate(keys))
+    rows = (("," if n else "") + row.format(*key) for n, key in enumerate(keys()))
     write(seed, itertools.chain(['{"semaphor": {"assignments": {"p_1": ['], rows, ["]}}}"]))
     with Sandbox(bench.binary, bench.directory, seed) as server:
         path = repository(bench.directory, "semaphor")
         (path / "target.yaml").write_text(target("semaphor", server.url, "project_id: p_1, "))
-        entries = (f"    - {{ definitionId: {d}, scopeType: TENANT, tenantId: {t}, params: {{ region: us-east }} }}\n" for d, t in keys)
+        entries = (f"    - {{ definitionId: {d}, scopeType: TENANT, tenantId: {t}, params: {{ region: us-east }} }}\n" for d, t in keys())
         write(path / "tenants.yaml", itertools.chain([assignments("Semaphor", "tenants", "scope: all")], entries))
         pages = bench.directory / "pages-semaphor"
         once = ("GET", "/api/management/v1/projects/p_1/unified-security/assignments")
@@ -230,13 +234,11 @@ def plan_semaphor(bench):
 def plan_streamline(bench):
     """Goal 2: 5,000 keys in 500 services, each a list of its own."""
     services, keys = [f"service-{n:03}" for n in range(500)], [f"key-{n:02}" for n in range(10)]
-    rows = [
-        {"client_id": "client-1", "domain_id": "domain-1", "service_id": service, "assignment_key": key, "model_id": "demand-forecast",
-         "model_version": "2.1.0", "role": "primary", "settings": {"horizon_days": 14}}
-        for service in services for key in keys
-    ]
+    entry = {"model_id": "demand-forecast", "model_version": "2.1.0", "role": "primary", "settings": {"horizon_days": 14}}
+    rows = [{"assignment_key": key, **entry} for key in keys]
+    live = [{"client_id": "client-1", "domain_id": "domain-1", "service_id": service, "assignments": rows} for service in services]
     seed = bench.directory / "streamline.json"
-    seed.write_text(json.dumps({"streamline": {"assignments": rows}}))
+    seed.write_text(json.dumps({"streamline": {"assignments": live}}))
     with Sandbox(bench.binary, bench.directory, seed) as server:
         path = streamline(bench, "streamline", server.url, services, keys)
         pages = bench.directory / "pages-streamline"
@@ -245,7 +247,7 @@ def plan_streamline(bench):
         for number, service in enumerate(services):
             data = server.ask(connection, "GET", f"/v2/clients/client-1/domains/domain-1/service/{service}/assignments")
             (pages / f"{number:06}.json").write_bytes(data)
-        report(bench, "plan 5,000 Streamline keys in 500 services", server, path, pages, len(rows), "streamline")
+        report(bench, "plan 5,000 Streamline keys in 500 services", server, path, pages, len(services) * len(keys), "streamline")
 
 
 def streamline(bench, name, url, services, keys, limits="", mode="authoritative"):

@@ -141,12 +141,21 @@ class Sandbox:
 
     def pages(self, directory, ask):
         """Keeps the answers of a listing in files, one a page, for the yardstick. `ask` gives each page's request from the last answer."""
-        connection, last, number = self.connect(), None, 0
         directory.mkdir()
-        while (request := ask(last)) is not None:
-            data = self.ask(connection, *request)
-            Path(directory, f"{number:06}.json").write_bytes(data)
-            last, number = json.loads(data), number + 1
+        child = os.fork()  # a large answer must not stay in this process's memory
+        if child == 0:
+            code = 1
+            try:
+                connection, last, number = self.connect(), None, 0
+                while (request := ask(last)) is not None:
+                    data = self.ask(connection, *request)
+                    Path(directory, f"{number:06}.json").write_bytes(data)
+                    last, number = json.loads(data), number + 1
+                code = 0
+            finally:
+                os._exit(code)
+        if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
+            raise SystemExit("the pages could not be read")
 
 
 # ---- data: the same for the same seed -------------------------------------------------------------------------------------------------

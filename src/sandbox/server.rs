@@ -4,7 +4,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -54,6 +57,25 @@ pub(super) struct App {
     pub payload_limit: usize,
     pub visible: Lag,
     pub limiter: Limiter,
+    pub under_way: UnderWay,
+}
+
+/// Counts the requests that have come and are not answered.
+#[derive(Default)]
+pub(super) struct UnderWay(AtomicUsize);
+
+impl UnderWay {
+    /// One more, until the guard is dropped; gives how many there are.
+    fn enter(&self) -> (impl Drop + use<'_>, usize) {
+        struct Guard<'a>(&'a AtomicUsize);
+        impl Drop for Guard<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        let before = self.0.fetch_add(1, Ordering::Relaxed);
+        (Guard(&self.0), before + 1)
+    }
 }
 
 /// Reads that lag behind writes: the state before each recent write.
@@ -132,6 +154,7 @@ async fn handle(
     ConnectInfo(cut): ConnectInfo<Cut>,
     request: axum::extract::Request,
 ) -> Response<Body> {
+    let (_under_way, in_flight) = app.under_way.enter();
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, MAX_BODY).await;
     let too_large = body.is_err();
@@ -145,7 +168,7 @@ async fn handle(
         fault::take(&mut faults, request.method.as_str(), &request.segments())
     };
     let (sent, delay) = app.outcome(&request, fault).await;
-    app.log(&request, &sent);
+    app.log(&request, &sent, in_flight);
     let delay = app.latency + delay;
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
@@ -304,7 +327,7 @@ impl App {
         (answer, pending)
     }
 
-    fn log(&self, request: &Request, sent: &Sent) {
+    fn log(&self, request: &Request, sent: &Sent, in_flight: usize) {
         let status = match sent {
             Sent::Whole(reply) | Sent::Half(reply) => reply.status,
             Sent::Endless => 200,
@@ -317,6 +340,7 @@ impl App {
             query: request.raw_query.clone(),
             body: if secret { Bytes::new() } else { request.body.clone() },
             status,
+            in_flight,
         };
         if let Some(sink) = &self.sink {
             let mut logged = entry.logged();

@@ -14,6 +14,7 @@ mod narrowing;
 mod output;
 mod pipelines;
 mod reports;
+mod requests;
 mod resend;
 mod sandbox;
 mod saved;
