@@ -11,12 +11,13 @@ use super::base::BaseManifests;
 use super::connect::{Connector, SandboxHome, endpoint_text};
 use super::policy::InForce;
 use super::report::Reports;
+use super::shard::Shard;
 use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::manifest::{self, Loaded};
 use crate::model::{Capabilities, DesiredSet, Endpoint, Ids, Instant, Mode, Protect, ReadRequest, Snapshot, Target};
-use crate::plan::saved::{DesiredDigests, Identity, SavedError, SavedPlan};
-use crate::plan::{Input, Plan, SetInput, TargetPlan, Unreadable, digest, plan_target};
+use crate::plan::saved::{DesiredDigests, Identity, SavedError, SavedPlan, manifests_digest};
+use crate::plan::{Input, Part, Plan, SetInput, TargetPlan, Unreadable, digest, plan_target};
 use crate::provider::{self, Connection, ReadError, Reader};
 use crate::render;
 
@@ -37,6 +38,8 @@ pub(super) struct Session {
     planning: PlanningArgs,
     /// The manifests to compare with (`--base`).
     base: Option<BaseManifests>,
+    /// The part of the sets that the command chose from.
+    shard: Option<Shard>,
     /// For each set of `loaded`, whether the command chose it.
     selected: Vec<bool>,
     policy: InForce,
@@ -118,9 +121,22 @@ impl Session {
         let now = Mutex::default();
         let endpoints = loaded.targets.iter().map(endpoint_text).collect();
         let capabilities = loaded.targets.iter().map(capabilities).collect::<anyhow::Result<_>>()?;
-        let planning = args.planning.clone();
-        let mut session =
-            Self { loaded, ids, now, planning, base: None, selected, policy, modes, approved, endpoints, capabilities };
+        let (planning, shard) = (args.planning.clone(), args.select.shard);
+        let base = None;
+        let mut session = Self {
+            loaded,
+            ids,
+            now,
+            planning,
+            base,
+            shard,
+            selected,
+            policy,
+            modes,
+            approved,
+            endpoints,
+            capabilities,
+        };
         session.check_modes()?;
         session.check_approved()?;
         Ok(Step::Ready(session))
@@ -329,6 +345,12 @@ impl Session {
         judge(&input)
     }
 
+    /// The part of the sets that this run is narrowed to.
+    fn part(&self) -> Option<Part> {
+        let (number, of) = self.shard?.numbers();
+        Some(Part { number, of, manifests: manifests_digest(&self.desired()) })
+    }
+
     /// Reads all open targets side by side and plans them; of an approved plan, what it approves.
     pub(super) async fn plan<C: Readable>(&self, open: &[Open<C>]) -> anyhow::Result<Plan> {
         let seen = self.read(open).await;
@@ -362,6 +384,7 @@ impl Session {
             policy_file: self.policy.file().map(str::to_owned),
             targets,
             base: None,
+            part: self.part(),
         };
         if let Some(saved) = &self.approved {
             saved.narrow(&mut plan, &self.desired())?;

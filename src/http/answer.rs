@@ -15,6 +15,7 @@ pub struct Answer {
     /// The body, decompressed and whole.
     pub body: Bytes,
     pub(super) content_type: Option<String>,
+    pub(super) more: bool,
     pub(super) place: Box<str>,
     pub(super) request_id: Option<Box<str>>,
     pub(super) write: bool,
@@ -25,6 +26,12 @@ impl Answer {
     /// Whether the status is 2xx.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    /// Whether the answer says that a next page follows: a `Link` header with `rel="next"` (RFC 8288). The address in it is not used:
+    /// requests go where their sender built them to go.
+    pub fn has_next_page(&self) -> bool {
+        self.more
     }
 
     /// The body as JSON.

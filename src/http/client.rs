@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LINK};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -25,6 +25,9 @@ const FAULT_RETRIES: u32 = 4;
 
 /// Waits from here on are told as they begin: a person who watches a silent terminal must know what it waits for.
 const TOLD_WAIT: Duration = Duration::from_secs(2);
+
+/// How a `Link` header says that a page follows (RFC 8288 section 3.3).
+const NEXT_PAGE: [&str; 2] = ["rel=\"next\"", "rel=next"];
 
 /// A target's client; clones share everything.
 #[derive(Clone)]
@@ -429,10 +432,13 @@ impl Inner {
     fn answer<W>(&self, call: &Call, received: Received, course: &Course<W>) -> Answer {
         let content_type =
             received.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let links = received.headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
+        let more = links.flat_map(|links| links.split([',', ';'])).any(|part| NEXT_PAGE.contains(&part.trim()));
         Answer {
             status: received.status,
             body: received.body,
             content_type,
+            more,
             place: call.place.clone(),
             request_id: course.request_id.clone(),
             write: call.writes(),

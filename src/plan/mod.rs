@@ -44,6 +44,19 @@ pub struct Plan {
     pub targets: Vec<TargetPlan>,
     /// The manifests that these were compared with, where there are any (`--base`).
     pub base: Option<Base>,
+    /// The part of the sets that the run was narrowed to (`--shard`).
+    pub part: Option<Part>,
+}
+
+/// One of several disjoint parts of the sets, and what shows that the parts belong together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Which one, from 1.
+    pub number: u64,
+    /// Of how many.
+    pub of: u64,
+    /// Digest of what all manifests declare, those of the other parts included.
+    pub manifests: digest::Digest,
 }
 
 impl Plan {

@@ -232,7 +232,7 @@ impl SavedPlan {
             expires: envelope.expires.to_string(),
             git_commit: envelope.git_commit.clone(),
             policy: envelope.policy.clone(),
-            manifests: all(desired),
+            manifests: manifests_digest(desired),
             targets,
             seal: String::new(),
         };
@@ -388,7 +388,8 @@ impl std::fmt::Display for Identity<'_> {
     }
 }
 
-fn all(desired: &DesiredDigests) -> digest::Digest {
+/// The digest of all manifests from those of their sets: whether two runs saw the same declarations.
+pub fn manifests_digest(desired: &DesiredDigests) -> digest::Digest {
     let mut sorted: Vec<_> = desired.iter().collect();
     sorted.sort_unstable();
     let mut hash = sha2::Sha256::new();
@@ -463,14 +464,16 @@ fn replaced(ids: &Ids, capabilities: &Capabilities, change: &Change) -> (Parts, 
 }
 
 fn named(ids: &Ids, capabilities: &Capabilities, key: &Key) -> BTreeMap<String, String> {
-    let parts = capabilities.key_fields.iter().zip(key.0);
-    parts.map(|(field, part)| ((*field).to_owned(), ids.text(part).to_string())).collect()
+    let parts = (0..capabilities.key_fields.len()).map(|part| (part, capabilities.key_name(ids, key, part)));
+    let named = parts.filter_map(|(part, name)| Some((name?.to_owned(), ids.text(key.part(part)).to_string())));
+    named.collect()
 }
 
 fn key_of(ids: &Ids, capabilities: &Capabilities, named: &BTreeMap<String, String>) -> Key {
-    let parts: Vec<_> =
-        capabilities.key_fields.iter().map(|field| ids.sym(named.get(*field).map_or("", String::as_str))).collect();
-    Key::new(&parts)
+    let part =
+        |name: &str| capabilities.written_key_part(name).map(|(part, _)| part).or_else(|| capabilities.key_part(name));
+    let parts = named.iter().filter_map(|(name, text)| Some((part(name)?, ids.sym(text))));
+    parts.fold(Key::default(), |key, (part, sym)| key.with(part, sym))
 }
 
 fn narrow_target(ids: &Ids, now: Instant, target: &mut TargetPlan, saved: Option<&SavedTarget>) {

@@ -5,6 +5,7 @@
 mod asked;
 mod bad_wires;
 mod base;
+mod comment;
 mod credentials;
 mod drift;
 mod examples;
@@ -12,6 +13,7 @@ mod explain;
 mod import;
 mod init;
 mod journal;
+mod merge;
 mod narrowing;
 mod network;
 mod output;

@@ -13,7 +13,7 @@ use crate::plan::{Plan, TargetPlan};
 use crate::render::words::Speaker;
 
 use super::plan::ChangeView;
-use super::{Each, ExitView, FORMAT_VERSION, KeyView, PolicyView, Tool, value};
+use super::{Each, ExitView, FORMAT_VERSION, KeyView, PolicyView, ShardView, Tool, value};
 
 /// An apply report as a document; `plan` is the plan that was applied. The document is written while it is serialized: use
 /// `serde_json::to_writer`.
@@ -26,6 +26,8 @@ pub fn report<'a>(plan: &'a Plan, report: &'a Report) -> impl Serialize + 'a {
         exit: report.exit().into(),
         interrupted: report.interrupted,
         totals: report.totals(),
+        shard: ShardView::of(plan),
+        missing_shards: None,
         targets: Each(Box::new(move || {
             let both = report.targets.iter().filter_map(move |ended| Some((planned(&ended.name)?, ended)));
             Box::new(both.map(|(target, ended)| TargetReportView::of(&plan.ids, target, ended)))
@@ -51,6 +53,12 @@ pub(super) struct ReportView<'a> {
     interrupted: bool,
     /// All outcomes, counted; they add up to the changes of the plan and those that a saved plan holds back.
     totals: Totals,
+    /// The part of the sets that the run was narrowed to (`--shard`); `assignctl report merge` joins the parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<ShardView<'a>>,
+    /// In a joined report: the parts that were not there (`report merge --partial`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing_shards: Option<Vec<u64>>,
     /// One a target, in the order of the plan.
     targets: Each<'a, TargetReportView<'a>>,
 }
