@@ -20,6 +20,7 @@ mod init;
 mod journal;
 mod merge;
 mod next;
+mod panic;
 mod plan;
 mod policy;
 mod report;
@@ -43,6 +44,7 @@ use terminal::Terminal;
 
 /// Runs the program on the process's own arguments and gives its exit code (DESIGN section 6).
 pub fn main() -> ExitCode {
+    panic::keep_quiet();
     let cli = match parse() {
         Ok(cli) => cli,
         Err(code) => return code,
