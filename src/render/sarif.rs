@@ -9,10 +9,11 @@ use sha2::{Digest, Sha256};
 
 use crate::apply::Exit;
 use crate::diag::{Diagnostics, Location, Severity, Sources};
+use crate::plan::drift::{Drift, Finding as Found, Kind, SetDrift};
 use crate::plan::{Guard, Plan, SetPlan, TargetPlan};
 
-use super::clean;
 use super::words::Speaker;
+use super::{clean, drift};
 
 /// Results of a run. GitHub shows the first 5,000 and refuses more than 25,000.
 const RESULTS: usize = 5_000;
@@ -27,8 +28,6 @@ const PATH: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').r
 pub struct Options<'a> {
     /// The way from the repository to the manifests' root: empty, or with a slash at its end.
     pub base: &'a str,
-    /// Differences are results too. They are in drift; in a pull request they are what it is for.
-    pub differences: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -245,27 +244,51 @@ pub fn findings(diagnostics: &Diagnostics, sources: &Sources, options: Options<'
     results.log(exit)
 }
 
-/// What a plan has to say beyond the changes themselves; with `options.differences` also these, as drift.
+/// What a plan has to say beyond the changes themselves: in a pull request, they are what it is for.
 pub fn plan(plan: &Plan, exit: Exit, options: Options<'_>) -> impl Serialize + use<> {
     let mut results = Results::new(options);
     for target in &plan.targets {
+        refusals(&mut results, target);
         trouble(&mut results, target);
     }
     for target in &plan.targets {
-        let speaker = Speaker::new(&plan.ids, target);
-        for set in target.sets.iter().filter(|set| set.selected) {
-            for warning in &set.warnings {
-                let identity = [target.name.as_str(), set.name.as_str(), warning.message.as_str()];
-                results.add("warning", &warning.code, Some(&warning.at), &warning.message, &identity);
-            }
-            if options.differences {
-                differences(&mut results, speaker, target, set);
-            }
+        target.sets.iter().filter(|set| set.selected).for_each(|set| warnings(&mut results, target, set));
+    }
+    results.log(exit)
+}
+
+/// How live differs from the manifests: each assignment that counts as drift, and what ends soon. Guards refuse nothing here.
+pub fn drift(drift: &Drift<'_>, exit: Exit, options: Options<'_>) -> impl Serialize + use<> {
+    let mut results = Results::new(options);
+    drift.targets.iter().for_each(|found| trouble(&mut results, found.target));
+    for found in &drift.targets {
+        let speaker = Speaker::new(&drift.plan.ids, found.target);
+        for set in &found.sets {
+            warnings(&mut results, found.target, set.set);
+            set.findings.iter().for_each(|finding| difference(&mut results, speaker, found.target, set, finding));
         }
     }
     results.log(exit)
 }
 
+fn warnings(results: &mut Results<'_>, target: &TargetPlan, set: &SetPlan) {
+    for warning in &set.warnings {
+        let identity = [target.name.as_str(), set.name.as_str(), warning.message.as_str()];
+        results.add("warning", &warning.code, Some(&warning.at), &warning.message, &identity);
+    }
+}
+
+fn refusals(results: &mut Results<'_>, target: &TargetPlan) {
+    let name = target.name.as_str();
+    let at = target.sets.first().map(|set| &set.at);
+    for refusal in &target.refusals {
+        let set = refusal.set.as_deref().unwrap_or_default();
+        let message = format!("{}. To allow it: {}", refusal.message, refusal.allow);
+        results.add("error", &guard(refusal.guard), refusal.at.as_ref().or(at), &message, &[name, set]);
+    }
+}
+
+/// What could not be read, or not in full.
 fn trouble(results: &mut Results<'_>, target: &TargetPlan) {
     let name = target.name.as_str();
     let at = target.sets.first().map(|set| &set.at);
@@ -273,27 +296,32 @@ fn trouble(results: &mut Results<'_>, target: &TargetPlan) {
         let message = format!("target {name} could not be read: {}", unreadable.message);
         results.add("error", "target-unreadable", at, &message, &[name]);
     }
-    for refusal in &target.refusals {
-        let set = refusal.set.as_deref().unwrap_or_default();
-        let message = format!("{}. To allow it: {}", refusal.message, refusal.allow);
-        results.add("error", &guard(refusal.guard), refusal.at.as_ref().or(at), &message, &[name, set]);
-    }
     for gap in target.evidence.iter().filter_map(|evidence| evidence.gap.as_ref()) {
         let message = format!("target {name}: the listing is not proven complete, nothing is removed there: {gap}");
         results.add("warning", "incomplete-listing", at, &message, &[name]);
     }
 }
 
-fn differences(results: &mut Results<'_>, speaker: Speaker<'_>, target: &TargetPlan, set: &SetPlan) {
-    for planned in &set.changes {
-        let (action, key) = (speaker.action(planned.action()), speaker.change_key(planned));
-        let effect = speaker.effect(planned).join(", ");
-        let effect = if effect.is_empty() { String::new() } else { format!("; an apply would mend it: {effect}") };
-        let message = format!("{key}: {}{effect}", planned.reason.text());
-        let key = speaker.key(&planned.change.key, None);
-        let identity = [target.name.as_str(), set.name.as_str(), key.as_str()];
-        results.add("warning", &format!("drift-{action}"), Some(&planned.at), &message, &identity);
-    }
+fn difference(
+    results: &mut Results<'_>,
+    speaker: Speaker<'_>,
+    target: &TargetPlan,
+    set: &SetDrift<'_>,
+    found: &Found<'_>,
+) {
+    let (level, rule) = match (found.is_drift, found.kind) {
+        (true, kind) => ("warning", format!("drift-{}", kind.name())),
+        (false, Kind::ExpiringSoon) => ("note", "expiring-soon".to_owned()),
+        _ => return,
+    };
+    let key = speaker.key(&found.key, None);
+    let shown = found.planned.map_or_else(|| key.clone(), |planned| speaker.change_key(planned));
+    let mut said: Vec<String> = found.planned.iter().map(|planned| planned.reason.text().to_owned()).collect();
+    said.extend(drift::notes(found));
+    let message =
+        format!("{shown}: {}{}", found.kind.word(), said.iter().map(|said| format!(", {said}")).collect::<String>());
+    let identity = [target.name.as_str(), set.set.name.as_str(), key.as_str()];
+    results.add(level, &rule, Some(drift::place(found).unwrap_or(&set.set.at)), &message, &identity);
 }
 
 /// A guard's rule: its stable name, which JSON uses too.

@@ -13,7 +13,7 @@ pub mod read;
 mod report;
 mod value;
 
-pub use drift::{drift, drift_history};
+pub use drift::{Moment, drift, drift_history, read_drift_history};
 pub(super) use plan::Verdict;
 pub(super) use value::FieldView;
 
