@@ -1,5 +1,6 @@
 //! `apply`: show the plan, ask, carry it out, say how every change ended.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ use super::report::{Reports, Run};
 use super::session::{Open, Session, Step, plan_exit, runtime};
 use super::terminal::Terminal;
 use super::undo;
-use crate::apply::{self, Exit, Options, Report, Silent, Sink, Sinks, Stop, TargetRun};
+use crate::apply::{self, Exit, NotRun, Options, Report, Silent, Sink, Sinks, Stop, TargetRun};
 use crate::http::Client;
 use crate::model::Snapshot;
 use crate::plan::{Plan, TargetPlan};
@@ -25,9 +26,25 @@ use crate::render::{self, Style, human, progress, report};
 /// Plans, asks, applies, verifies; see DESIGN section 6 for the exit codes.
 pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut reports = Reports::new(&args.reports, Run::Apply, args.output.format)?;
+    let planned = Cell::new(false);
+    let ended = carry_out(args, terminal, &mut reports, &planned);
+    if let (Err(error), false) = (&ended, planned.get()) {
+        // Nothing was sent: whoever reads the reports of this run must not find those of an earlier one.
+        reports.stopped(error, super::exit_of(error), terminal);
+    }
+    ended
+}
+
+/// The run itself; notes when there is a plan, which then has reports of its own.
+fn carry_out(
+    args: &ApplyArgs,
+    terminal: &Terminal,
+    reports: &mut Reports,
+    planned: &Cell<bool>,
+) -> anyhow::Result<Exit> {
     args.undo_out.as_deref().map_or(Ok(()), undo::check)?;
     let approved = args.plan.as_deref().map(approved::read).transpose()?;
-    let session = match Session::load(&args.source, approved, terminal, &mut reports)? {
+    let session = match Session::load(&args.source, approved, terminal, reports)? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
@@ -36,15 +53,9 @@ pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit>
         let open = session.open(&mut connector).await?;
         let exit = match session.plan_and_keep(&open, args.undo_out.is_some()).await {
             Ok((plan, before)) => {
-                let apply = Apply {
-                    session: &session,
-                    open: &open,
-                    plan: &plan,
-                    before: &before,
-                    args,
-                    reports: &reports,
-                    terminal,
-                };
+                planned.set(true);
+                let apply =
+                    Apply { session: &session, open: &open, plan: &plan, before: &before, args, reports, terminal };
                 apply.run(connector.clients()).await
             }
             Err(error) => Err(error),
@@ -76,16 +87,26 @@ impl Apply<'_> {
         let stale = !args.partial && plan.targets.iter().any(held);
         let may_run = |target: &TargetPlan| target.refusals.is_empty() && target.changes().next().is_some();
         let work = !stale && plan.targets.iter().any(may_run);
-        if work && !args.auto_approve && !approved(plan, terminal)? {
-            terminal.say("Nothing was applied.\n");
-            return Ok(Exit::Error);
+        if work && !args.auto_approve {
+            match approved(plan, terminal) {
+                Ok(true) => {}
+                Ok(false) => {
+                    terminal.say("Nothing was applied.\n");
+                    return self.nothing_sent(NotRun::NotApproved);
+                }
+                Err(error) => {
+                    terminal.error(&error);
+                    return self.nothing_sent(NotRun::NotApproved);
+                }
+            }
         }
-        if let Some(path) = args.undo_out.as_deref().filter(|_| work) {
-            undo::save(path, self.session, plan, self.before)?;
-            terminal.hint(&format!("The way back is in {}: assignctl plan --complete {0}\n", path.display()));
-        }
-        let journal = args.journal.as_deref().map(|path| journal::begin(path, self.session, plan)).transpose()?;
-        let events = reports.events(plan)?;
+        let (journal, events) = match self.begin(work) {
+            Ok(begun) => begun,
+            Err(error) => {
+                terminal.error(&error);
+                return self.nothing_sent(NotRun::NotBegun);
+            }
+        };
         let report = self.send(clients, journal.as_ref(), &events).await;
         let exit = report.exit().worse(plan_exit(plan));
         let journaled = journal.map_or(Ok(()), |journal| journal.end(exit));
@@ -112,6 +133,28 @@ impl Apply<'_> {
                 Ok(exit.worse(Exit::Error))
             }
         }
+    }
+
+    /// What has to be there before the first change is sent: the way back, the journal, the files that events go to.
+    fn begin(&self, work: bool) -> anyhow::Result<(Option<Journal>, Vec<EventLines>)> {
+        let Self { session, plan, args, .. } = *self;
+        if let Some(path) = args.undo_out.as_deref().filter(|_| work) {
+            undo::save(path, session, plan, self.before)?;
+            self.terminal.hint(&format!("The way back is in {}: assignctl plan --complete {0}\n", path.display()));
+        }
+        let journal = args.journal.as_deref().map(|path| journal::begin(path, session, plan)).transpose()?;
+        Ok((journal, self.reports.events(plan)?))
+    }
+
+    /// The reports of a run that ends here.
+    fn nothing_sent(&self, why: NotRun) -> anyhow::Result<Exit> {
+        let Self { plan, args, reports, terminal, .. } = *self;
+        let report = Report::nothing_sent(&plan.targets, why);
+        let exit = report.exit().worse(plan_exit(plan)).worse(Exit::Error);
+        if args.output.format == Format::Json {
+            terminal.json(&render::json::report(plan, &report))?;
+        }
+        Ok(exit.worse(reports.applied(plan, &report, exit, Vec::new(), terminal)))
     }
 
     async fn send(&self, clients: Vec<Client>, journal: Option<&Journal>, events: &[EventLines]) -> Report {

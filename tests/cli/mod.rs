@@ -14,11 +14,13 @@ mod journal;
 mod merge;
 mod narrowing;
 mod output;
+mod pipeline_runs;
 mod pipelines;
 mod reports;
 mod resend;
 mod sandbox;
 mod saved;
+mod stopped;
 mod undo;
 mod usage;
 
