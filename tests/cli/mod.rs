@@ -17,12 +17,14 @@ mod merge;
 mod narrowing;
 mod network;
 mod output;
+mod pipeline_runs;
 mod pipelines;
 mod reports;
 mod requests;
 mod resend;
 mod sandbox;
 mod saved;
+mod stopped;
 mod undo;
 mod usage;
 

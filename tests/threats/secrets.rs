@@ -243,7 +243,11 @@ fn no_command_shows_a_secret_when_it_fails() {
     for target in ["parts", "bi", "pie", "crm"] {
         assert_ne!(place.run(&["import", "--target", target, "-vv", "--log=trace"]).code, 0);
     }
-    assert_ne!(place.run(&["init", "started", "--provider", "partium", "-vv", "--log=trace"]).code, 0, "it is there already");
+    assert_ne!(
+        place.run(&["init", "started", "--provider", "partium", "-vv", "--log=trace"]).code,
+        0,
+        "it is there already"
+    );
     assert_ne!(place.run(&["explain", "no-such-code", "-vv", "--log=trace"]).code, 0);
     assert_ne!(place.run(&["schema", "nothing", "-vv"]).code, 0);
     for flag in ["--out", "--report", "--journal"] {

@@ -492,11 +492,30 @@ pub(super) fn findings<'a>(diagnostics: &'a Diagnostics, sources: &Sources) -> P
         at: finding.primary.as_ref().map(|label| sources.locate(label.span).to_string()),
         help: finding.help.iter().map(String::as_str).collect(),
     });
-    let exit = if diagnostics.errors() > 0 { Exit::Error } else { Exit::Success };
+    let (exit, verdict) = match diagnostics.errors() {
+        0 => (Exit::Success, "Valid"),
+        _ => (Exit::Error, "Not valid"),
+    };
+    bare("validate", verdict, exit, None, found.collect())
+}
+
+pub(super) fn stopped(why: &str, exit: Exit) -> Page<'_> {
+    let found = Found { error: true, code: "stopped", message: why, at: None, help: Vec::new() };
+    bare("apply", "Nothing applied", exit, Some(Totals::default()), vec![found])
+}
+
+/// A page without a plan.
+fn bare<'a>(
+    command: &'static str,
+    verdict: &'static str,
+    exit: Exit,
+    totals: Option<Totals>,
+    findings: Vec<Found<'a>>,
+) -> Page<'a> {
     Page {
-        command: "validate",
+        command,
         version: env!("CARGO_PKG_VERSION"),
-        verdict: if diagnostics.errors() > 0 { "Not valid" } else { "Valid" },
+        verdict,
         exit: exit.code(),
         planned_at: None,
         policy: None,
@@ -504,9 +523,9 @@ pub(super) fn findings<'a>(diagnostics: &'a Diagnostics, sources: &Sources) -> P
         drift: None,
         trend: Vec::new(),
         requests: 0,
-        totals: None,
+        totals,
         targets: Vec::new(),
         rows: Rows { plan: None, report: None, drift: None },
-        findings: found.collect(),
+        findings,
     }
 }

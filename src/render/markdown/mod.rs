@@ -11,7 +11,7 @@ mod findings;
 mod inert;
 mod page;
 
-pub use applied::report;
+pub use applied::{report, stopped};
 pub use drift::drift;
 pub use findings::findings;
 
