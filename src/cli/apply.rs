@@ -18,7 +18,7 @@ use super::terminal::Terminal;
 use super::undo;
 use crate::apply::{self, Exit, Options, Report, Silent, Sink, Sinks, Stop, TargetRun};
 use crate::http::Client;
-use crate::model::Snapshot;
+use crate::model::{ReadRequest, Snapshot};
 use crate::plan::{Plan, TargetPlan};
 use crate::render::json::EventLines;
 use crate::render::json::journal::Journal;
@@ -148,19 +148,21 @@ impl Apply<'_> {
             Box::new(move |live| session.plan_target(target, Ok(live))) as Replan<'_>
         };
         let replans: Vec<Replan<'_>> = self.open.iter().map(replan).collect();
+        let plans = self.open.iter().zip(&self.plan.targets);
+        let reread: Vec<ReadRequest> = plans.map(|(open, plan)| session.reread_request(open.target, plan)).collect();
         let runs: Vec<TargetRun<'_>> = self
             .open
             .iter()
             .zip(&self.plan.targets)
-            .zip(&replans)
-            .filter_map(|((open, target), replan)| {
+            .zip(replans.iter().zip(&reread))
+            .filter_map(|((open, target), (replan, read))| {
                 let connection = open.connection.as_ref().ok()?;
                 Some(TargetRun {
                     plan: target,
                     reader: connection.reader.as_ref(),
                     writer: connection.writer.as_ref(),
                     replan: replan.as_ref(),
-                    read: &open.request,
+                    read,
                     concurrency: session.target(open.target).limits.concurrency,
                 })
             })

@@ -293,18 +293,31 @@ impl Session {
 
     /// What a plan needs to know of a target: the scopes and keys of all its sets, since guards judge it whole.
     fn read_request(&self, target: usize) -> ReadRequest {
-        let sets = || self.loaded.sets.iter().filter(move |set| set.target == target);
-        // Holders are counted on the whole target (DESIGN section 5), also where no set looks.
-        let protects = sets().flat_map(|set| &set.protect).chain(self.policy.protects(target));
-        let counted = protects.filter(|protect| protect.min_holders.is_some()).map(Protect::scope);
-        let mut request = ReadRequest {
-            scopes: sets().filter_map(|set| set.scope.clone()).chain(counted).collect(),
-            keys: sets().flat_map(|set| set.rows.iter().map(|row| row.key)).collect(),
-        };
+        let mut request = self.request_of(target, |_| true);
         if let Some(base) = &self.base {
             base.widen(self.target(target), &mut request);
         }
         request
+    }
+
+    /// The scopes and keys of some of a target's sets.
+    fn request_of(&self, target: usize, concerned: impl Fn(&DesiredSet) -> bool) -> ReadRequest {
+        let sets = || self.loaded.sets.iter().filter(move |set| set.target == target);
+        // Holders are counted on the whole target (DESIGN section 5), also where no set looks.
+        let protects = sets().flat_map(|set| &set.protect).chain(self.policy.protects(target));
+        let counted = protects.filter(|protect| protect.min_holders.is_some()).map(Protect::scope);
+        let read = || sets().filter(|set| concerned(set));
+        ReadRequest {
+            scopes: read().filter_map(|set| set.scope.clone()).chain(counted).collect(),
+            keys: read().flat_map(|set| set.rows.iter().map(|row| row.key)).collect(),
+        }
+    }
+
+    /// What is read again after a target's changes: the scopes and keys of the sets that its plan touches, and what holders are counted
+    /// in.
+    pub(super) fn reread_request(&self, target: usize, plan: &TargetPlan) -> ReadRequest {
+        let touched = plan.touched_sets();
+        self.request_of(target, |set| touched.contains(set.name.as_str()))
     }
 
     /// Compares every plan with the manifests of a base. Say it before the targets are opened: both are read at once.

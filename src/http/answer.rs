@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 
 use super::{HttpError, redact::Redactor, trail};
 
@@ -34,12 +34,12 @@ impl Answer {
         self.more
     }
 
-    /// The body as JSON.
+    /// The body as JSON, which may borrow from it.
     ///
     /// # Errors
     /// [`HttpError::BadAnswer`] for an empty body, a content type that is not JSON, half JSON, and JSON of another shape; the text shows
     /// the start of the body.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, HttpError> {
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, HttpError> {
         if self.body.is_empty() {
             return Err(self.bad("an empty body where JSON is due".to_owned()));
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LINK};
 use secrecy::{ExposeSecret, SecretString};
@@ -17,7 +18,7 @@ use super::token::{Held, Recording, TokenExchange, TokenUrl, Tokens};
 use super::trail;
 use super::wire::{self, AuthHeader, MAX_BODY, Outcome, Parcel, Received, Unreachable, Wires};
 use super::{Answer, Config, HttpError, Path, Request, Safety, SignIn};
-use crate::model::{SecretRef, SecretResolver};
+use crate::model::{Limits, SecretRef, SecretResolver};
 
 /// How often a request that may be resent after a lost answer or a 5xx is resent, and how often an unknown host name is looked up again.
 /// Unlike a refusal, these are often there to stay, and must not eat the budget that all requests share.
@@ -146,7 +147,32 @@ impl Client {
         Self::tuned(config, Tuning { backoff, max_body })
     }
 
+    /// As [`Client::new`], with a function in place of the wire: for benches that measure what is made of an answer. It is given the
+    /// method, the address and the body, and gives the status and the body of the answer.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    #[doc(hidden)]
+    pub fn canned<F>(config: Config<'_>, answer: F) -> Result<Client, HttpError>
+    where
+        F: Fn(&str, &Url, &[u8]) -> (u16, Bytes) + Send + Sync + 'static,
+    {
+        Self::with(config, Backoff::default(), |_, _| Ok(Wires::canned(Box::new(answer))))
+    }
+
     pub(super) fn tuned(config: Config<'_>, tuning: Tuning) -> Result<Client, HttpError> {
+        let base_url = config.base_url.clone();
+        Self::with(config, tuning.backoff, |limits, roots| {
+            let wires = Wires::new(roots, limits.timeout, tuning.max_body, limits.concurrency)?;
+            wires.client(&base_url).map(|_| wires)
+        })
+    }
+
+    fn with(
+        config: Config<'_>,
+        backoff: Backoff,
+        wires: impl FnOnce(&Limits, &[Vec<u8>]) -> Result<Wires, String>,
+    ) -> Result<Client, HttpError> {
         let place = format!("the connection to {}", host_and_port(&config.base_url));
         let not_sent = |problem: String| not_sent(&place, problem);
         config.allowed.check(&config.base_url).map_err(|refusal| not_sent(refusal.to_string()))?;
@@ -158,10 +184,8 @@ impl Client {
         let redactor = Arc::new(Redactor::default());
         let credential =
             credential(config.auth, config.secrets.as_ref(), &redactor).map_err(|problem| sign_in(&place, problem))?;
-        let limits = config.limits;
-        let pace = Pace::new(limits).map_err(|error| not_sent(error.to_string()))?;
-        let wires = Wires::new(&config.extra_roots, limits.timeout, tuning.max_body, limits.concurrency)
-            .and_then(|wires| wires.client(&config.base_url).map(|_| wires))
+        let pace = Pace::new(config.limits).map_err(|error| not_sent(error.to_string()))?;
+        let wires = wires(config.limits, &config.extra_roots)
             .map_err(|problem| not_sent(format!("TLS cannot be set up: {problem}")))?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -172,7 +196,7 @@ impl Client {
                 redactor,
                 pace,
                 wires,
-                backoff: tuning.backoff,
+                backoff,
                 sent: AtomicU64::new(0),
             }),
         })

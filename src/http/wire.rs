@@ -67,8 +67,13 @@ pub(super) struct Received {
     pub(super) body: Bytes,
 }
 
+/// Answers in place of a wire: status and body of what was asked by method, address and body.
+pub(super) type Canned = Box<dyn Fn(&str, &Url, &[u8]) -> (u16, Bytes) + Send + Sync>;
+
 /// The connection pools of one target: one for each way to connect that it needs.
 pub(super) struct Wires {
+    /// Answers everything where there is one; nothing is sent then.
+    canned: Option<Canned>,
     roots: Vec<Certificate>,
     timeout: Duration,
     max_body: usize,
@@ -124,7 +129,13 @@ impl Wires {
             }
             certificates.extend(bundle);
         }
-        Ok(Self { roots: certificates, timeout, max_body, idle_connections, built: Mutex::default() })
+        Ok(Self { canned: None, roots: certificates, timeout, max_body, idle_connections, built: Mutex::default() })
+    }
+
+    /// No wire at all.
+    pub(super) fn canned(answer: Canned) -> Self {
+        let (roots, built) = (Vec::new(), Mutex::default());
+        Self { canned: Some(answer), roots, timeout: Duration::MAX, max_body: 0, idle_connections: 0, built }
     }
 
     /// The pool for an address.
@@ -160,6 +171,9 @@ impl Wires {
 
     /// One attempt, from connection to last byte, within the target's timeout.
     pub(super) async fn attempt(&self, parcel: &Parcel, auth: Option<&AuthHeader>) -> Outcome {
+        if let Some(answer) = &self.canned {
+            return Outcome::Answer(can(answer, parcel));
+        }
         let client = match self.client(&parcel.url) {
             Ok(client) => client,
             Err(problem) => return Outcome::Unreachable(Unreachable::Tls, problem),
@@ -204,6 +218,14 @@ impl Wires {
         }
         Outcome::Answer(Received { status: status.as_u16(), headers, body: body.freeze() })
     }
+}
+
+/// A canned answer, as JSON.
+fn can(answer: &Canned, parcel: &Parcel) -> Received {
+    let sent = parcel.body.as_ref().map_or(&[][..], |(_, bytes)| bytes);
+    let (status, body) = answer(parcel.method.as_str(), &parcel.url, sent);
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    Received { status, headers, body }
 }
 
 /// The header of HTTP Basic.

@@ -29,6 +29,9 @@ pub struct LoggedRequest {
     pub status: u16,
     /// What the answer's `X-Request-Id` was.
     pub request_id: String,
+    /// How many requests were under way when it came, itself included: whether a client really does things side by side.
+    #[serde(skip)]
+    pub in_flight: usize,
 }
 
 /// A request as it is kept: its body is only parsed when somebody asks.
@@ -40,6 +43,7 @@ pub(super) struct Entry {
     pub body: Bytes,
     pub status: u16,
     pub request_id: String,
+    pub in_flight: usize,
 }
 
 impl Entry {
@@ -51,6 +55,7 @@ impl Entry {
             body: serde_json::from_slice(&self.body).ok(),
             status: self.status,
             request_id: self.request_id.clone(),
+            in_flight: self.in_flight,
         }
     }
 }

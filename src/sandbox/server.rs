@@ -2,10 +2,12 @@
 //!
 //! Knows which API to ask; knows nothing of rows.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -57,6 +59,25 @@ pub(super) struct App {
     pub limiter: Limiter,
     /// Requests so far, which number the answers.
     pub count: AtomicU64,
+    pub under_way: UnderWay,
+}
+
+/// Counts the requests that have come and are not answered.
+#[derive(Default)]
+pub(super) struct UnderWay(AtomicUsize);
+
+impl UnderWay {
+    /// One more, until the guard is dropped; gives how many there are.
+    fn enter(&self) -> (impl Drop + use<'_>, usize) {
+        struct Guard<'a>(&'a AtomicUsize);
+        impl Drop for Guard<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        let before = self.0.fetch_add(1, Ordering::Relaxed);
+        (Guard(&self.0), before + 1)
+    }
 }
 
 /// Reads that lag behind writes: the state before each recent write.
@@ -136,6 +157,7 @@ async fn handle(
     ConnectInfo(cut): ConnectInfo<Cut>,
     request: axum::extract::Request,
 ) -> Response<Body> {
+    let (_under_way, in_flight) = app.under_way.enter();
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, MAX_BODY).await;
     let too_large = body.is_err();
@@ -153,7 +175,7 @@ async fn handle(
     if let Sent::Whole(reply) | Sent::Half(reply) | Sent::Drips(reply, _) = &mut sent {
         reply.headers.push(("x-request-id", request_id.clone()));
     }
-    app.log(&request, &sent, request_id);
+    app.log(&request, &sent, request_id, in_flight);
     let delay = app.latency + delay;
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
@@ -314,7 +336,7 @@ impl App {
         (answer, pending)
     }
 
-    fn log(&self, request: &Request, sent: &Sent, request_id: String) {
+    fn log(&self, request: &Request, sent: &Sent, request_id: String, in_flight: usize) {
         let status = match sent {
             Sent::Whole(reply) | Sent::Half(reply) | Sent::Drips(reply, _) => reply.status,
             Sent::Endless => 200,
@@ -328,6 +350,7 @@ impl App {
             body: if secret { Bytes::new() } else { request.body.clone() },
             status,
             request_id,
+            in_flight,
         };
         if let Some(sink) = &self.sink {
             let mut logged = entry.logged();

@@ -19,6 +19,7 @@ mod network;
 mod output;
 mod pipelines;
 mod reports;
+mod requests;
 mod resend;
 mod sandbox;
 mod saved;
