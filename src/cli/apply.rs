@@ -16,7 +16,7 @@ use super::terminal::Terminal;
 use super::undo;
 use crate::apply::{self, Exit, Options, Report, Silent, Sink, Sinks, Stop, TargetRun};
 use crate::http::Client;
-use crate::model::Snapshot;
+use crate::model::{Mode, Snapshot};
 use crate::plan::{Plan, TargetPlan};
 use crate::render::json::EventLines;
 use crate::render::json::journal::Journal;
@@ -27,14 +27,14 @@ pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit>
     let mut reports = Reports::new(&args.reports, Run::Apply, args.output.format)?;
     args.undo_out.as_deref().map_or(Ok(()), undo::check)?;
     let approved = args.plan.as_deref().map(approved::read).transpose()?;
-    let session = match Session::load(&args.source, approved, terminal, &mut reports)? {
+    let mut session = match Session::load(&args.source, approved, terminal, &mut reports)? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
     runtime()?.block_on(async {
         let mut connector = Connector::new(&args.source.credentials, Arc::clone(&session.ids))?;
         let open = session.open(&mut connector).await?;
-        let exit = match session.plan_and_keep(&open, args.undo_out.is_some()).await {
+        let exit = match session.plan_and_keep(&open, args.undo_out.is_some(), terminal).await {
             Ok((plan, before)) => {
                 let apply = Apply {
                     session: &session,
@@ -76,6 +76,9 @@ impl Apply<'_> {
         let stale = !args.partial && plan.targets.iter().any(held);
         let may_run = |target: &TargetPlan| target.refusals.is_empty() && target.changes().next().is_some();
         let work = !stale && plan.targets.iter().any(may_run);
+        if work && args.auto_approve && self.session.approved().is_none() {
+            authority_by_id(plan)?;
+        }
         if work && !args.auto_approve && !approved(plan, terminal)? {
             terminal.say("Nothing was applied.\n");
             return Ok(Exit::Error);
@@ -167,6 +170,25 @@ fn show(plan: &Plan, args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<()
         terminal.hint(&String::from_utf8_lossy(&text));
     } else {
         terminal.stream(|out| human::plan(out, plan, &options))?;
+    }
+    Ok(())
+}
+
+/// Names can be changed by whoever may rename something there. One that says what a set may take away is believed where somebody saw the
+/// id that it means, and not by a run that nobody looks at.
+fn authority_by_id(plan: &Plan) -> anyhow::Result<()> {
+    let sets = plan.targets.iter().flat_map(|target| &target.sets);
+    let removing = sets.filter(|set| set.applies() && set.mode == Mode::Authoritative);
+    for set in removing {
+        if let Some(name) = set.names.iter().find(|name| name.authority) {
+            bail!(
+                "nothing was applied: set {} is authoritative, and its scope or protection goes by name ({} {}, now {}), which others can change; apply a reviewed plan (plan --out FILE, then apply --plan FILE), answer at a terminal, or write the id",
+                set.name,
+                name.field,
+                render::clean::terminal(&name.name),
+                render::clean::terminal(&name.id),
+            );
+        }
     }
     Ok(())
 }

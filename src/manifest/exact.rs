@@ -149,7 +149,8 @@ fn scope_fields(set: &SetText<'_>) -> Vec<(&'static str, Json)> {
         .filter_map(|field| Some((field.name, json!(ids(field.part?).into_iter().find(|id| !id.is_empty())?))))
         .collect();
     if let Some((_, Field { ty: Type::Scope(shape), .. })) = set.kind.set.field("scope") {
-        let lists = shape.fields().filter_map(|field| Some((field.name.to_owned(), ids(field.part?))));
+        let by_id = shape.fields().filter(|field| field.named.is_none());
+        let lists = by_id.filter_map(|field| Some((field.name.to_owned(), ids(field.part?))));
         let lists: Map<String, Json> =
             lists.filter(|(_, ids)| !ids.is_empty()).map(|(name, ids)| (name, json!(ids))).collect();
         fields.push(("scope", if lists.is_empty() { json!("all") } else { Json::Object(lists) }));
@@ -181,7 +182,7 @@ fn assignment(set: &SetText<'_>, key: &Key, fields: &Fields) -> Map<String, Json
 
 /// The field that gives a part of the key. Where there are several, another field decides (Semaphor's actor by its `scopeType`).
 fn key_field(set: &SetText<'_>, shape: &'static Shape, key: &Key, part: usize) -> Option<&'static str> {
-    let single = |field: &&'static Field| field.part == Some(part) && !matches!(field.ty, Type::Ids);
+    let single = |field: &&'static Field| field.gives(part) && !matches!(field.ty, Type::Ids);
     let candidates: Vec<&'static str> = shape.fields().filter(single).map(|field| field.name).collect();
     if candidates.len() < 2 {
         return candidates.first().copied();

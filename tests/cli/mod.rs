@@ -10,6 +10,7 @@ mod explain;
 mod import;
 mod init;
 mod journal;
+mod names;
 mod narrowing;
 mod output;
 mod pipelines;

@@ -91,7 +91,7 @@ fn field_of(
 ) -> Option<&'static Field> {
     let fits = |field: &&'static Field| {
         let is_plural = matches!(field.ty, Type::Ids);
-        field.part == Some(part) && is_plural == plural && allowed(account, shape, field.name, key)
+        field.gives(part) && is_plural == plural && allowed(account, shape, field.name, key)
     };
     shape.fields().find(fits)
 }

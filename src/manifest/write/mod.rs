@@ -268,7 +268,7 @@ fn spec(account: &Account<'_>, set: &Set<'_, '_>) -> Vec<(String, Node)> {
 
 /// The field of a table that holds a part of the key, in the singular or plural.
 fn field_of(shape: &Shape, part: usize, plural: bool) -> Option<&'static str> {
-    let fits = |field: &&Field| field.part == Some(part) && matches!(field.ty, Type::Ids) == plural;
+    let fits = |field: &&Field| field.gives(part) && matches!(field.ty, Type::Ids) == plural;
     shape.fields().find(fits).map(|field| field.name)
 }
 

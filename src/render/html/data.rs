@@ -10,7 +10,7 @@ use crate::apply::{Exit, Outcome, Report, TargetReport, Totals, Verification};
 use crate::diag::{Diagnostics, Location, Severity, Sources};
 use crate::model::{FieldKind, Ids, Key, OnRemove, Sym};
 use crate::plan::saved::Held;
-use crate::plan::{Counts, FieldChange, Plan, PlannedChange, SetPlan, TargetPlan, field_changes};
+use crate::plan::{Cause, Counts, FieldChange, Plan, PlannedChange, SetPlan, TargetPlan, field_changes};
 use crate::render::json::{FieldView, Verdict};
 use crate::render::report::said;
 use crate::render::words::{self, Speaker};
@@ -26,6 +26,9 @@ pub(super) struct Page<'a> {
     planned_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<String>,
+    /// What the plan was compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<Base<'a>>,
     counts: Counts,
     requests: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,6 +53,26 @@ impl Page<'_> {
         }
         let Counts { create, update, remove, .. } = self.counts;
         format!("{}: {create} to create, {update} to update, {remove} to remove", self.verdict)
+    }
+}
+
+#[derive(Serialize)]
+struct Base<'a> {
+    name: &'a str,
+    /// How many changes have which cause, as a sentence.
+    causes: String,
+    /// What nobody manages any more: what, why, and where the base declares it.
+    leaving: Vec<(String, &'static str, String)>,
+}
+
+impl<'a> Base<'a> {
+    fn of(plan: &'a Plan) -> Option<Self> {
+        let (base, causes) = (plan.base.as_ref()?, words::causes(plan)?);
+        let leaving = base.leaving.iter().map(|left| {
+            let (what, why) = words::leaving(left);
+            (what, why, format!("{} / {}, {} in {}", left.target, left.set, place(&left.at), base.name))
+        });
+        Some(Self { name: &base.name, causes, leaving: leaving.collect() })
     }
 }
 
@@ -94,6 +117,9 @@ struct Set<'a> {
     selected: bool,
     counts: Counts,
     live: u64,
+    /// Names and their ids.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    names: Vec<(String, &'a str)>,
     warnings: Vec<(&'a str, String)>,
 }
 
@@ -142,6 +168,9 @@ struct Row<'a> {
     /// Grants.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     g: Vec<String>,
+    /// Whose change it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    c: Option<Cause>,
     /// Why.
     r: &'static str,
     /// Where.
@@ -155,7 +184,8 @@ struct Row<'a> {
     o: Option<(&'static str, Option<String>)>,
 }
 
-/// The lines of the list, made while they are written: removals, other losses, then the rest, in the order of the plan.
+/// The lines of the list, made while they are written: removals, other losses, then the rest, in the order of the plan; drift after what
+/// a pull request does.
 struct Rows<'a> {
     plan: Option<&'a Plan>,
     report: Option<&'a Report>,
@@ -178,16 +208,20 @@ impl Serialize for Rows<'_> {
 }
 
 /// Changes have the ranks below this one; unmanaged rows have this one.
-const RANKS: u8 = 4;
+const RANKS: u8 = 2 * APART;
+/// What is drift has the same ranks once more, after everything else.
+const APART: u8 = 4;
 
 fn rank(planned: &PlannedChange, set: &SetPlan) -> u8 {
     use crate::model::Action;
-    match planned.action() {
-        _ if !set.applies() => 3,
-        Action::Remove => 0,
-        _ if !planned.losses.is_empty() => 1,
-        _ => 2,
-    }
+    let apart = if planned.cause == Some(Cause::Drift) { APART } else { 0 };
+    apart
+        + match planned.action() {
+            _ if !set.applies() => 3,
+            Action::Remove => 0,
+            _ if !planned.losses.is_empty() => 1,
+            _ => 2,
+        }
 }
 
 #[derive(Clone, Copy)]
@@ -211,6 +245,7 @@ impl<'a> Of<'a> {
                 d: Vec::new(),
                 l: Vec::new(),
                 g: Vec::new(),
+                c: None,
                 r: row.why.text(),
                 p: None,
                 m: None,
@@ -235,6 +270,7 @@ impl<'a> Of<'a> {
             d: field_changes(&planned.change, self.target.capabilities).iter().filter_map(field).collect(),
             l: planned.losses.iter().map(|loss| speaker.loss(planned, *loss)).collect(),
             g: planned.grants.iter().map(|grant| speaker.grant(planned, *grant)).collect(),
+            c: planned.cause,
             r: planned.reason.text(),
             p: Some(place(&planned.at)),
             m: Some(planned.route.name),
@@ -273,6 +309,7 @@ impl<'a> Of<'a> {
             selected: set.selected,
             counts: set.counts,
             live: set.live,
+            names: set.names.iter().map(|name| (words::resolved(name).0, name.id.as_str())).collect(),
             warnings: set.warnings.iter().map(|warning| (warning.message.as_str(), place(&warning.at))).collect(),
         });
         Target {
@@ -385,6 +422,7 @@ fn of<'a>(
         exit: exit.code(),
         planned_at: Some(plan.now.to_string()),
         policy: words::policy(plan),
+        base: Base::of(plan),
         counts: plan.counts(),
         requests: plan.targets.iter().map(|target| target.write_requests).sum(),
         totals: report.map(Report::totals),
@@ -410,6 +448,7 @@ pub(super) fn findings<'a>(diagnostics: &'a Diagnostics, sources: &Sources) -> P
         exit: exit.code(),
         planned_at: None,
         policy: None,
+        base: None,
         counts: Counts::default(),
         requests: 0,
         totals: None,
