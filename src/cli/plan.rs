@@ -72,5 +72,7 @@ pub(super) fn apply_command(source: &SourceArgs, saved: Option<&Path>) -> String
     words.extend(select.set.iter().map(|name| format!("--set {name}")));
     words.extend(select.selector.iter().map(|(key, value)| format!("-l {key}={value}")));
     words.extend(select.shard.iter().map(|shard| format!("--shard {shard}")));
+    // Without it, an apply would do what the manifests say, and not what was shown.
+    words.extend(source.planning.as_mode.iter().map(|mode| format!("--as {}", mode.as_str())));
     words.join(" ")
 }

@@ -7,7 +7,6 @@
 pub mod common;
 mod cross;
 mod document;
-pub mod exact;
 mod files;
 pub mod findings;
 mod ignore;

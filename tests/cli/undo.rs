@@ -176,7 +176,7 @@ fn semaphor() {
             { definitionId: e, scopeType: ALL_TENANTS } ] }"],
         applied: [1, 1, 1],
     });
-    assert!(!text.contains("declared-value") && text.contains("{\"env\":\"KEY\"}"), "{text}");
+    assert!(!text.contains("declared-value") && text.contains("{ env: KEY }"), "{text}");
 }
 
 #[test]

@@ -175,3 +175,31 @@ fn what_can_be_told_without_live_rows_is_told_at_once() {
     let (loaded, _) = load_text(&format!("{TARGET}{}", set("one", "authoritative", spec)));
     assert_eq!(super::codes(&loaded), ["outside-scope", "duplicate-assignment"]);
 }
+
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+    /// Whichever of its ids are said by name, a set declares the same assignments.
+    #[test]
+    fn a_set_by_name_is_the_set_by_id(rows in prop::collection::btree_map((0_u8..6, 0_u8..4), any::<[bool; 2]>(), 1..12)) {
+        let live_rows: Vec<[String; 4]> = (0..6_u8)
+            .flat_map(|i| (0..4_u8).map(move |n| [format!("i{i}"), format!("i{i}@example.com"), format!("n{n}"), format!("Node {n}")]))
+            .collect();
+        let borrowed: Vec<(&str, &str, &str, &str)> =
+            live_rows.iter().map(|[a, b, c, d]| (a.as_str(), b.as_str(), c.as_str(), d.as_str())).collect();
+        let entry = |((i, n), by_name): (&(u8, u8), &[bool; 2])| {
+            let identity = if by_name[0] { format!("identity_email: i{i}@example.com") } else { format!("identity_id: i{i}") };
+            let node = if by_name[1] { format!("node_name: Node {n}") } else { format!("node_id: n{n}") };
+            format!("    - {{ {identity}, {node}, role_id: agent }}\n")
+        };
+        let entries: String = rows.iter().map(entry).collect();
+        let (loaded, ids) = load_good(&format!("{TARGET}{}", set("s", "additive", &format!("  assignments:\n{entries}"))));
+        let (sets, wrong) = resolved(&loaded, &ids, &live(&ids, &borrowed, None));
+        prop_assert!(wrong.is_empty(), "{:?}", wrong);
+        let keys: Vec<Key> = sets[0].as_ref().unwrap_or(&loaded.sets[0]).rows.iter().map(|row| row.key).collect();
+        let key = |i: u8, n: u8| Key::new(&[ids.sym(&format!("i{i}")), ids.sym(&format!("n{n}")), ids.sym("agent")]);
+        prop_assert_eq!(keys, rows.keys().map(|(i, n)| key(*i, *n)).collect::<Vec<_>>());
+    }
+}
