@@ -6,17 +6,19 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use indicatif::ProgressDrawTarget;
 
+use super::again;
 use super::approved;
 use super::args::{ApplyArgs, Format};
 use super::connect::Connector;
 use super::journal;
+use super::next;
 use super::report::{Reports, Run};
 use super::session::{Open, Session, Step, plan_exit, runtime};
 use super::terminal::Terminal;
 use super::undo;
 use crate::apply::{self, Exit, Options, Report, Silent, Sink, Sinks, Stop, TargetRun};
 use crate::http::Client;
-use crate::model::{Mode, Snapshot};
+use crate::model::{Mode, ReadRequest, Snapshot};
 use crate::plan::{Plan, TargetPlan};
 use crate::render::json::EventLines;
 use crate::render::json::journal::Journal;
@@ -34,25 +36,52 @@ pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit>
     runtime()?.block_on(async {
         let mut connector = Connector::new(&args.source.credentials, Arc::clone(&session.ids))?;
         let open = session.open(&mut connector).await?;
-        let exit = match session.plan_and_keep(&open, args.undo_out.is_some(), terminal).await {
-            Ok((plan, before)) => {
-                let apply = Apply {
-                    session: &session,
-                    open: &open,
-                    plan: &plan,
-                    before: &before,
-                    args,
-                    reports: &reports,
-                    terminal,
-                };
-                apply.run(connector.clients()).await
-            }
-            Err(error) => Err(error),
-        };
+        let exit = agree_and_apply(&mut session, &open, &connector, args, &reports, terminal).await;
         drop(open);
         connector.close().await?;
         exit
     })
+}
+
+/// Plans, shows, asks, reads again where a person had to answer, applies.
+async fn agree_and_apply(
+    session: &mut Session,
+    open: &[Open],
+    connector: &Connector,
+    args: &ApplyArgs,
+    reports: &Reports,
+    terminal: &Terminal,
+) -> anyhow::Result<Exit> {
+    let (mut plan, mut before) = session.plan_and_keep(open, args.undo_out.is_some(), terminal).await?;
+    let session = &*session;
+    show(&plan, args, terminal)?;
+    if has_work(&plan, args) && args.auto_approve && session.approved().is_none() {
+        authority_by_id(&plan)?;
+    }
+    if has_work(&plan, args) && !args.auto_approve {
+        if !approved(&plan, terminal)? {
+            terminal.say("Nothing was applied.\n");
+            return Ok(Exit::Error);
+        }
+        let again = again::read_again(session, open, plan, before).await?;
+        (plan, before) = (again.plan, again.before);
+        if again.moved {
+            show(&plan, args, terminal)?;
+        }
+    }
+    let apply = Apply { session, open, plan: &plan, before: &before, args, reports, terminal };
+    apply.run(connector.clients()).await
+}
+
+/// Whether the approved plan no longer holds.
+fn is_stale(plan: &Plan, args: &ApplyArgs) -> bool {
+    let held = |target: &TargetPlan| target.held.iter().any(|held| held.why.is_stale());
+    !args.partial && plan.targets.iter().any(held)
+}
+
+fn has_work(plan: &Plan, args: &ApplyArgs) -> bool {
+    let may_run = |target: &TargetPlan| target.refusals.is_empty() && target.changes().next().is_some();
+    !is_stale(plan, args) && plan.targets.iter().any(may_run)
 }
 
 /// A plan about to be applied.
@@ -71,21 +100,12 @@ impl Apply<'_> {
     async fn run(&self, clients: Vec<Client>) -> anyhow::Result<Exit> {
         let Self { plan, args, reports, terminal, .. } = *self;
         let json = args.output.format == Format::Json;
-        show(plan, args, terminal)?;
-        let held = |target: &TargetPlan| target.held.iter().any(|held| held.why.is_stale());
-        let stale = !args.partial && plan.targets.iter().any(held);
-        let may_run = |target: &TargetPlan| target.refusals.is_empty() && target.changes().next().is_some();
-        let work = !stale && plan.targets.iter().any(may_run);
-        if work && args.auto_approve && self.session.approved().is_none() {
-            authority_by_id(plan)?;
-        }
-        if work && !args.auto_approve && !approved(plan, terminal)? {
-            terminal.say("Nothing was applied.\n");
-            return Ok(Exit::Error);
-        }
+        let (stale, work) = (is_stale(plan, args), has_work(plan, args));
         if let Some(path) = args.undo_out.as_deref().filter(|_| work) {
-            undo::save(path, self.session, plan, self.before)?;
-            terminal.hint(&format!("The way back is in {}: assignctl plan --complete {0}\n", path.display()));
+            let state = self.session.sandbox_state(plan, &args.source.credentials)?;
+            let command = next::undo(path, &args.source, state.as_deref());
+            undo::save(path, &command, self.session, plan, self.before)?;
+            terminal.hint(&format!("The way back, which shows what it will do, and asks: {command}\n"));
         }
         let journal = args.journal.as_deref().map(|path| journal::begin(path, self.session, plan)).transpose()?;
         let events = reports.events(plan)?;
@@ -93,7 +113,7 @@ impl Apply<'_> {
         let exit = report.exit().worse(plan_exit(plan));
         let journaled = journal.map_or(Ok(()), |journal| journal.end(exit));
         if stale {
-            terminal.say(STALE);
+            terminal.say(stale_text(args));
         }
         if json {
             terminal.json(&render::json::report(plan, &report))?;
@@ -132,19 +152,21 @@ impl Apply<'_> {
             Box::new(move |live| session.plan_target(target, Ok(live))) as Replan<'_>
         };
         let replans: Vec<Replan<'_>> = self.open.iter().map(replan).collect();
+        let plans = self.open.iter().zip(&self.plan.targets);
+        let reread: Vec<ReadRequest> = plans.map(|(open, plan)| session.reread_request(open.target, plan)).collect();
         let runs: Vec<TargetRun<'_>> = self
             .open
             .iter()
             .zip(&self.plan.targets)
-            .zip(&replans)
-            .filter_map(|((open, target), replan)| {
+            .zip(replans.iter().zip(&reread))
+            .filter_map(|((open, target), (replan, read))| {
                 let connection = open.connection.as_ref().ok()?;
                 Some(TargetRun {
                     plan: target,
                     reader: connection.reader.as_ref(),
                     writer: connection.writer.as_ref(),
                     replan: replan.as_ref(),
-                    read: &open.request,
+                    read,
                     concurrency: session.target(open.target).limits.concurrency,
                 })
             })
@@ -156,8 +178,14 @@ impl Apply<'_> {
     }
 }
 
-const STALE: &str =
-    "Nothing was applied: the approved plan is stale. Plan and review again, or apply the rest of it with --partial.\n";
+/// What to say and to do where nothing was applied for being stale; only a saved plan has a rest to come back for.
+fn stale_text(args: &ApplyArgs) -> &'static str {
+    if args.plan.is_some() {
+        "Nothing was applied: the approved plan is stale. Plan and review again, or apply the rest of it with --partial.\n"
+    } else {
+        "Nothing was applied: the approved plan is stale. Run it again, and look at the plan as it is now.\n"
+    }
+}
 
 /// Shows the plan. With JSON on standard output, a person finds it on standard error.
 fn show(plan: &Plan, args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<()> {

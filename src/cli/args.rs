@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
+use super::comment::CommentArgs;
+use super::merge::ReportCommand;
 use super::shard::Shard;
 use crate::model::Mode;
 
@@ -29,7 +31,7 @@ pub(super) struct Global {
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, env = "ASSIGNCTL_COLOR", help_heading = "Output")]
     pub color: Color,
     /// Tell more on standard error; twice for every request.
-    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
+    #[arg(short, long, global = true, action = ArgAction::Count, env = "ASSIGNCTL_VERBOSE", help_heading = "Output")]
     pub verbose: u8,
     /// Log filter such as `assignctl=debug`; overrides -v.
     #[arg(long, global = true, value_name = "FILTER", env = "ASSIGNCTL_LOG", help_heading = "Output")]
@@ -64,6 +66,11 @@ pub(super) enum Command {
     Apply(ApplyArgs),
     /// Say how the live assignments differ from the manifests; never writes
     Drift(DriftArgs),
+    /// Keep the one comment of a pull or merge request that shows a report
+    Comment(CommentArgs),
+    /// Join the reports of a sharded run
+    #[command(subcommand)]
+    Report(ReportCommand),
     /// Write manifests of what is live, to begin with
     Import(ImportArgs),
     /// Write a starter repository of manifests
@@ -136,6 +143,9 @@ pub(super) struct CredentialArgs {
     /// PEM file of a further certificate authority to trust.
     #[arg(long, value_name = "FILE", env = "ASSIGNCTL_CA_FILE")]
     pub ca_file: Option<PathBuf>,
+    /// The state file of the embedded sandbox, in place of the one beside the manifests. It has to be there.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_SANDBOX_STATE")]
+    pub sandbox_state: Option<PathBuf>,
 }
 
 /// What bounds the manifests.
@@ -198,7 +208,7 @@ pub(super) struct OutputArgs {
 pub(super) struct ReportArgs {
     /// Write a report to a file as well: json, markdown, html, sarif, junit, gitlab-terraform, or (apply) ndjson; repeatable.
     /// In the environment, one a line.
-    #[arg(long, value_name = "FORMAT=PATH", env = "ASSIGNCTL_REPORT", value_delimiter = '\n', value_parser = report)]
+    #[arg(long, value_name = "FORMAT=PATH", env = "ASSIGNCTL_REPORT", value_delimiter = '\n', value_parser = report_arg)]
     pub report: Vec<ReportArg>,
     /// The most bytes of a Markdown report: a number, or github, gitlab or gitea for the longest comment they take.
     #[arg(long, value_name = "BYTES", default_value = "github", env = "ASSIGNCTL_MARKDOWN_LIMIT", value_parser = markdown_limit)]
@@ -239,7 +249,7 @@ pub(super) enum Ci {
     None,
 }
 
-fn report(text: &str) -> Result<ReportArg, String> {
+pub(super) fn report_arg(text: &str) -> Result<ReportArg, String> {
     let formats = || {
         let names = ReportFormat::value_variants().iter().filter_map(ValueEnum::to_possible_value);
         names.map(|name| name.get_name().to_owned()).collect::<Vec<_>>().join(", ")
@@ -254,13 +264,11 @@ fn report(text: &str) -> Result<ReportArg, String> {
     }
 }
 
-fn markdown_limit(text: &str) -> Result<usize, String> {
+pub(super) fn markdown_limit(text: &str) -> Result<usize, String> {
     match text {
         "github" => Ok(crate::render::markdown::LIMIT),
-        // docs.gitlab.com, "GitLab application limits": a note has at most a million characters.
-        "gitlab" => Ok(1_000_000),
-        // Gitea sets no limit of its own; its pages get slow long before its database is full.
-        "gitea" => Ok(262_144),
+        "gitlab" => Ok(crate::render::markdown::GITLAB_LIMIT),
+        "gitea" => Ok(crate::render::markdown::GITEA_LIMIT),
         number => number.parse().map_err(|_| "expected a number of bytes, or github, gitlab or gitea".to_owned()),
     }
 }

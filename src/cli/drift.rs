@@ -7,7 +7,7 @@ use anyhow::Context;
 use super::args::{DriftArgs, Format};
 use super::connect::Connector;
 use super::files;
-use super::plan::apply_command;
+use super::next;
 use super::report::Reports;
 use super::session::{Session, Step, runtime};
 use super::terminal::Terminal;
@@ -28,8 +28,7 @@ pub(super) fn run(args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<Exit>
     let (plan, ending) = runtime()?.block_on(look(&mut session, args, terminal))?;
     let drift = drift(&plan, &ending, &declared(&session), args.unmanaged);
     let exit = exit_of(&drift);
-    // With what narrows or widens it.
-    let next = (args.remediate && plan.changes().next().is_some()).then(|| apply_command(&args.source, None));
+    let next = (args.remediate && plan.changes().next().is_some()).then(|| next::apply(&args.source, None));
     match args.output.format {
         Format::Text => {
             let style = Style::new(terminal.stdout_color);

@@ -2,10 +2,12 @@
 //! everything else to standard error.
 
 mod actor;
+mod again;
 mod apply;
 mod approved;
 mod args;
 mod base;
+mod comment;
 mod connect;
 mod drift;
 pub mod explain;
@@ -16,6 +18,8 @@ mod git_tree;
 mod import;
 mod init;
 mod journal;
+mod merge;
+mod next;
 mod plan;
 mod policy;
 mod report;
@@ -71,6 +75,8 @@ fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<Exit> {
         Command::Plan(args) => plan::run(&args, terminal),
         Command::Apply(args) => apply::run(&args, terminal),
         Command::Drift(args) => drift::run(&args, terminal),
+        Command::Comment(args) => comment::run(&args, terminal),
+        Command::Report(command) => merge::run(&command, terminal),
         Command::Import(args) => import::run(&args, terminal),
         Command::Init(args) => init::run(&args, terminal),
         Command::Explain(args) => explain::run(&args, terminal),

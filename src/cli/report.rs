@@ -183,7 +183,7 @@ impl Reports {
     fn write(&self, terminal: &Terminal, render: impl Fn(ReportFormat, &mut dyn Write) -> io::Result<()>) -> Exit {
         let files = self.wanted.iter().filter(|report| report.format != ReportFormat::Ndjson);
         let written = files.map(|report| {
-            let result = replace(&report.path, |out| render(report.format, out));
+            let result = write_file(&report.path, |out| render(report.format, out));
             told(result, &format!("the report {}", report.path.display()), terminal)
         });
         written.fold(Exit::Success, Exit::worse)
@@ -242,7 +242,7 @@ fn json(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
 
 /// Writes a file beside its place and moves it there when it is whole, so that nobody reads half of one. What is there and no file
 /// (a pipe, `/dev/null`) is written into.
-fn replace(path: &Path, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+pub(super) fn write_file(path: &Path, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
     parents(path)?;
     // A link stays a link: what it leads to is replaced.
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());

@@ -15,6 +15,11 @@ pub(super) struct Shard {
 }
 
 impl Shard {
+    /// Which one, and of how many.
+    pub(super) fn numbers(self) -> (u64, u64) {
+        (self.part, self.parts)
+    }
+
     /// Whether a set belongs to this part. All that counts are its target's name and its own: adding a set moves no other one.
     pub(super) fn holds(self, target: &str, set: &str) -> bool {
         let hash = Sha256::digest(format!("{target}\0{set}"));

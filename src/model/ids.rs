@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::quality::RandomState;
+
 use super::NameRef;
 
 /// The most parts a natural key has in any system (apis/README.md: Streamline's domain, service, key is three; one is spare).
@@ -70,7 +72,8 @@ impl Key {
 
 #[derive(Debug, Default)]
 struct Table {
-    by_text: HashMap<Arc<str>, Sym>,
+    /// Seeded at random for each process, so that no manifest can be written to collide, and a third of the standard hasher's cost.
+    by_text: HashMap<Arc<str>, Sym, RandomState>,
     texts: Vec<Arc<str>>,
 }
 

@@ -1,8 +1,11 @@
 //! The program as its users meet it: words, streams, exit codes. Output is compared with snapshots under `snapshots/`, which are read
 //! by a person before they are accepted.
 
+#[cfg(unix)]
+mod asked;
 mod bad_wires;
 mod base;
+mod comment;
 mod credentials;
 mod drift;
 mod examples;
@@ -10,11 +13,14 @@ mod explain;
 mod import;
 mod init;
 mod journal;
+mod merge;
 mod names;
 mod narrowing;
+mod network;
 mod output;
 mod pipelines;
 mod reports;
+mod requests;
 mod resend;
 mod sandbox;
 mod saved;

@@ -6,7 +6,7 @@ use crate::support;
 #[test]
 fn help_of_every_command() {
     let dir = tempfile::tempdir().unwrap();
-    for command in ["", "validate", "plan", "apply", "sandbox", "schema", "completions", "man"] {
+    for command in ["", "validate", "plan", "apply", "comment", "sandbox", "schema", "completions", "man"] {
         let mut program = support::program(dir.path());
         program.args(Some(command).filter(|name| !name.is_empty())).arg("--help");
         let run = support::run(&mut program);
@@ -18,8 +18,9 @@ fn help_of_every_command() {
 #[test]
 fn every_flag_has_its_environment_variable() {
     let dir = tempfile::tempdir().unwrap();
-    for command in ["validate", "plan", "apply", "sandbox"] {
-        let help = support::run(support::program(dir.path()).args([command, "--help"])).stdout;
+    for command in ["validate", "plan", "apply", "drift", "comment", "report merge", "sandbox"] {
+        let words = command.split(' ').chain(["--help"]);
+        let help = support::run(support::program(dir.path()).args(words)).stdout;
         for flag in help.split_whitespace().filter_map(|word| word.strip_prefix("--")) {
             let flag = flag.trim_end_matches(|c: char| !c.is_ascii_lowercase());
             if flag.is_empty()

@@ -230,7 +230,15 @@ impl World {
     }
 
     pub fn done(self) -> Plan {
-        Plan { ids: self.ids, now: now(), policy: None, policy_file: None, targets: self.targets, base: None }
+        Plan {
+            ids: self.ids,
+            now: now(),
+            policy: None,
+            policy_file: None,
+            targets: self.targets,
+            base: None,
+            part: None,
+        }
     }
 }
 

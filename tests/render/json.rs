@@ -49,6 +49,27 @@ fn a_plan_with_everything() {
 }
 
 #[test]
+fn a_plan_can_be_read_back_from_its_document() {
+    for plan in [fixture::everything(), super::shapes::nothing(), super::shapes::refused(), super::shapes::unreadable()]
+    {
+        let known = |name: &str| {
+            let target = plan.targets.iter().find(|target| target.provider == name)?;
+            let sets = plan.targets.iter().flat_map(|target| &target.sets);
+            let routes = sets.flat_map(|set| &set.changes).map(|planned| planned.route.name).collect();
+            Some(json::read::Known { capabilities: target.capabilities, routes })
+        };
+        let text = serde_json::to_string_pretty(&json::plan(&plan, Exit::Pending)).unwrap();
+        let read = json::read::plan(&text, &known).unwrap();
+        snapbox::assert_data_eq!(serde_json::to_string_pretty(&json::plan(&read, Exit::Pending)).unwrap(), &text);
+        let limit = assignctl::render::markdown::Options::default();
+        let page = |plan| assignctl::render::markdown::plan(plan, limit);
+        snapbox::assert_data_eq!(page(&read), page(&plan));
+        let error = json::read::plan(&text, &|_| None);
+        assert!(error.is_err() || plan.targets.is_empty());
+    }
+}
+
+#[test]
 fn a_plan_is_the_same_to_the_byte_each_time() {
     let text = || serde_json::to_string(&json::plan(&fixture::everything(), Exit::Success)).unwrap();
     assert_eq!(text(), text());

@@ -11,7 +11,7 @@ use crate::plan::{Difference, Evidence, Warning};
 use crate::render::words::Speaker;
 
 use super::plan::{ChangeView, RefusalView, UnreadableView};
-use super::{Each, Entries, ExitView, FORMAT_VERSION, KeyView, Tool, value};
+use super::{Each, Entries, ExitView, FORMAT_VERSION, KeyView, PolicyView, ShardView, Tool, value};
 
 /// Drift as a document, and the exit code of the command that found it. Use `serde_json::to_writer`: it is written while it is
 /// serialized.
@@ -20,10 +20,13 @@ pub fn drift<'a>(drift: &'a Drift<'a>, exit: Exit, remediation: Option<&'a str>)
         format_version: FORMAT_VERSION,
         tool: Tool::THIS,
         checked_at: drift.plan.now.to_string(),
+        policy: PolicyView::of(drift.plan),
         verdict: Verdict::of(drift),
         exit: exit.into(),
         counts: drift.counts(),
         remediation,
+        shard: ShardView::of(drift.plan),
+        missing_shards: None,
         targets: Each::of(&drift.targets, |found| TargetView::of(&drift.plan.ids, found)),
     }
 }
@@ -38,6 +41,9 @@ pub(super) struct DriftView<'a> {
     tool: Tool,
     /// The moment that time windows are judged by, RFC 3339 in UTC.
     checked_at: String,
+    /// The policy in force; absent: there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<PolicyView<'a>>,
     /// The drift in one word.
     verdict: Verdict,
     /// The exit code of the command.
@@ -47,6 +53,12 @@ pub(super) struct DriftView<'a> {
     /// The command that would mend it (`--remediate`).
     #[serde(skip_serializing_if = "Option::is_none")]
     remediation: Option<&'a str>,
+    /// The part of the sets that the run was narrowed to (`--shard`); `assignctl report merge` joins the parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<ShardView<'a>>,
+    /// In a joined report: the parts that were not there (`report merge --partial`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing_shards: Option<Vec<u64>>,
     /// One a target, sorted by name.
     targets: Each<'a, TargetView<'a>>,
 }

@@ -7,7 +7,9 @@
 mod drift;
 mod events;
 pub mod journal;
+pub mod merge;
 mod plan;
+pub mod read;
 mod report;
 mod value;
 
@@ -115,6 +117,24 @@ impl<'a> PolicyView<'a> {
     fn of(plan: &'a Plan) -> Option<Self> {
         let digest = plan.policy.as_deref()?;
         Some(Self { file: plan.policy_file.as_deref(), digest })
+    }
+}
+
+/// The part of the sets that a run was narrowed to.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Shard")]
+struct ShardView<'a> {
+    /// Which one, from 1.
+    part: u64,
+    /// Of how many.
+    parts: u64,
+    /// Digest of what all manifests declare, those of the other parts included.
+    manifests: &'a str,
+}
+
+impl<'a> ShardView<'a> {
+    fn of(plan: &'a Plan) -> Option<Self> {
+        plan.part.as_ref().map(|part| Self { part: part.number, parts: part.of, manifests: &part.manifests })
     }
 }
 

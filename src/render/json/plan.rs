@@ -13,7 +13,7 @@ use crate::plan::{
 use crate::render::words::Speaker;
 
 use super::drift::RuleView;
-use super::{Each, Entries, ExitView, FORMAT_VERSION, FieldView, KeyView, PolicyView, Tool, value};
+use super::{Each, Entries, ExitView, FORMAT_VERSION, FieldView, KeyView, PolicyView, ShardView, Tool, value};
 
 /// A plan as a document, and the exit code of the command that made it. The document is written while it is serialized: use
 /// `serde_json::to_writer`.
@@ -29,6 +29,8 @@ pub fn plan(plan: &Plan, exit: Exit) -> impl Serialize + '_ {
         role_changes: plan.changes().filter(|planned| planned.change.from_key.is_some()).count(),
         write_requests: plan.targets.iter().map(|target| target.write_requests).sum(),
         base: BaseView::of(plan),
+        shard: ShardView::of(plan),
+        missing_shards: None,
         targets: Each::of(&plan.targets, |target| TargetView::of(&plan.ids, target)),
     }
 }
@@ -60,6 +62,12 @@ pub(super) struct PlanView<'a> {
     /// What the plan was compared with (`--base`).
     #[serde(skip_serializing_if = "Option::is_none")]
     base: Option<BaseView<'a>>,
+    /// The part of the sets that the run was narrowed to (`--shard`); `assignctl report merge` joins the parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<ShardView<'a>>,
+    /// In a joined report: the parts that were not there (`report merge --partial`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing_shards: Option<Vec<u64>>,
     /// One a target, sorted by name.
     targets: Each<'a, TargetView<'a>>,
 }

@@ -13,7 +13,7 @@ use crate::plan::{Plan, TargetPlan};
 use crate::render::words::Speaker;
 
 use super::plan::ChangeView;
-use super::{Each, ExitView, FORMAT_VERSION, KeyView, PolicyView, Tool, value};
+use super::{Each, ExitView, FORMAT_VERSION, KeyView, PolicyView, ShardView, Tool, value};
 
 /// An apply report as a document; `plan` is the plan that was applied. The document is written while it is serialized: use
 /// `serde_json::to_writer`.
@@ -26,6 +26,8 @@ pub fn report<'a>(plan: &'a Plan, report: &'a Report) -> impl Serialize + 'a {
         exit: report.exit().into(),
         interrupted: report.interrupted,
         totals: report.totals(),
+        shard: ShardView::of(plan),
+        missing_shards: None,
         targets: Each(Box::new(move || {
             let both = report.targets.iter().filter_map(move |ended| Some((planned(&ended.name)?, ended)));
             Box::new(both.map(|(target, ended)| TargetReportView::of(&plan.ids, target, ended)))
@@ -51,6 +53,12 @@ pub(super) struct ReportView<'a> {
     interrupted: bool,
     /// All outcomes, counted; they add up to the changes of the plan and those that a saved plan holds back.
     totals: Totals,
+    /// The part of the sets that the run was narrowed to (`--shard`); `assignctl report merge` joins the parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shard: Option<ShardView<'a>>,
+    /// In a joined report: the parts that were not there (`report merge --partial`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing_shards: Option<Vec<u64>>,
     /// One a target, in the order of the plan.
     targets: Each<'a, TargetReportView<'a>>,
 }
@@ -146,7 +154,7 @@ impl<'a> EndedView<'a> {
     fn of(speaker: Speaker<'a>, plan: &'a TargetPlan, ended: &'a ChangeReport) -> Option<Self> {
         let set = plan.sets.get(ended.id.set)?;
         let planned = set.changes.get(ended.id.index)?;
-        let outcome = OutcomeView::of(speaker, plan, &ended.outcome);
+        let outcome = OutcomeView::of(speaker, plan, &ended.outcome).answered_as(&ended.request_ids);
         Some(Self { set: &set.name, change: ChangeView::of(speaker, planned), outcome })
     }
 }
@@ -224,6 +232,10 @@ pub(super) struct OutcomeView<'a> {
     /// For a failure: whether it is temporary, so that nothing is wrong with the input.
     #[serde(skip_serializing_if = "Option::is_none")]
     temporary: Option<bool>,
+    /// The API's ids of the answers to the requests that carried the change, oldest first: what a vendor's support asks for. Absent where
+    /// the API gives none. A batch shares its ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_ids: Option<&'a [Box<str>]>,
     /// The grant that had to come first and did not come, for a blocked change.
     #[serde(skip_serializing_if = "Option::is_none")]
     blocked_by: Option<BlockedBy<'a>>,
@@ -260,7 +272,15 @@ struct BlockedBy<'a> {
 
 impl<'a> OutcomeView<'a> {
     pub(super) fn of(speaker: Speaker<'a>, plan: &'a TargetPlan, outcome: &'a Outcome) -> Self {
-        let said = |kind, message| Self { kind, message, code: None, status: None, temporary: None, blocked_by: None };
+        let said = |kind, message| Self {
+            kind,
+            message,
+            code: None,
+            status: None,
+            temporary: None,
+            request_ids: None,
+            blocked_by: None,
+        };
         match outcome {
             Outcome::Done { note } => said(OutcomeKind::Done, note.as_deref()),
             Outcome::Already { note } => said(OutcomeKind::Already, note.as_deref()),
@@ -277,6 +297,18 @@ impl<'a> OutcomeView<'a> {
             },
         }
     }
+}
+
+impl<'a> OutcomeView<'a> {
+    /// The same, with the ids of the answers that came.
+    pub(super) fn answered_as(self, request_ids: &'a [Box<str>]) -> Self {
+        Self { request_ids: some(request_ids), ..self }
+    }
+}
+
+/// A list that is left out where it is empty.
+pub(super) fn some(list: &[Box<str>]) -> Option<&[Box<str>]> {
+    (!list.is_empty()).then_some(list)
 }
 
 impl<'a> BlockedBy<'a> {

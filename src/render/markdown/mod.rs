@@ -21,8 +21,18 @@ use super::words::{self, Speaker};
 use inert::code;
 use page::{Page, Table};
 
-/// The longest comment that GitHub takes (65,536 characters), and the default everywhere.
-pub const LIMIT: usize = 65_536;
+/// Room that a comment needs beside the report: the hidden marker that it is found by.
+const MARKER: usize = 136;
+
+/// The longest report that fits into a comment of GitHub, which takes 65,536 characters ("body is too long (maximum is 65536
+/// characters)", says its API), and the default everywhere. No text has more characters than bytes.
+pub const LIMIT: usize = 65_536 - MARKER;
+
+/// The same for GitLab, which takes 1,000,000 characters (docs.gitlab.com, "GitLab application limits").
+pub const GITLAB_LIMIT: usize = 1_000_000 - MARKER;
+
+/// The same for Gitea, which sets no limit: its pages get slow long before its database is full.
+pub const GITEA_LIMIT: usize = 262_144;
 
 /// Keys that a refusal names before it counts the rest.
 const REFUSAL_KEYS: usize = 10;

@@ -1,0 +1,145 @@
+//! `report merge`: one report from those of all shards.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+
+use super::args::{ReportArg, ReportFormat, markdown_limit, report_arg};
+use super::report::write_file;
+use super::terminal::Terminal;
+use crate::apply::Exit;
+use crate::plan::Plan;
+use crate::provider;
+use crate::render::json::merge::{Kind, Merged, Part, merge};
+use crate::render::json::read::{self, Known};
+use crate::render::{self, html, markdown, sarif};
+
+/// What to do with reports.
+#[derive(Debug, Subcommand)]
+pub(super) enum ReportCommand {
+    /// Join the JSON reports of all shards into the one of the whole run
+    Merge(MergeArgs),
+}
+
+/// What to join, and where to write it.
+#[derive(Debug, Args)]
+pub(super) struct MergeArgs {
+    /// The JSON reports of all shards of one run of plan, apply or drift, in any order.
+    #[arg(value_name = "FILES", required = true, env = "ASSIGNCTL_FILES", value_delimiter = '\0')]
+    pub files: Vec<PathBuf>,
+    /// Write the joined JSON to this file; without it, to standard output.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_OUT")]
+    pub out: Option<PathBuf>,
+    /// Join what is there although shards are missing. The result names them, and the exit code is 1 at least.
+    #[arg(long, env = "ASSIGNCTL_PARTIAL")]
+    pub partial: bool,
+    /// Write a report of the joined plan as well: json, markdown, html, sarif or gitlab-terraform; repeatable.
+    #[arg(long, value_name = "FORMAT=PATH", env = "ASSIGNCTL_REPORT", value_delimiter = '\n', value_parser = report_arg)]
+    pub report: Vec<ReportArg>,
+    /// The most bytes of a Markdown report: a number, or github, gitlab or gitea for the longest comment they take.
+    #[arg(long, value_name = "BYTES", default_value = "github", env = "ASSIGNCTL_MARKDOWN_LIMIT", value_parser = markdown_limit)]
+    pub markdown_limit: usize,
+}
+
+/// Joins the reports; the exit is the one that the whole run would have had.
+pub(super) fn run(command: &ReportCommand, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let ReportCommand::Merge(args) = command;
+    let texts: Vec<(String, String)> = args.files.iter().map(|path| text(path)).collect::<anyhow::Result<_>>()?;
+    let parts: Vec<Part<'_>> = texts.iter().map(|(name, text)| Part { name, text }).collect();
+    let merged = merge(&parts, args.partial)?;
+    let plan = readable(args, &merged)?;
+    match &args.out {
+        Some(path) => write_file(path, |out| json(out, &merged))
+            .with_context(|| format!("--out {} cannot be written", path.display()))?,
+        None => terminal.json(&merged)?,
+    }
+    for report in &args.report {
+        write_file(&report.path, |out| write(out, report.format, &merged, plan.as_ref(), args.markdown_limit))
+            .with_context(|| format!("the report {} cannot be written", report.path.display()))?;
+    }
+    let given = merged.of - u64::try_from(merged.missing.len()).unwrap_or(0);
+    terminal.hint(&format!("Merged {given} of {} shards of a {}.\n", merged.of, merged.kind.word()));
+    if !merged.missing.is_empty() {
+        let missing: Vec<String> = merged.missing.iter().map(ToString::to_string).collect();
+        terminal.say(&format!("These shards are missing: {}.\n", missing.join(", ")));
+    }
+    Ok(merged.exit)
+}
+
+fn text(path: &Path) -> anyhow::Result<(String, String)> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    Ok((path.display().to_string(), text))
+}
+
+/// The plan that the reports beside JSON are made from; `None` where none is wanted.
+fn readable(args: &MergeArgs, merged: &Merged) -> anyhow::Result<Option<Plan>> {
+    let mut others = args.report.iter().filter(|report| report.format != ReportFormat::Json).peekable();
+    if others.peek().is_none() {
+        return Ok(None);
+    }
+    if merged.kind != Kind::Plan {
+        bail!("of the shards of a {} there is a joined JSON report only; leave out the others", merged.kind.word());
+    }
+    for report in others {
+        match report.format {
+            ReportFormat::Junit => {
+                bail!("a joined report knows no assignment that is as declared, so there is no junit of it")
+            }
+            ReportFormat::Ndjson => bail!("ndjson has the events of an apply; there are none here"),
+            ReportFormat::Markdown => {}
+            _ if merged.missing.is_empty() => {}
+            _ => bail!("with shards missing there are json and markdown only, which say so"),
+        }
+    }
+    let known = |name: &str| {
+        let provider = provider::find(name)?;
+        let routes = provider.writes.iter().map(|rule| rule.route).collect();
+        Some(Known { capabilities: provider.kind.capabilities, routes })
+    };
+    let text = serde_json::to_string(merged)?;
+    Ok(Some(read::plan(&text, &known).context("the joined report cannot be shown in another format")?))
+}
+
+fn json(out: &mut dyn std::io::Write, merged: &Merged) -> std::io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, merged)?;
+    out.write_all(b"\n")
+}
+
+fn write(
+    out: &mut dyn std::io::Write,
+    format: ReportFormat,
+    merged: &Merged,
+    plan: Option<&Plan>,
+    limit: usize,
+) -> std::io::Result<()> {
+    let Some(plan) = plan.filter(|_| format != ReportFormat::Json) else { return json(out, merged) };
+    let exit = merged.exit;
+    match format {
+        ReportFormat::Markdown => {
+            let warning = incomplete(merged);
+            let options = markdown::Options { limit: limit.saturating_sub(warning.len()) };
+            out.write_all(warning.as_bytes())?;
+            out.write_all(markdown::plan(plan, options).as_bytes())
+        }
+        ReportFormat::Html => html::plan(out, plan, exit),
+        ReportFormat::Sarif => {
+            serde_json::to_writer_pretty(&mut *out, &sarif::plan(plan, exit, sarif::Options::default()))?;
+            out.write_all(b"\n")
+        }
+        ReportFormat::GitlabTerraform => {
+            serde_json::to_writer_pretty(&mut *out, &render::gitlab::plan(plan))?;
+            out.write_all(b"\n")
+        }
+        // Refused above.
+        ReportFormat::Json | ReportFormat::Junit | ReportFormat::Ndjson => Ok(()),
+    }
+}
+
+fn incomplete(merged: &Merged) -> String {
+    if merged.missing.is_empty() {
+        return String::new();
+    }
+    let missing: Vec<String> = merged.missing.iter().map(ToString::to_string).collect();
+    format!("> **Incomplete:** of {} shards these are missing: {}.\n\n", merged.of, missing.join(", "))
+}
