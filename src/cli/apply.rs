@@ -19,7 +19,7 @@ use super::terminal::Terminal;
 use super::undo;
 use crate::apply::{self, Exit, NotRun, Options, Report, Silent, Sink, Sinks, Stop, TargetRun};
 use crate::http::Client;
-use crate::model::{ReadRequest, Snapshot};
+use crate::model::{Mode, ReadRequest, Snapshot};
 use crate::plan::{Plan, TargetPlan};
 use crate::render::json::EventLines;
 use crate::render::json::journal::Journal;
@@ -46,14 +46,14 @@ fn carry_out(
 ) -> anyhow::Result<Exit> {
     args.undo_out.as_deref().map_or(Ok(()), undo::check)?;
     let approved = args.plan.as_deref().map(approved::read).transpose()?;
-    let session = match Session::load(&args.source, approved, terminal, reports)? {
+    let mut session = match Session::load(&args.source, approved, terminal, reports)? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
     runtime()?.block_on(async {
         let mut connector = Connector::new(&args.source.credentials, Arc::clone(&session.ids))?;
         let open = session.open(&mut connector).await?;
-        let exit = agree_and_apply(&session, &open, &connector, args, reports, terminal, planned).await;
+        let exit = agree_and_apply(&mut session, &open, &connector, args, reports, terminal, planned).await;
         drop(open);
         connector.close().await?;
         exit
@@ -62,7 +62,7 @@ fn carry_out(
 
 /// Plans, shows, asks, reads again where a person had to answer, applies.
 async fn agree_and_apply(
-    session: &Session,
+    session: &mut Session,
     open: &[Open],
     connector: &Connector,
     args: &ApplyArgs,
@@ -70,9 +70,13 @@ async fn agree_and_apply(
     terminal: &Terminal,
     planned: &Cell<bool>,
 ) -> anyhow::Result<Exit> {
-    let (mut plan, mut before) = session.plan_and_keep(open, args.undo_out.is_some()).await?;
+    let (mut plan, mut before) = session.plan_and_keep(open, args.undo_out.is_some(), terminal).await?;
     planned.set(true);
+    let session = &*session;
     show(&plan, args, terminal)?;
+    if has_work(&plan, args) && args.auto_approve && session.approved().is_none() {
+        authority_by_id(&plan)?;
+    }
     if has_work(&plan, args) && !args.auto_approve {
         let answer = approved(&plan, terminal);
         if !matches!(answer, Ok(true)) {
@@ -243,6 +247,25 @@ fn show(plan: &Plan, args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<()
         terminal.hint(&String::from_utf8_lossy(&text));
     } else {
         terminal.stream(|out| human::plan(out, plan, &options))?;
+    }
+    Ok(())
+}
+
+/// Names can be changed by whoever may rename something there. One that says what a set may take away is believed where somebody saw the
+/// id that it means, and not by a run that nobody looks at.
+fn authority_by_id(plan: &Plan) -> anyhow::Result<()> {
+    let sets = plan.targets.iter().flat_map(|target| &target.sets);
+    let removing = sets.filter(|set| set.applies() && set.mode == Mode::Authoritative);
+    for set in removing {
+        if let Some(name) = set.names.iter().find(|name| name.authority) {
+            bail!(
+                "nothing was applied: set {} is authoritative, and its scope or protection goes by name ({} {}, now {}), which others can change; apply a reviewed plan (plan --out FILE, then apply --plan FILE), answer at a terminal, or write the id",
+                set.name,
+                name.field,
+                render::clean::terminal(&name.name),
+                render::clean::terminal(&name.id),
+            );
+        }
     }
     Ok(())
 }

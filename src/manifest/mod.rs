@@ -8,11 +8,11 @@ mod ahead;
 pub mod common;
 mod cross;
 mod document;
-pub mod exact;
 mod files;
 pub mod findings;
 mod ignore;
 mod kind;
+pub mod names;
 mod policy;
 mod policy_shape;
 mod root;
@@ -107,6 +107,12 @@ pub fn load(inputs: &Inputs, kinds: &[&'static Kind], ids: &Ids) -> Loaded {
             document::read(parsed, is_root_file, context, &mut drafts, &mut found);
             findings.merge(found);
         }
+    }
+    let nothing = drafts.targets.is_empty() && drafts.sets.is_empty() && findings.errors() == 0;
+    if nothing && root.is_none() && !texts.is_empty() {
+        let at = Span { source: SourceId(0), start: 0, end: 0 };
+        let message = "nothing was read: there is no target and no set in it";
+        findings.push(Diagnostic::warning("empty-input", message, at).help("is it the right file, or the right pipe?"));
     }
     let (targets, sets) = cross::join(drafts, context, &mut findings);
     if root.is_none() && !inputs.complete {
