@@ -9,6 +9,8 @@ pub enum Source {
     Guard,
     /// A warning beside a plan.
     Plan,
+    /// An apply that sent nothing.
+    Apply,
 }
 
 impl Source {
@@ -18,6 +20,7 @@ impl Source {
             Source::Manifest => "in manifests and policies",
             Source::Guard => "a guard that refuses a plan",
             Source::Plan => "a warning beside a plan",
+            Source::Apply => "an apply that sent nothing",
         }
     }
 }
@@ -568,5 +571,11 @@ pub static CODES: &[Code] = &[
         "moved-away",
         "A role change takes a live assignment from this set to another one: one update replaces the role, and counts as a loss of the set that loses it.",
         "check that both sets mean it; the guards judge it in the set that loses the assignment.",
+    ),
+    code(
+        Source::Apply,
+        "apply-stopped",
+        "The apply ended before there was a plan that it could carry out, so nothing was sent. Its reports are written all the same, so that nobody reads those of an earlier run in their place.",
+        "read the reason beside it; the exit code tells whether a repeat can help (6: temporarily unavailable).",
     ),
 ];

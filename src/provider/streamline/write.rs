@@ -34,6 +34,10 @@ impl Writer for StreamlineWriter {
     }
 }
 
+/// How often a key that still shows its earlier revision is looked at again before that is believed. The pauses between them
+/// (half a second, one, two) are longer together than an apply's own verification waits for a listing that lags.
+const FURTHER_LOOKS: u32 = 3;
+
 /// How one sending ended.
 enum Sending {
     /// Certain, one way or the other.
@@ -79,7 +83,7 @@ impl Api {
             Sending::Ended(outcome) => return outcome,
             Sending::Doubtful(doubt) => doubt,
         };
-        match (self.look(change, &sent).await, &doubt.kind) {
+        match (self.settled(change, &sent, &doubt).await, &doubt.kind) {
             (Seen::AsSent, _) => WriteOutcome::Done(Proof::Answer),
             (Seen::AsBefore, Kind::Lost | Kind::Error(_)) => self.send_once_more(change, &sent).await,
             (Seen::AsBefore, Kind::Spent | Kind::Odd) => doubt.nothing_happened(),
@@ -93,7 +97,7 @@ impl Api {
             Sending::Ended(outcome) => return outcome,
             Sending::Doubtful(doubt) => doubt,
         };
-        match self.look(change, sent).await {
+        match self.settled(change, sent, &doubt).await {
             Seen::AsSent => WriteOutcome::Done(Proof::Answer),
             Seen::AsBefore => doubt.nothing_happened(),
             Seen::Else(seen) => doubt.unknown(&seen),
@@ -155,6 +159,27 @@ impl Api {
             return Err("the answer names another model, version or status than was sent".to_owned());
         }
         Ok(())
+    }
+
+    /// What the key shows once it had time to show it: reads may lag behind a write, and "nothing happened" is what a second revision
+    /// would rest on.
+    async fn settled(&self, change: &Change, sent: &Sent, doubt: &Doubt) -> Seen {
+        let mut seen = self.look(change, sent).await;
+        if !matches!(doubt.kind, Kind::Lost | Kind::Error(_)) {
+            return seen;
+        }
+        for looks in 0..FURTHER_LOOKS {
+            if !matches!(seen, Seen::AsBefore) {
+                break;
+            }
+            if !self.client.let_settle(looks).await {
+                return Seen::Else(
+                    "the key still has its earlier revision, and there was no time to look again".to_owned(),
+                );
+            }
+            seen = self.look(change, sent).await;
+        }
+        seen
     }
 
     async fn look(&self, change: &Change, sent: &Sent) -> Seen {

@@ -539,7 +539,7 @@ pub(super) fn findings<'a>(diagnostics: &'a Diagnostics, sources: &Sources) -> P
 }
 
 pub(super) fn stopped(why: &str, exit: Exit) -> Page<'_> {
-    let found = Found { error: true, code: "stopped", message: why, at: None, help: Vec::new() };
+    let found = Found { error: true, code: "apply-stopped", message: why, at: None, help: Vec::new() };
     bare("apply", "Nothing applied", exit, Some(Totals::default()), vec![found])
 }
 
