@@ -1,8 +1,9 @@
 //! Rows: what is declared and what is live, in one vocabulary.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
-use super::{Expect, Fields, Ignore, Instant, Key, Mode, Protect, Scope, Sym};
+use super::{Expect, Fields, Handles, Ignore, Instant, Key, Mode, NameUse, Protect, Scope, Sym};
 
 /// Where a declaration stands: a range of bytes in the run's source of that number. The loader turns it into file, line and column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -49,6 +50,10 @@ pub struct DesiredSet {
     pub ignore: Vec<Ignore>,
     /// The declared assignments, in the order of the file.
     pub rows: Vec<Desired>,
+    /// The names that stand in place of ids anywhere in the set; empty for a set that says ids only.
+    pub names: Vec<NameUse>,
+    /// Where the scope is written; without one, the mode.
+    pub scope_origin: Origin,
     /// The document's `metadata.name` value.
     pub origin: Origin,
 }
@@ -94,8 +99,27 @@ pub struct Names(HashMap<(u8, Sym), Box<str>>);
 impl Names {
     /// Remembers a name; the first one seen stays, so that repeated rows change nothing.
     pub fn add(&mut self, part: usize, id: Sym, name: &str) {
-        if !name.is_empty() {
-            self.0.entry((u8::try_from(part).unwrap_or(u8::MAX), id)).or_insert_with(|| name.into());
+        self.add_with(part, id, || name.to_owned());
+    }
+
+    /// The same for a name that has to be made: it is made only where none was seen.
+    pub fn add_with(&mut self, part: usize, id: Sym, name: impl FnOnce() -> String) {
+        if let Entry::Vacant(vacant) = self.0.entry((u8::try_from(part).unwrap_or(u8::MAX), id)) {
+            let name = name();
+            if !name.is_empty() {
+                vacant.insert(name.into());
+            }
+        }
+    }
+
+    /// Takes the names of another listing; its own stay.
+    pub fn extend(&mut self, other: Names) {
+        if self.0.is_empty() {
+            *self = other;
+        } else {
+            for (id, name) in other.0 {
+                self.0.entry(id).or_insert(name);
+            }
         }
     }
 
@@ -123,6 +147,8 @@ pub struct ReadRequest {
     pub scopes: Vec<Scope>,
     /// Declared keys, also those outside `scopes` (sets without a scope).
     pub keys: Vec<Key>,
+    /// Whether the names that rows carry are needed too, to find the ids of references by name ([`Snapshot::handles`]).
+    pub names: bool,
 }
 
 /// What was read.
@@ -132,6 +158,8 @@ pub struct Snapshot {
     pub rows: Vec<Live>,
     /// Names beside ids.
     pub names: Names,
+    /// What the rows call their ids; filled where the request asks for names and the listing carries them.
+    pub handles: Handles,
     /// What was listed, and whether completely.
     pub coverage: Vec<Coverage>,
     /// Requests that the reading took, retries included.

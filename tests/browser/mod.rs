@@ -59,6 +59,42 @@ fn it_renders_and_filters() {
 }
 
 #[test]
+fn a_compared_plan_filters_by_whose_change_it_is() {
+    let Some((browser, _dir)) = open(&shapes::compared()) else { return };
+    let all = browser.run(SHOWN, json!([]));
+    let marked = all.as_array().unwrap().iter().map(|row| text(row).contains("drift · ")).collect::<Vec<_>>();
+    let first = marked.iter().position(|drift| *drift).unwrap();
+    assert!(marked[first..marked.len() - 2].iter().all(|drift| *drift), "drift stands apart: {all}");
+    let count = |text: &str| text.split(' ').next().unwrap().parse::<usize>().unwrap();
+    let mut shown = 0;
+    for cause in ["pull_request", "both", "drift"] {
+        set(&browser, "cause", cause);
+        let status = browser.run(STATUS, json!([]));
+        let rows = browser.run(SHOWN, json!([]));
+        assert!(count(text(&status)) > 0 && rows.as_array().unwrap().len() == count(text(&status)), "{status}");
+        let drift = rows.as_array().unwrap().iter().all(|row| text(row).contains("drift · "));
+        assert_eq!(drift, cause == "drift", "{rows}");
+        shown += count(text(&status));
+    }
+    assert!(shown > 6, "{shown}");
+    set(&browser, "cause", "");
+    browser.run(
+        "[...document.querySelectorAll('#summary button')].find((b) => b.textContent.endsWith('drift')).click()",
+        json!([]),
+    );
+    assert_eq!(browser.run("return document.getElementById('cause').value", json!([])), "drift");
+    let body = browser.run("return document.body.innerText", json!([]));
+    assert!(text(&body).contains("12 assignments leave management"), "{body}");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn without_a_base_there_is_no_filter_for_it() {
+    let Some((browser, _dir)) = open(&fixture::everything()) else { return };
+    assert_eq!(browser.run("return document.getElementById('causes').hidden", json!([])), true);
+}
+
+#[test]
 fn a_link_shows_what_its_sender_saw() {
     let Some((browser, dir)) = open(&fixture::everything()) else { return };
     browser.open("about:blank");
@@ -148,4 +184,42 @@ fn it_looks_right_in_light_and_dark_and_on_paper() {
     browser.run("dispatchEvent(new Event('beforeprint'))", json!([]));
     let printed = browser.run("return document.querySelectorAll('#print tr').length", json!([]));
     assert_eq!(printed, 17, "a head and every row");
+}
+
+#[test]
+fn drift_shows_its_kinds_and_its_trend() {
+    let Some(browser) = Browser::start() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let open = |history: u64| {
+        let path = dir.path().join(format!("drift-{history}.html"));
+        std::fs::write(&path, html::drift_page(&fixture::everything(), &html::runs(history))).unwrap();
+        browser.open(&format!("file://{}", path.display()));
+    };
+    let count = |what: &str| browser.run("return document.querySelectorAll(arguments[0]).length", json!([what]));
+    open(1);
+    assert_eq!(count("#trend"), 0, "one run is no trend");
+    open(30);
+    assert_eq!((count("#trend rect"), count("#trend .run title")), (30.into(), 30.into()));
+    let tallest = browser.run(
+        "return Math.max(...[...document.querySelectorAll('#trend rect')].map((bar) => bar.height.baseVal.value))",
+        json!([]),
+    );
+    assert_eq!(tallest, 70);
+    let kinds =
+        browser.run("return [...document.getElementById('action').options].map((option) => option.value)", json!([]));
+    assert_eq!(kinds, json!(["", "changed", "missing", "extra", "expired", "unmanaged"]));
+    assert_eq!(browser.run("return document.getElementById('effects').hidden", json!([])), true);
+    set(&browser, "action", "extra");
+    let shown = browser.run(SHOWN, json!([]));
+    assert!(shown.as_array().unwrap().iter().all(|row| text(row).starts_with("extra")), "{shown}");
+    set(&browser, "action", "");
+    set(&browser, "q", "horizon_days");
+    browser.run("document.querySelector('.row').click()", json!([]));
+    let heads = browser.run(
+        "return [...document.querySelectorAll('#detail table.diff th')].map((cell) => cell.textContent).join()",
+        json!([]),
+    );
+    assert!(text(&heads).contains("settings, live,declared"), "{heads}");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    std::fs::write(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("drift.png"), browser.screenshot()).unwrap();
 }

@@ -1,5 +1,6 @@
 //! The comment under a pull request.
 
+use assignctl::plan::drift::{Declared, drift};
 use assignctl::render::markdown::{self, Options};
 
 use super::{findings, fixture, reports, shapes};
@@ -29,6 +30,25 @@ fn the_first_line_is_verdict_and_counts() {
     assert!(first(shapes::nothing()).starts_with("**No changes.** "));
     assert!(first(shapes::refused()).starts_with("**Refused by a guard:** 0 to create, 0 to update, 24 to remove"));
     assert!(first(shapes::unreadable()).starts_with("**Not every target could be read:** "));
+}
+
+/// A reviewer approves what the pull request does; what happened behind its back stands apart, below.
+#[test]
+fn what_the_pull_request_does_leads_and_drift_is_kept_apart() {
+    let page = shown(&shapes::compared());
+    let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("no {text:?} in {page}"));
+    let order = [
+        "**Compared with** `origin/main`: ",
+        "**12 assignments leave management and stay live**",
+        "### By this pull request\n",
+        "### By this pull request, where live had drifted",
+        "### Drift, not by this pull request",
+        "### Not compared",
+        "<details>",
+    ];
+    assert!(order.windows(2).all(|pair| at(pair[0]) < at(pair[1])), "{page}");
+    assert_eq!(page.lines().nth(2).unwrap().split(':').next(), Some("**Compared with** `origin/main`"));
+    assert!(!shown(&fixture::everything()).contains("###"), "without a base there is nothing to tell apart");
 }
 
 /// What is outside of code spans, `<code>` elements and fences.
@@ -63,7 +83,8 @@ fn outside_of_code(text: &str) -> String {
 
 #[test]
 fn hostile_text_is_only_ever_code() {
-    let outside = outside_of_code(&shown(&shapes::hostile()));
+    let headings = |text: &str| text.replace("### By this", "").replace("### Drift", "").replace("### Not", "");
+    let outside = headings(&outside_of_code(&(shown(&shapes::hostile()) + &shown(&shapes::compared()))));
     let harmless =
         outside.replace("<details>", "").replace("</details>", "").replace("<summary>", "").replace("</summary>", "");
     assert!(!harmless.contains(['<', '@', '#', '[', '~', '\u{202e}', '\u{1b}']), "{harmless}");
@@ -101,4 +122,19 @@ fn a_hundred_thousand_changes_fit_a_comment() {
     assert!(page.len() <= markdown::LIMIT && page.len() > markdown::LIMIT / 2);
     assert_eq!(page.matches("\n| remove | ").count(), 10);
     assert!(page.contains("Left out: 99,"), "{}", &page[page.len() - 300..]);
+}
+
+#[test]
+fn drift_of_every_shape() {
+    for (name, plan) in shapes::all() {
+        let drift = drift(&plan, &[], &Declared::default(), true);
+        let page = markdown::drift(&drift, Some("assignctl apply `x`"), Options::default());
+        assert!(page.len() <= markdown::LIMIT, "{name}");
+        insta::assert_snapshot!(format!("markdown_drift_{name}"), page);
+    }
+    let plan = shapes::crowd(5_000, 40);
+    let page = markdown::drift(&drift(&plan, &[], &Declared::default(), false), None, Options { limit: 4_000 });
+    assert!(page.len() <= 4_000 && page.contains("**Cut** to fit 4,000 bytes"), "{page}");
+    let (extra, missing) = (page.find("Live, and not declared").unwrap(), page.find("Declared, and not live"));
+    assert!(missing.is_none_or(|missing| extra < missing), "access that nobody declared comes first: {page}");
 }

@@ -46,17 +46,32 @@
     const { holder } = targetOf(row);
     return holder === null || row.k[holder] === null ? "" : withName(targetOf(row), holder, row.k[holder]);
   };
+  const CAUSES = {
+    pull_request: "this pull request",
+    both: "this pull request, on drifted live state",
+    drift: "drift",
+  };
+  const causeText = (row) => CAUSES[row.c] || "";
   const setText = (row) => `${targetOf(row).name} / ${setOf(row).name}`;
   const textOf = (row) => {
     if (row.text === undefined) {
       const fields = (row.d || []).map(([name, , before, after]) => `${name} ${JSON.stringify(before)} ${JSON.stringify(after)}`);
-      row.text = [row.a, row.w, keyText(row), setText(row), effectText(row), row.r, row.p, row.o && row.o.join(" "), ...fields].join("\n").toLowerCase();
+      row.text = [row.a, row.w, causeText(row), keyText(row), setText(row), effectText(row), row.r, row.p, row.o && row.o.join(" "), ...fields].join("\n").toLowerCase();
     }
     return row.text;
   };
 
   // ---- summary ----
+  const DRIFT = data.command === "drift";
   const ACTIONS = ["create", "update", "remove", "archive"];
+  const KINDS = ["changed", "missing", "extra", "expired", "expiring_soon", "unmanaged", "ignored"];
+  /** How a row is drawn: as something that goes, comes, or becomes another; null for what is no change and no drift. */
+  const STACKED = DRIFT
+    ? { extra: "remove", changed: "update", expired: "update", missing: "create" }
+    : { remove: "remove", archive: "remove", update: "update", create: "create" };
+  const STACKS = DRIFT
+    ? { remove: "extra", update: "changed or expired", create: "missing" }
+    : { remove: "remove", update: "update", create: "create" };
   const OUTCOMES = ["done", "already", "skipped", "blocked", "failed", "unknown"];
   const tally = (rows, of) => {
     const counts = new Map();
@@ -80,6 +95,9 @@
     };
     if (data.totals) {
       for (const word of OUTCOMES) if (data.totals[word] || word === "done") add(word, data.totals[word], { outcome: word });
+    } else if (DRIFT) {
+      for (const word of KINDS) if (data.drift[word] || KINDS.indexOf(word) < 3) add(word, data.drift[word], { action: word });
+      add("unchanged", data.drift.unchanged, null);
     } else {
       const actions = tally(data.rows, (row) => row.a);
       for (const word of ACTIONS) if (actions.get(word) || word !== "archive") add(word, actions.get(word) || 0, { action: word });
@@ -89,6 +107,19 @@
     }
     card.append(box);
     return card;
+  };
+
+  const causeCard = () => {
+    if (!data.base) return null;
+    const counts = tally(data.rows, (row) => row.c);
+    const box = make("div", "counts");
+    for (const [cause, text] of Object.entries(CAUSES)) {
+      const button = make("button", "count", make("b", "", grouped(counts.get(cause) || 0)), text);
+      button.type = "button";
+      button.addEventListener("click", () => setFilters({ cause }));
+      box.append(button);
+    }
+    return make("div", "card", make("h2", "", `Compared with ${data.base.name}`), box);
   };
 
   const svg = (tag, attributes, text) => {
@@ -102,9 +133,9 @@
   const chart = (title, of, filter) => {
     const groups = new Map();
     for (const row of data.rows) {
-      const action = row.a === "archive" ? "remove" : row.a;
+      const action = Object.hasOwn(STACKED, row.a) ? STACKED[row.a] : null;
       const name = of(row);
-      if (!ACTIONS.includes(action) || !name) continue;
+      if (!action || !name) continue;
       const group = groups.get(name) || { create: 0, update: 0, remove: 0, all: 0, row };
       group[action] += 1;
       group.all += 1;
@@ -114,7 +145,7 @@
     if (top.length === 0) return null;
     const most = Math.max(...top.map(([, group]) => group.all));
     const image = svg("svg", { viewBox: `0 0 300 ${top.length * 30}`, role: "img" });
-    image.append(svg("title", {}, `${title}: ${top.map(([name, g]) => `${name} ${g.create} create, ${g.update} update, ${g.remove} remove`).join("; ")}`));
+    image.append(svg("title", {}, `${title}: ${top.map(([name, g]) => `${name} ${g.create} ${STACKS.create}, ${g.update} ${STACKS.update}, ${g.remove} ${STACKS.remove}`).join("; ")}`));
     top.forEach(([name, group], index) => {
       const line = svg("g", { transform: `translate(0 ${index * 30})` });
       const short = name.length > 36 ? `${name.slice(0, 35)}…` : name;
@@ -132,6 +163,32 @@
     return make("div", "card", make("h2", "", title), image, more);
   };
 
+  /** The history: how many assignments differed, run after run; each bar is a run, the last one is this. */
+  const trend = () => {
+    const runs = data.trend || [];
+    if (runs.length < 2) return null;
+    const most = Math.max(1, ...runs.map((run) => run.n));
+    const [width, height] = [300, 70];
+    const step = width / runs.length;
+    const image = svg("svg", { viewBox: `0 0 ${width} ${height + 32}`, role: "img" });
+    const [first, last] = [runs[0], runs[runs.length - 1]];
+    image.append(svg("title", {}, `Drift over ${counted(runs.length, "run")}: ${first.n} at ${first.t}, ${last.n} at ${last.t}, at most ${most}`));
+    image.append(svg("text", { x: 0, y: 11 }, `at most ${grouped(most)}`), svg("text", { x: width, y: 11, "text-anchor": "end" }, `now ${grouped(last.n)}`));
+    const base = height + 16;
+    runs.forEach((run, index) => {
+      const bar = svg("g", { class: "run" });
+      bar.append(svg("title", {}, `${run.t}: ${counted(run.n, "assignment")} (${run.k[0]} changed, ${run.k[1]} missing, ${run.k[2]} extra)`));
+      const tall = (run.n / most) * height;
+      bar.append(svg("rect", { x: index * step, y: base - tall, width: Math.max(step * 0.8, 0.5), height: tall, class: "fill-update" }));
+      image.append(bar);
+    });
+    image.append(svg("line", { x1: 0, y1: base, x2: width, y2: base, class: "axis" }));
+    image.append(svg("text", { x: 0, y: base + 13 }, first.t.slice(0, 10)), svg("text", { x: width, y: base + 13, "text-anchor": "end" }, last.t.slice(0, 10)));
+    const card = make("div", "card", make("h2", "", `Drift, ${counted(runs.length, "run")}`), image);
+    card.id = "trend";
+    return card;
+  };
+
   const problem = (kind, ...content) => make("div", `problem ${kind}`, ...content);
   const problems = () => {
     const box = byId("problems");
@@ -139,6 +196,9 @@
       const at = found.at ? make("p", "", make("code", "", found.at)) : null;
       const help = found.help.map((line) => make("p", "dim", `help: ${line}`));
       box.append(problem(found.error ? "" : "warning", make("p", "", make("b", "", found.error ? "error " : "warning "), found.message, " ", make("code", "", `[${found.code}]`)), at, ...help));
+    }
+    for (const [what, why, where] of data.base ? data.base.leaving : []) {
+      box.append(problem("warning", make("p", "", make("b", "", what), `: ${why}, `, make("code", "", where))));
     }
     for (const target of data.targets) {
       const name = () => make("b", "", target.name);
@@ -150,7 +210,7 @@
         const keys = refusal.keys.map((key) => key.map((id, index) => withName(target, index, id)).join(" / "));
         const list = keys.length ? make("details", "", make("summary", "", `concerns ${counted(keys.length, "assignment")}${keys.length === 50 ? " or more" : ""}`), ...keys.map((key) => make("p", "mono", key))) : null;
         const set = refusal.set === null ? "" : `, set ${refusal.set}`;
-        box.append(problem("", make("p", "", name(), `${set}: refused, nothing of this target will be applied. ${refusal.message}`), make("p", "", "To allow it: ", make("code", "", refusal.allow), refusal.at ? ` (${refusal.at})` : ""), list));
+        box.append(problem("", make("p", "", name(), `${set}: ${DRIFT ? "an apply would be refused." : "refused, nothing of this target will be applied."} ${refusal.message}`), make("p", "", "To allow it: ", make("code", "", refusal.allow), refusal.at ? ` (${refusal.at})` : ""), list));
       }
       for (const gap of target.gaps) box.append(problem("warning", make("p", "", name(), `: the listing is not proven complete, nothing is removed there: ${gap}`)));
       if (target.held.length) {
@@ -158,6 +218,10 @@
         box.append(problem("warning", make("p", "", name(), `: the approved plan holds ${counted(target.held.length, "change")} back.`), make("details", "", make("summary", "", "which"), ...list)));
       }
       for (const set of target.sets.filter((set) => set.selected)) {
+        if (set.names) {
+          const list = set.names.map(([text, id]) => make("p", "mono", `${text} is ${id}`));
+          box.append(problem("good", make("details", "", make("summary", "", `${target.name} / ${set.name}: ${counted(set.names.length, "name")}, each with its id`), ...list)));
+        }
         for (const [message, at] of set.warnings) box.append(problem("warning", make("p", "", make("b", "", "warning "), message, " ", make("code", "", at))));
       }
       if (target.verification) {
@@ -169,7 +233,7 @@
 
   const about = () => {
     const parts = [`assignctl ${data.version}`];
-    if (data.planned_at) parts.push(`planned ${data.planned_at}`);
+    if (data.planned_at) parts.push(`${DRIFT ? "checked" : "planned"} ${data.planned_at}`);
     if (data.requests) parts.push(`${counted(data.requests, "request")} to apply`);
     if (data.policy) parts.push(data.policy.replace(/\.$/, ""));
     parts.push(`exit ${data.exit}`);
@@ -177,7 +241,7 @@
   };
 
   // ---- filters; they are kept in the address, so that a link shows what its sender saw ----
-  const FILTERS = ["q", "person", "target", "set", "action", "effect", "outcome"];
+  const FILTERS = ["q", "person", "target", "set", "action", "effect", "cause", "outcome"];
   let shown = [];
   let selected = -1;
 
@@ -201,6 +265,7 @@
       (!value.target || targetOf(row).name === value.target) &&
       (!value.set || setOf(row).name === value.set) &&
       (!value.effect || (value.effect === "loss" ? row.l : row.g)) &&
+      (!value.cause || row.c === value.cause) &&
       (!value.outcome || (row.o && row.o[0] === value.outcome)) &&
       (!person || personOf(row).toLowerCase().includes(person)) &&
       words.every((word) => textOf(row).includes(word));
@@ -249,14 +314,14 @@
   };
 
   const line = (row, index) => {
-    const said = row.o && row.o[0] !== "done" ? row.o.filter(Boolean).join(": ") : effectText(row) || changesText(row) || (row.a === "unmanaged" ? row.r : "");
-    const bad = row.l || (row.o && ["failed", "blocked", "unknown"].includes(row.o[0]));
+    const said = row.o && row.o[0] !== "done" ? row.o.filter(Boolean).join(": ") : effectText(row) || changesText(row) || (DRIFT || row.a === "unmanaged" ? row.r : "");
+    const bad = row.l || row.a === "extra" || (row.o && ["failed", "blocked", "unknown"].includes(row.o[0]));
     const element = make(
       "div", "row",
       make("span", `act ${row.a}`, row.a),
       make("span", "key", keyText(row)),
       make("span", bad ? "loss" : "dim", said),
-      make("span", "dim", setText(row)),
+      make("span", "dim", row.c === "drift" ? `drift · ${setText(row)}` : setText(row)),
     );
     element.id = `row-${index}`;
     element.setAttribute("role", "option");
@@ -293,6 +358,7 @@
     target.keys.forEach((name, index) => entry(list, name, make("code", "", part(row, index))));
     if (effectText(row)) entry(list, "effect", make("span", row.l ? "loss" : "", effectText(row)));
     if (row.o) entry(list, "outcome", row.o.filter(Boolean).join(": "));
+    if (row.c) entry(list, "whose", causeText(row));
     entry(list, "why", row.r);
     if (row.p) entry(list, "declared", make("code", "", row.p));
     entry(list, "set", `${set.name} (${[set.mode, set.scope].filter(Boolean).join(", ")})`);
@@ -310,7 +376,8 @@
 
   const fieldDiff = ([name, json, before, after]) => {
     const table = make("table", "diff");
-    const head = make("tr", "", make("th", "", `${name}, before`), make("th", "", after === null && before !== null ? "after (nothing)" : "after"));
+    const [left, right] = DRIFT ? ["live", "declared"] : ["before", "after"];
+    const head = make("tr", "", make("th", "", `${name}, ${left}`), make("th", "", after === null && before !== null ? `${right} (nothing)` : right));
     table.append(head);
     for (const [old, now, same] of sideBySide(pretty(json, before), pretty(json, after))) {
       table.append(make("tr", "", make("td", old === null || same ? "" : "old", old), make("td", now === null || same ? "" : "new", now)));
@@ -388,7 +455,7 @@
     for (const row of shown.slice(0, PRINTED)) {
       const fields = (row.d || []).map(([name, , before, after]) => `${name}: ${short(before)} → ${short(after)}`).join("; ");
       const outcome = row.o ? ` (${row.o.filter(Boolean).join(": ")})` : "";
-      table.append(make("tr", "", ...[row.a + outcome, keyText(row), effectText(row), setText(row), row.p || "", fields].map((cell) => make("td", "", cell))));
+      table.append(make("tr", "", ...[row.a + outcome + (row.c ? ` (${causeText(row)})` : ""), keyText(row), effectText(row), setText(row), row.p || "", fields].map((cell) => make("td", "", cell))));
     }
     const rest = shown.length - PRINTED;
     byId("print").replaceChildren(table, rest > 0 ? make("p", "", `and ${counted(rest, "more row")} that were not printed; filter first`) : "");
@@ -400,6 +467,8 @@
   if (data.command !== "validate") {
     byId("summary").append(...[
       countCards(),
+      trend(),
+      causeCard(),
       data.targets.length > 1 ? chart("By target", (row) => targetOf(row).name, (row, name) => ({ target: name })) : null,
       chart("By set", (row) => setText(row), (row) => ({ target: targetOf(row).name, set: setOf(row).name })),
       chart("Most concerned people", personOf, (row, name) => ({ person: name })),
@@ -408,9 +477,12 @@
   if (data.rows.length > 0) {
     options("target", data.targets.map((target) => target.name), "all");
     options("set", unique((row) => setOf(row).name).sort(), "all");
-    options("action", [...ACTIONS, "observed", "unmanaged"].filter((action) => data.rows.some((row) => row.a === action)), "all");
+    options("action", [...(DRIFT ? KINDS : [...ACTIONS, "observed", "unmanaged"])].filter((action) => data.rows.some((row) => row.a === action)), "all");
     options("outcome", OUTCOMES.filter((word) => data.totals && data.totals[word]), "all");
+    byId("causes").hidden = !data.base;
+    byId("cause").replaceChildren(new Option("anyone's", ""), ...Object.entries(CAUSES).filter(([cause]) => data.rows.some((row) => row.c === cause)).map(([cause, text]) => new Option(text, cause)));
     byId("outcomes").hidden = !data.totals;
+    byId("effects").hidden = DRIFT;
     byId("people").replaceChildren(...unique(personOf).sort().slice(0, 500).map((name) => new Option("", visible(name))));
     byId("list").hidden = false;
     let waiting = 0;
