@@ -51,7 +51,8 @@ pub(super) fn request_id(headers: &HeaderMap, redactor: &Redactor) -> Option<Box
     let value = HEADERS.iter().find_map(|name| headers.get(*name).filter(|value| !value.is_empty()))?;
     let text = redactor.clean(&String::from_utf8_lossy(value.as_bytes()));
     let shown = text.chars().filter(|c| c.is_ascii_alphanumeric() || "-_.:/=+[]".contains(*c)).take(MAX_CHARS);
-    Some(shown.collect::<String>().into()).filter(|id: &Box<str>| !id.is_empty())
+    let id: String = shown.collect();
+    (!id.is_empty()).then(|| id.into())
 }
 
 /// For the end of a message.
@@ -61,6 +62,7 @@ pub(super) fn told(id: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
     use reqwest::header::{HeaderName, HeaderValue};
     use secrecy::SecretString;
