@@ -56,6 +56,8 @@ pub enum Event<'a> {
         changes: &'a [&'a Change],
         /// One answer a change, in the same order.
         answers: &'a [WriteOutcome],
+        /// The API's ids of the answers that came, oldest first.
+        request_ids: &'a [Box<str>],
         /// As in `BatchStarted`.
         again: bool,
     },
@@ -69,6 +71,8 @@ pub enum Event<'a> {
         change: &'a PlannedChange,
         /// As far as it is known now.
         outcome: &'a Outcome,
+        /// The API's ids of the answers to the requests that carried it, oldest first.
+        request_ids: &'a [Box<str>],
         /// Only the re-read can tell; a `Settled` for this change follows.
         provisional: bool,
     },
@@ -89,6 +93,8 @@ pub enum Event<'a> {
         change: &'a PlannedChange,
         /// The final outcome.
         outcome: &'a Outcome,
+        /// As in `Finished`.
+        request_ids: &'a [Box<str>],
     },
     /// What the re-read says about the target as a whole.
     Verified {

@@ -19,6 +19,8 @@ pub(super) struct Entry<'a> {
     /// An earlier answer to it never came.
     lost: bool,
     pub(super) sight: Sight,
+    /// The API's ids of the answers to the requests that carried it.
+    request_ids: Vec<Box<str>>,
     /// What its `Finished` event said.
     told: Option<Told>,
 }
@@ -66,6 +68,7 @@ impl<'a> Ledger<'a> {
                 stand: Stand::Unsent,
                 lost: false,
                 sight: Sight::Unread,
+                request_ids: Vec::new(),
                 told: None,
             }));
         }
@@ -98,13 +101,14 @@ impl<'a> Ledger<'a> {
         admitted
     }
 
-    /// Notes the answer to a change.
-    pub(super) fn record(&mut self, slot: usize, answer: WriteOutcome) {
+    /// Notes the answer to a change, and the ids of the answers that its batch got.
+    pub(super) fn record(&mut self, slot: usize, answer: WriteOutcome, request_ids: &[Box<str>]) {
         let order_by = self.plan.capabilities.order_by;
         let entry = &mut self.entries[slot];
         let lost = matches!(entry.stand, Stand::Answered(WriteOutcome::Unknown { .. }));
         entry.lost |= lost;
         entry.sight = Sight::Unread;
+        entry.request_ids.extend_from_slice(request_ids);
         if entry.grants() && matches!(answer, WriteOutcome::Failed { .. } | WriteOutcome::Unknown { .. }) {
             for subject in subjects(entry.planned, order_by) {
                 self.blockers.entry(subject).or_insert(entry.id);
@@ -136,6 +140,7 @@ impl<'a> Ledger<'a> {
             set: entry.set,
             change: entry.planned,
             outcome: &told.outcome,
+            request_ids: &entry.request_ids,
             provisional: told.provisional,
         });
         self.entries[slot].told = Some(told);
@@ -149,7 +154,7 @@ impl<'a> Ledger<'a> {
     /// The final outcomes, in the order of the plan; tells those that the re-read settled or altered.
     pub(super) fn close(self) -> Vec<ChangeReport> {
         let mut reports = Vec::with_capacity(self.entries.len());
-        for entry in &self.entries {
+        for entry in self.entries {
             let outcome = entry.outcome(&self.unread);
             if entry.told.as_ref().is_none_or(|told| told.provisional || told.outcome != outcome) {
                 self.sink.event(&Event::Settled {
@@ -157,9 +162,10 @@ impl<'a> Ledger<'a> {
                     set: entry.set,
                     change: entry.planned,
                     outcome: &outcome,
+                    request_ids: &entry.request_ids,
                 });
             }
-            reports.push(ChangeReport { id: entry.id, outcome });
+            reports.push(ChangeReport { id: entry.id, outcome, request_ids: entry.request_ids });
         }
         reports
     }

@@ -78,7 +78,8 @@ pub struct TargetRun<'a> {
     pub writer: &'a dyn Writer,
     /// Plans the target anew from what is live now: same manifests, selection and moment as `plan`.
     pub replan: &'a (dyn Fn(Snapshot) -> TargetPlan + Send + Sync),
-    /// What was read for `plan`.
+    /// What is read again afterwards: at least the scopes and keys of [`TargetPlan::touched_sets`]. Differences in other sets are not
+    /// looked at.
     pub read: &'a ReadRequest,
     /// Batches in flight at once, at least 1.
     pub concurrency: usize,

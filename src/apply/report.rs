@@ -39,6 +39,8 @@ pub struct ChangeReport {
     pub id: ChangeId,
     /// How it ended.
     pub outcome: Outcome,
+    /// The API's ids of the answers to the requests that carried it, oldest first; of a divided batch, those of the whole batch.
+    pub request_ids: Vec<Box<str>>,
 }
 
 /// Why a target was not run.

@@ -5,7 +5,7 @@ use futures::stream::FuturesUnordered;
 
 use crate::model::{Batch, Change, Route, WriteOutcome};
 use crate::plan::{PlannedBatch, PlannedChange};
-use crate::provider::Writer;
+use crate::provider::{Writer, with_request_ids};
 
 use super::ledger::Ledger;
 use super::queue::Queue;
@@ -51,11 +51,11 @@ impl<'b> Flight<'b> {
     }
 
     /// Sends it. A writer that gives too few answers leaves the rest unknown.
-    async fn fly(self, writer: &dyn Writer) -> (Self, Vec<WriteOutcome>) {
-        let mut answers = writer.write(&self.batch).await;
+    async fn fly(self, writer: &dyn Writer) -> (Self, Vec<WriteOutcome>, Vec<Box<str>>) {
+        let (mut answers, request_ids) = with_request_ids(writer.write(&self.batch)).await;
         let silent = || WriteOutcome::Unknown { why: "the answer did not mention this change".to_owned() };
         answers.resize_with(self.slots.len(), silent);
-        (self, answers)
+        (self, answers, request_ids)
     }
 }
 
@@ -84,13 +84,20 @@ pub(super) async fn send(
             ledger.emit(&Event::BatchStarted { target, route: *route, changes, again });
             flights.push(flight.fly(run.writer));
         }
-        let Some((flight, answers)) = flights.next().await else { return halt };
+        let Some((flight, answers, request_ids)) = flights.next().await else { return halt };
         let Batch { route, changes } = &flight.batch;
-        ledger.emit(&Event::BatchEnded { target, route: *route, changes, answers: &answers, again });
+        ledger.emit(&Event::BatchEnded {
+            target,
+            route: *route,
+            changes,
+            answers: &answers,
+            request_ids: &request_ids,
+            again,
+        });
         let temporary = |answer: &WriteOutcome| matches!(answer, WriteOutcome::Failed { temporary: true, .. });
         failing = if answers.iter().all(temporary) { failing + 1 } else { 0 };
         for (slot, answer) in flight.slots.into_iter().zip(answers) {
-            ledger.record(slot, answer);
+            ledger.record(slot, answer, &request_ids);
         }
         queue.ended(&batches[flight.at]);
     }

@@ -24,8 +24,10 @@ struct View {
     live: HashSet<Key>,
     /// Which of the keys concerned are not live, without proof that the listing was complete there.
     unproven: HashSet<Key>,
-    /// The plan as of now.
+    /// The plan as of now. It means nothing for sets that were not read again.
     plan: TargetPlan,
+    /// For each of its sets: whether it was.
+    read: Vec<bool>,
     /// Its changes by the keys that they touch.
     touching: HashMap<Key, ChangeId>,
 }
@@ -110,7 +112,7 @@ async fn look(run: &TargetRun<'_>, stop: &Stop, ledger: &Ledger<'_>) -> Result<V
         message: error.to_string(),
         temporary: matches!(error, ReadError::Temporary(_)),
     })?;
-    let view = View::new(&ledger.entries, snapshot, run.replan);
+    let view = View::new(&ledger.entries, snapshot, run);
     match &view.plan.unreadable {
         None => Ok(view),
         Some(why) => Err(Blind::Unreadable { message: why.message.clone(), temporary: why.temporary }),
@@ -126,15 +128,27 @@ async fn unless_stopped<T>(stop: &Stop, work: impl Future<Output = T>) -> Option
 }
 
 impl View {
-    fn new(entries: &[Entry<'_>], snapshot: Snapshot, replan: &(dyn Fn(Snapshot) -> TargetPlan + Send + Sync)) -> Self {
+    fn new(entries: &[Entry<'_>], snapshot: Snapshot, run: &TargetRun<'_>) -> Self {
         let concerned: HashSet<Key> = entries.iter().flat_map(|entry| keys(entry.planned)).collect();
         let live: HashSet<Key> =
             snapshot.rows.iter().map(|row| row.key).filter(|key| concerned.contains(key)).collect();
         let absent = concerned.into_iter().filter(|key| !live.contains(key));
         let unproven = absent.filter(|key| !snapshot.proves(key)).collect();
-        let plan = replan(snapshot);
-        let touching = changes(&plan).flat_map(|(id, _, change)| keys(change).map(move |key| (key, id))).collect();
-        Self { live, unproven, plan, touching }
+        let plan = (run.replan)(snapshot);
+        let touched = run.plan.touched_sets();
+        let read = plan.sets.iter().map(|set| touched.contains(set.name.as_str())).collect();
+        let mut view = Self { live, unproven, plan, read, touching: HashMap::new() };
+        view.touching = view.changes().flat_map(|(id, _, change)| keys(change).map(move |key| (key, id))).collect();
+        view
+    }
+
+    /// The changes of the new plan that say something: a rotation would be planned again for ever.
+    fn changes(&self) -> impl Iterator<Item = (ChangeId, &SetPlan, &PlannedChange)> {
+        let sets = self.plan.sets.iter().enumerate().filter(|(at, set)| set.applies() && self.read[*at]);
+        sets.flat_map(|(at, set)| {
+            set.changes.iter().enumerate().map(move |(index, change)| (ChangeId { set: at, index }, set, change))
+        })
+        .filter(|(_, _, change)| change.reason != Reason::Rotated)
     }
 
     fn change(&self, id: ChangeId) -> &PlannedChange {
@@ -169,15 +183,6 @@ impl View {
 /// The keys that a change touches.
 fn keys(planned: &PlannedChange) -> impl Iterator<Item = Key> + use<> {
     std::iter::once(planned.change.key).chain(planned.change.from_key)
-}
-
-/// The changes of a new plan that say something: a rotation would be planned again for ever.
-fn changes(plan: &TargetPlan) -> impl Iterator<Item = (ChangeId, &SetPlan, &PlannedChange)> {
-    let sets = plan.sets.iter().enumerate().filter(|(_, set)| set.applies());
-    sets.flat_map(|(at, set)| {
-        set.changes.iter().enumerate().map(move |(index, change)| (ChangeId { set: at, index }, set, change))
-    })
-    .filter(|(_, _, change)| change.reason != Reason::Rotated)
 }
 
 /// Whether a change of the new plan is the one that was planned before, on an object that has not moved since.
@@ -255,7 +260,8 @@ fn conclude(view: &View, options: &Options, ledger: &Ledger<'_>) -> Verification
 fn remaining(view: &View, ledger: &Ledger<'_>) -> Vec<Remaining> {
     let by_key: HashMap<Key, &Entry<'_>> =
         ledger.entries.iter().flat_map(|entry| keys(entry.planned).map(move |key| (key, entry))).collect();
-    let mut all: Vec<Remaining> = changes(&view.plan)
+    let mut all: Vec<Remaining> = view
+        .changes()
         .map(|(_, set, change)| {
             let entry = keys(change).find_map(|key| by_key.get(&key)).copied();
             difference(set, change, entry.map_or(Leftover::New, leftover))

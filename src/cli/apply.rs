@@ -7,17 +7,19 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use indicatif::ProgressDrawTarget;
 
+use super::again;
 use super::approved;
 use super::args::{ApplyArgs, Format};
 use super::connect::Connector;
 use super::journal;
+use super::next;
 use super::report::{Reports, Run};
 use super::session::{Open, Session, Step, plan_exit, runtime};
 use super::terminal::Terminal;
 use super::undo;
 use crate::apply::{self, Exit, NotRun, Options, Report, Silent, Sink, Sinks, Stop, TargetRun};
 use crate::http::Client;
-use crate::model::Snapshot;
+use crate::model::{ReadRequest, Snapshot};
 use crate::plan::{Plan, TargetPlan};
 use crate::render::json::EventLines;
 use crate::render::json::journal::Journal;
@@ -26,21 +28,21 @@ use crate::render::{self, Style, human, progress, report};
 /// Plans, asks, applies, verifies; see DESIGN section 6 for the exit codes.
 pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut reports = Reports::new(&args.reports, Run::Apply, args.output.format)?;
-    let planned = Cell::new(false);
-    let ended = carry_out(args, terminal, &mut reports, &planned);
-    if let (Err(error), false) = (&ended, planned.get()) {
+    let agreed = Cell::new(false);
+    let ended = plan_and_apply(args, terminal, &mut reports, &agreed);
+    if let (Err(error), false) = (&ended, agreed.get()) {
         // Nothing was sent: whoever reads the reports of this run must not find those of an earlier one.
         reports.stopped(error, super::exit_of(error), terminal);
     }
     ended
 }
 
-/// The run itself; notes when there is a plan, which then has reports of its own.
-fn carry_out(
+/// The run itself; notes when there is an agreed plan, which has reports of its own.
+fn plan_and_apply(
     args: &ApplyArgs,
     terminal: &Terminal,
     reports: &mut Reports,
-    planned: &Cell<bool>,
+    agreed: &Cell<bool>,
 ) -> anyhow::Result<Exit> {
     args.undo_out.as_deref().map_or(Ok(()), undo::check)?;
     let approved = args.plan.as_deref().map(approved::read).transpose()?;
@@ -51,19 +53,64 @@ fn carry_out(
     runtime()?.block_on(async {
         let mut connector = Connector::new(&args.source.credentials, Arc::clone(&session.ids))?;
         let open = session.open(&mut connector).await?;
-        let exit = match session.plan_and_keep(&open, args.undo_out.is_some()).await {
-            Ok((plan, before)) => {
-                planned.set(true);
-                let apply =
-                    Apply { session: &session, open: &open, plan: &plan, before: &before, args, reports, terminal };
-                apply.run(connector.clients()).await
-            }
-            Err(error) => Err(error),
-        };
+        let run = Agreed { args, reports, terminal, agreed };
+        let exit = agree_and_apply(&session, &open, &connector, &run).await;
         drop(open);
         connector.close().await?;
         exit
     })
+}
+
+/// What a run takes along until its plan is agreed on.
+#[derive(Clone, Copy)]
+struct Agreed<'a> {
+    args: &'a ApplyArgs,
+    reports: &'a Reports,
+    terminal: &'a Terminal,
+    /// Set when there is a plan to carry out.
+    agreed: &'a Cell<bool>,
+}
+
+/// Plans, shows, asks, reads again where a person had to answer, applies.
+async fn agree_and_apply(
+    session: &Session,
+    open: &[Open],
+    connector: &Connector,
+    run: &Agreed<'_>,
+) -> anyhow::Result<Exit> {
+    let Agreed { args, reports, terminal, agreed } = *run;
+    let (mut plan, mut before) = session.plan_and_keep(open, args.undo_out.is_some()).await?;
+    show(&plan, args, terminal)?;
+    if has_work(&plan, args) && !args.auto_approve {
+        let answer = approved(&plan, terminal);
+        if !matches!(answer, Ok(true)) {
+            match answer {
+                Err(error) => terminal.error(&error),
+                Ok(_) => terminal.say("Nothing was applied.\n"),
+            }
+            let apply = Apply { session, open, plan: &plan, before: &before, args, reports, terminal };
+            return apply.nothing_sent(NotRun::NotApproved);
+        }
+        let again = again::read_again(session, open, plan, before).await?;
+        (plan, before) = (again.plan, again.before);
+        if again.moved {
+            show(&plan, args, terminal)?;
+        }
+    }
+    agreed.set(true);
+    let apply = Apply { session, open, plan: &plan, before: &before, args, reports, terminal };
+    apply.run(connector.clients()).await
+}
+
+/// Whether the approved plan no longer holds.
+fn is_stale(plan: &Plan, args: &ApplyArgs) -> bool {
+    let held = |target: &TargetPlan| target.held.iter().any(|held| held.why.is_stale());
+    !args.partial && plan.targets.iter().any(held)
+}
+
+fn has_work(plan: &Plan, args: &ApplyArgs) -> bool {
+    let may_run = |target: &TargetPlan| target.refusals.is_empty() && target.changes().next().is_some();
+    !is_stale(plan, args) && plan.targets.iter().any(may_run)
 }
 
 /// A plan about to be applied.
@@ -82,24 +129,7 @@ impl Apply<'_> {
     async fn run(&self, clients: Vec<Client>) -> anyhow::Result<Exit> {
         let Self { plan, args, reports, terminal, .. } = *self;
         let json = args.output.format == Format::Json;
-        show(plan, args, terminal)?;
-        let held = |target: &TargetPlan| target.held.iter().any(|held| held.why.is_stale());
-        let stale = !args.partial && plan.targets.iter().any(held);
-        let may_run = |target: &TargetPlan| target.refusals.is_empty() && target.changes().next().is_some();
-        let work = !stale && plan.targets.iter().any(may_run);
-        if work && !args.auto_approve {
-            match approved(plan, terminal) {
-                Ok(true) => {}
-                Ok(false) => {
-                    terminal.say("Nothing was applied.\n");
-                    return self.nothing_sent(NotRun::NotApproved);
-                }
-                Err(error) => {
-                    terminal.error(&error);
-                    return self.nothing_sent(NotRun::NotApproved);
-                }
-            }
-        }
+        let (stale, work) = (is_stale(plan, args), has_work(plan, args));
         let (journal, events) = match self.begin(work) {
             Ok(begun) => begun,
             Err(error) => {
@@ -111,7 +141,7 @@ impl Apply<'_> {
         let exit = report.exit().worse(plan_exit(plan));
         let journaled = journal.map_or(Ok(()), |journal| journal.end(exit));
         if stale {
-            terminal.say(STALE);
+            terminal.say(stale_text(args));
         }
         if json {
             terminal.json(&render::json::report(plan, &report))?;
@@ -139,8 +169,10 @@ impl Apply<'_> {
     fn begin(&self, work: bool) -> anyhow::Result<(Option<Journal>, Vec<EventLines>)> {
         let Self { session, plan, args, .. } = *self;
         if let Some(path) = args.undo_out.as_deref().filter(|_| work) {
-            undo::save(path, session, plan, self.before)?;
-            self.terminal.hint(&format!("The way back is in {}: assignctl plan --complete {0}\n", path.display()));
+            let state = session.sandbox_state(plan, &args.source.credentials)?;
+            let command = next::undo(path, &args.source, state.as_deref());
+            undo::save(path, &command, session, plan, self.before)?;
+            self.terminal.hint(&format!("The way back, which shows what it will do, and asks: {command}\n"));
         }
         let journal = args.journal.as_deref().map(|path| journal::begin(path, session, plan)).transpose()?;
         Ok((journal, self.reports.events(plan)?))
@@ -172,19 +204,21 @@ impl Apply<'_> {
             Box::new(move |live| session.plan_target(target, Ok(live))) as Replan<'_>
         };
         let replans: Vec<Replan<'_>> = self.open.iter().map(replan).collect();
+        let plans = self.open.iter().zip(&self.plan.targets);
+        let reread: Vec<ReadRequest> = plans.map(|(open, plan)| session.reread_request(open.target, plan)).collect();
         let runs: Vec<TargetRun<'_>> = self
             .open
             .iter()
             .zip(&self.plan.targets)
-            .zip(&replans)
-            .filter_map(|((open, target), replan)| {
+            .zip(replans.iter().zip(&reread))
+            .filter_map(|((open, target), (replan, read))| {
                 let connection = open.connection.as_ref().ok()?;
                 Some(TargetRun {
                     plan: target,
                     reader: connection.reader.as_ref(),
                     writer: connection.writer.as_ref(),
                     replan: replan.as_ref(),
-                    read: &open.request,
+                    read,
                     concurrency: session.target(open.target).limits.concurrency,
                 })
             })
@@ -196,8 +230,14 @@ impl Apply<'_> {
     }
 }
 
-const STALE: &str =
-    "Nothing was applied: the approved plan is stale. Plan and review again, or apply the rest of it with --partial.\n";
+/// What to say and to do where nothing was applied for being stale; only a saved plan has a rest to come back for.
+fn stale_text(args: &ApplyArgs) -> &'static str {
+    if args.plan.is_some() {
+        "Nothing was applied: the approved plan is stale. Plan and review again, or apply the rest of it with --partial.\n"
+    } else {
+        "Nothing was applied: the approved plan is stale. Run it again, and look at the plan as it is now.\n"
+    }
+}
 
 /// Shows the plan. With JSON on standard output, a person finds it on standard error.
 fn show(plan: &Plan, args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<()> {

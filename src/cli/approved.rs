@@ -36,6 +36,12 @@ pub(super) fn digests(session: &Session, plan: &Plan) -> (String, String) {
     if let Some(saved) = session.approved() {
         return (saved.manifests.clone(), saved.seal.clone());
     }
+    let saved = shown(session, plan);
+    (saved.manifests, saved.seal)
+}
+
+/// A plan as it stands on the screen, in the form that a later one can be held against.
+pub(super) fn shown(session: &Session, plan: &Plan) -> SavedPlan {
     let envelope = Envelope {
         tool_version: env!("CARGO_PKG_VERSION"),
         created: plan.now,
@@ -43,8 +49,7 @@ pub(super) fn digests(session: &Session, plan: &Plan) -> (String, String) {
         git_commit: None,
         policy: session.policy(),
     };
-    let saved = SavedPlan::new(plan, &envelope, &session.desired());
-    (saved.manifests, saved.seal)
+    SavedPlan::new(plan, &envelope, &session.desired())
 }
 
 fn later(now: Instant, life: Duration) -> Instant {

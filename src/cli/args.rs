@@ -31,7 +31,7 @@ pub(super) struct Global {
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, env = "ASSIGNCTL_COLOR", help_heading = "Output")]
     pub color: Color,
     /// Tell more on standard error; twice for every request.
-    #[arg(short, long, global = true, action = ArgAction::Count, help_heading = "Output")]
+    #[arg(short, long, global = true, action = ArgAction::Count, env = "ASSIGNCTL_VERBOSE", help_heading = "Output")]
     pub verbose: u8,
     /// Log filter such as `assignctl=debug`; overrides -v.
     #[arg(long, global = true, value_name = "FILTER", env = "ASSIGNCTL_LOG", help_heading = "Output")]
@@ -143,6 +143,9 @@ pub(super) struct CredentialArgs {
     /// PEM file of a further certificate authority to trust.
     #[arg(long, value_name = "FILE", env = "ASSIGNCTL_CA_FILE")]
     pub ca_file: Option<PathBuf>,
+    /// The state file of the embedded sandbox, in place of the one beside the manifests. It has to be there.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_SANDBOX_STATE")]
+    pub sandbox_state: Option<PathBuf>,
 }
 
 /// What bounds the manifests.

@@ -27,6 +27,8 @@ pub(super) struct Connector {
     secrets: Arc<dyn SecretResolver>,
     allowed: Vec<String>,
     extra_roots: Vec<Vec<u8>>,
+    /// The state file that the caller named.
+    sandbox_state: Option<PathBuf>,
     sandbox: Option<sandbox::Running>,
     /// Every client that was opened, so that an interrupt can end their waiting.
     clients: Mutex<Vec<Client>>,
@@ -42,6 +44,7 @@ impl Connector {
             secrets: Arc::new(Secrets::new(args.secrets_dir.as_deref())?),
             allowed: args.allow_host.clone(),
             extra_roots: args.ca_file.iter().map(read_ca).collect::<anyhow::Result<_>>()?,
+            sandbox_state: args.sandbox_state.clone(),
             sandbox: None,
             clients: Mutex::default(),
         })
@@ -57,11 +60,17 @@ impl Connector {
         if self.sandbox.is_some() {
             return Ok(());
         }
+        let home = match &self.sandbox_state {
+            None => home.clone(),
+            Some(state) if state.is_file() => SandboxHome { state: state.clone(), seed: None },
+            // A new one would be empty, and whoever names a state means that one.
+            Some(state) => bail!("--sandbox-state {}: there is no such file; check the path", state.display()),
+        };
         if let Some(dir) = home.state.parent() {
             std::fs::create_dir_all(dir).with_context(|| format!("the directory {} cannot be made", dir.display()))?;
         }
         let seed = home.seed.as_deref().map(read_seed).transpose()?;
-        let options = sandbox::Options { state: sandbox::State::File(home.state.clone()), seed, ..Default::default() };
+        let options = sandbox::Options { state: sandbox::State::File(home.state), seed, ..Default::default() };
         let running = sandbox::start(options).await.context("the embedded sandbox did not start")?;
         self.sandbox = Some(running);
         Ok(())

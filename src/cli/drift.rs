@@ -7,7 +7,7 @@ use anyhow::Context;
 use super::args::{DriftArgs, Format, ReportFormat};
 use super::connect::Connector;
 use super::files;
-use super::plan::apply_command;
+use super::next;
 use super::report::{Reports, Run};
 use super::session::{Session, Step, runtime};
 use super::terminal::Terminal;
@@ -30,7 +30,7 @@ pub(super) fn run(args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<Exit>
     let (plan, ending) = runtime()?.block_on(look(&session, args))?;
     let drift = drift(&plan, &ending, &declared(&session), args.unmanaged);
     let exit = exit_of(&drift);
-    let next = (args.remediate && plan.changes().next().is_some()).then(|| remediation(args));
+    let next = (args.remediate && plan.changes().next().is_some()).then(|| next::apply(&args.source, None));
     match args.output.format {
         Format::Text => {
             let style = Style::new(terminal.stdout_color);
@@ -94,19 +94,6 @@ fn exit_of(drift: &Drift<'_>) -> Exit {
     };
     let found = if drift.counts().drift > 0 { Exit::Pending } else { Exit::Success };
     drift.plan.targets.iter().map(of).fold(found, Exit::worse)
-}
-
-/// The command that would mend the drift, with what narrows or widens it.
-fn remediation(args: &DriftArgs) -> String {
-    let mut command = apply_command(&args.source, None);
-    if args.source.manifests.complete {
-        command.push_str(" --complete");
-    }
-    if let Some(mode) = args.source.planning.as_mode {
-        command.push_str(" --as ");
-        command.push_str(mode.as_str());
-    }
-    command
 }
 
 fn keep(args: &DriftArgs, drift: &Drift<'_>, exit: Exit) -> anyhow::Result<()> {

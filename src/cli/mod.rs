@@ -2,6 +2,7 @@
 //! everything else to standard error.
 
 mod actor;
+mod again;
 mod apply;
 mod approved;
 mod args;
@@ -18,6 +19,8 @@ mod import;
 mod init;
 mod journal;
 mod merge;
+mod next;
+mod panic;
 mod plan;
 mod policy;
 mod report;
@@ -41,6 +44,7 @@ use terminal::Terminal;
 
 /// Runs the program on the process's own arguments and gives its exit code (DESIGN section 6).
 pub fn main() -> ExitCode {
+    panic::keep_quiet();
     let cli = match parse() {
         Ok(cli) => cli,
         Err(code) => return code,

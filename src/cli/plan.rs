@@ -1,13 +1,11 @@
 //! `plan`: show what an apply would change, and why.
 
-use std::path::Path;
-
-use super::args::{Format, PlanArgs, SourceArgs};
+use super::args::{Format, PlanArgs};
 use super::connect::Connector;
 use super::report::{Reports, Run};
 use super::session::{Session, Step, plan_exit, runtime};
 use super::terminal::Terminal;
-use super::{approved, base};
+use super::{approved, base, next};
 use crate::apply::Exit;
 use crate::plan::Plan;
 use crate::render::{self, Style, human};
@@ -31,7 +29,7 @@ pub(super) fn run(args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
     let exit = plan_exit(&plan);
     let exit = if args.detailed_exitcode && changes { exit.worse(Exit::Pending) } else { exit };
     let next =
-        (changes && exit != Exit::Error && !terminal.quiet).then(|| apply_command(&args.source, args.out.as_deref()));
+        (changes && exit != Exit::Error && !terminal.quiet).then(|| next::apply(&args.source, args.out.as_deref()));
     match args.output.format {
         Format::Text => show(&plan, args, terminal, next.as_deref())?,
         Format::Json => terminal.json(&render::json::plan(&plan, exit))?,
@@ -52,25 +50,4 @@ fn show(plan: &Plan, args: &PlanArgs, terminal: &Terminal, next: Option<&str>) -
     let options = human::Options { style: Style::new(terminal.stdout_color), full: args.output.full, next };
     terminal.stream(|out| human::plan(out, plan, &options))?;
     Ok(())
-}
-
-/// The next command to type: the same words, with `apply`.
-pub(super) fn apply_command(source: &SourceArgs, saved: Option<&Path>) -> String {
-    let paths: Vec<String> = source.manifests.paths.iter().map(|path| path.display().to_string()).collect();
-    let mut words = vec!["assignctl apply".to_owned()];
-    if source.manifests.complete {
-        words.push("--complete".to_owned());
-    }
-    words.extend(paths.into_iter().filter(|path| path != "."));
-    if let Some(out) = saved {
-        // The saved plan says itself which sets are concerned.
-        words.push(format!("--plan {}", out.display()));
-        return words.join(" ");
-    }
-    let select = &source.select;
-    words.extend(select.target.iter().map(|name| format!("--target {name}")));
-    words.extend(select.set.iter().map(|name| format!("--set {name}")));
-    words.extend(select.selector.iter().map(|(key, value)| format!("-l {key}={value}")));
-    words.extend(select.shard.iter().map(|shard| format!("--shard {shard}")));
-    words.join(" ")
 }

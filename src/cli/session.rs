@@ -1,12 +1,12 @@
 //! What `plan` and `apply` share: load the manifests, choose sets, read the targets concerned, plan.
 
-use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use futures::future::join_all;
 
-use super::args::{PlanningArgs, SelectArgs, SourceArgs};
+use super::args::{CredentialArgs, PlanningArgs, SelectArgs, SourceArgs};
 use super::base::BaseManifests;
 use super::connect::{Connector, SandboxHome, endpoint_text};
 use super::policy::InForce;
@@ -16,7 +16,7 @@ use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::manifest::{self, Loaded};
 use crate::model::{Capabilities, DesiredSet, Endpoint, Ids, Instant, Mode, Protect, ReadRequest, Snapshot, Target};
-use crate::plan::saved::{DesiredDigests, Identity, SavedPlan, manifests_digest};
+use crate::plan::saved::{DesiredDigests, Identity, SavedError, SavedPlan, manifests_digest};
 use crate::plan::{Input, Part, Plan, SetInput, TargetPlan, Unreadable, digest, plan_target};
 use crate::provider::{self, Connection, ReadError, Reader};
 use crate::render;
@@ -33,8 +33,8 @@ pub(super) enum Step<T> {
 pub(super) struct Session {
     pub loaded: Loaded,
     pub ids: Arc<Ids>,
-    /// The moment to judge time windows by: taken once, when the first target is planned.
-    now: OnceLock<Instant>,
+    /// The moment to judge time windows by: taken when the first target is planned, and again where all is read again.
+    now: Mutex<Option<Instant>>,
     planning: PlanningArgs,
     /// The manifests to compare with (`--base`).
     base: Option<BaseManifests>,
@@ -77,6 +77,16 @@ impl Readable for Box<dyn Reader> {
     }
 }
 
+impl<C: Readable> Open<C> {
+    /// Reads what planning needs.
+    pub(super) async fn read(&self) -> Seen {
+        match &self.connection {
+            Ok(connection) => read(connection.reader(), &self.request).await,
+            Err(unreadable) => Err(unreadable.clone()),
+        }
+    }
+}
+
 /// What was read of a target.
 pub(super) type Seen = Result<Snapshot, Unreadable>;
 
@@ -108,7 +118,7 @@ impl Session {
         let as_mode =
             |(set, selected): (&DesiredSet, &bool)| args.planning.as_mode.filter(|_| *selected).unwrap_or(set.mode);
         let modes = loaded.sets.iter().zip(&selected).map(as_mode).collect();
-        let now = OnceLock::new();
+        let now = Mutex::default();
         let endpoints = loaded.targets.iter().map(endpoint_text).collect();
         let capabilities = loaded.targets.iter().map(capabilities).collect::<anyhow::Result<_>>()?;
         let (planning, shard) = (args.planning.clone(), args.select.shard);
@@ -249,29 +259,65 @@ impl Session {
         Ok(targets.into_iter().map(open).collect())
     }
 
+    /// The embedded server's state file as an absolute path, where a target of the plan lives there.
+    pub(super) fn sandbox_state(&self, plan: &Plan, args: &CredentialArgs) -> anyhow::Result<Option<PathBuf>> {
+        let embedded = |target: &Target| target.endpoint == Endpoint::Sandbox;
+        let concerned = |target: &TargetPlan| self.loaded.targets.iter().any(|t| t.name == target.name && embedded(t));
+        if !plan.targets.iter().any(concerned) {
+            return Ok(None);
+        }
+        let state = match &args.sandbox_state {
+            Some(state) => state.clone(),
+            None => sandbox_home(&self.loaded)?.state,
+        };
+        std::path::absolute(&state).map(Some).with_context(|| format!("the sandbox's state {}", state.display()))
+    }
+
     pub(super) fn target(&self, index: usize) -> &Target {
         &self.loaded.targets[index]
     }
 
     /// The moment that the run judges by: when it is first asked for, after reading.
     pub(super) fn now(&self) -> Instant {
-        *self.now.get_or_init(now)
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(now)
+    }
+
+    /// Time has passed: the moment is taken anew.
+    ///
+    /// # Errors
+    /// The approved plan has ended meanwhile.
+    pub(super) fn look_at_the_clock(&self) -> Result<(), SavedError> {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Some(now());
+        self.approved.as_ref().map_or(Ok(()), |saved| saved.check(self.now(), self.policy().as_ref()))
     }
 
     /// What a plan needs to know of a target: the scopes and keys of all its sets, since guards judge it whole.
     fn read_request(&self, target: usize) -> ReadRequest {
-        let sets = || self.loaded.sets.iter().filter(move |set| set.target == target);
-        // Holders are counted on the whole target (DESIGN section 5), also where no set looks.
-        let protects = sets().flat_map(|set| &set.protect).chain(self.policy.protects(target));
-        let counted = protects.filter(|protect| protect.min_holders.is_some()).map(Protect::scope);
-        let mut request = ReadRequest {
-            scopes: sets().filter_map(|set| set.scope.clone()).chain(counted).collect(),
-            keys: sets().flat_map(|set| set.rows.iter().map(|row| row.key)).collect(),
-        };
+        let mut request = self.request_of(target, |_| true);
         if let Some(base) = &self.base {
             base.widen(self.target(target), &mut request);
         }
         request
+    }
+
+    /// The scopes and keys of some of a target's sets.
+    fn request_of(&self, target: usize, concerned: impl Fn(&DesiredSet) -> bool) -> ReadRequest {
+        let sets = || self.loaded.sets.iter().filter(move |set| set.target == target);
+        // Holders are counted on the whole target (DESIGN section 5), also where no set looks.
+        let protects = sets().flat_map(|set| &set.protect).chain(self.policy.protects(target));
+        let counted = protects.filter(|protect| protect.min_holders.is_some()).map(Protect::scope);
+        let read = || sets().filter(|set| concerned(set));
+        ReadRequest {
+            scopes: read().filter_map(|set| set.scope.clone()).chain(counted).collect(),
+            keys: read().flat_map(|set| set.rows.iter().map(|row| row.key)).collect(),
+        }
+    }
+
+    /// What is read again after a target's changes: the scopes and keys of the sets that its plan touches, and what holders are counted
+    /// in.
+    pub(super) fn reread_request(&self, target: usize, plan: &TargetPlan) -> ReadRequest {
+        let touched = plan.touched_sets();
+        self.request_of(target, |set| touched.contains(set.name.as_str()))
     }
 
     /// Compares every plan with the manifests of a base. Say it before the targets are opened: both are read at once.
@@ -337,13 +383,7 @@ impl Session {
 
     /// Reads all open targets side by side.
     pub(super) async fn read<C: Readable>(&self, open: &[Open<C>]) -> Vec<Seen> {
-        join_all(open.iter().map(|open| async move {
-            match &open.connection {
-                Ok(connection) => read(connection.reader(), &open.request).await,
-                Err(unreadable) => Err(unreadable.clone()),
-            }
-        }))
-        .await
+        join_all(open.iter().map(Open::read)).await
     }
 
     /// Plans what was read, and says whose change each change is where there is a base.

@@ -14,9 +14,8 @@ use crate::plan::{Plan, TargetPlan};
 use crate::provider;
 
 const ABOUT: &str = "Restores what was live before an apply, as far as the APIs can. Look at it, then:
-  assignctl plan --complete FILE
-  assignctl apply --complete FILE
-What was changed or added in these scopes since is taken back too: the plan shows it. Assignments that are created again get new
+  COMMAND
+which shows what it will do, and asks. What was changed or added in these scopes since is taken back too: the plan shows it. Assignments that are created again get new
 ids; on Streamline everything gets a new revision; values of secrets cannot be read back, and are marked where they are missing.";
 
 /// Refuses a place where the file would become part of the manifests.
@@ -34,9 +33,15 @@ pub(super) fn check(path: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes the way back; `before` holds what was read of each target of the plan.
-pub(super) fn save(path: &Path, session: &Session, plan: &Plan, before: &[Option<Snapshot>]) -> anyhow::Result<()> {
-    let mut text = exact::comment(ABOUT, "");
+/// Writes the way back, which `command` goes; `before` holds what was read of each target of the plan.
+pub(super) fn save(
+    path: &Path,
+    command: &str,
+    session: &Session,
+    plan: &Plan,
+    before: &[Option<Snapshot>],
+) -> anyhow::Result<()> {
+    let mut text = exact::comment(&ABOUT.replace("COMMAND", command), "");
     for (target, before) in plan.targets.iter().zip(before) {
         if let Some(before) = before {
             text.push_str(&documents(session, plan, target, before)?);

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
 
-use super::{HttpError, redact::Redactor};
+use super::{HttpError, redact::Redactor, trail};
 
 /// What the API said. Every status arrives here but those that were resent (429, 503, …) and redirects.
 #[derive(Clone)]
@@ -17,6 +17,7 @@ pub struct Answer {
     pub(super) content_type: Option<String>,
     pub(super) more: bool,
     pub(super) place: Box<str>,
+    pub(super) request_id: Option<Box<str>>,
     pub(super) write: bool,
     pub(super) redactor: Arc<Redactor>,
 }
@@ -33,12 +34,12 @@ impl Answer {
         self.more
     }
 
-    /// The body as JSON.
+    /// The body as JSON, which may borrow from it.
     ///
     /// # Errors
     /// [`HttpError::BadAnswer`] for an empty body, a content type that is not JSON, half JSON, and JSON of another shape; the text shows
     /// the start of the body.
-    pub fn json<T: DeserializeOwned>(&self) -> Result<T, HttpError> {
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, HttpError> {
         if self.body.is_empty() {
             return Err(self.bad("an empty body where JSON is due".to_owned()));
         }
@@ -65,6 +66,11 @@ impl Answer {
         self.redactor.excerpt(&self.body)
     }
 
+    /// The API's id of this answer as the end of a message, such as ` (request id 4f1c)`; empty where it gave none.
+    pub fn request_note(&self) -> String {
+        trail::told(self.request_id.as_deref())
+    }
+
     /// A text out of the body, made fit for a message like [`Self::excerpt`], but whole.
     pub fn clean(&self, text: &str) -> String {
         self.redactor.clean(text)
@@ -77,7 +83,7 @@ impl Answer {
     }
 
     fn bad(&self, what: String) -> HttpError {
-        let problem = format!("answered {} with {what}", self.status).into();
+        let problem = format!("answered {} with {what}{}", self.status, self.request_note()).into();
         HttpError::BadAnswer { place: self.place.clone(), problem, maybe_done: self.write }
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LINK};
 use secrecy::{ExposeSecret, SecretString};
@@ -14,9 +15,10 @@ use super::hosts::{HostPolicy, host_and_port};
 use super::pace::{Backoff, NoWait, Pace, asked_wait};
 use super::redact::Redactor;
 use super::token::{Held, Recording, TokenExchange, TokenUrl, Tokens};
+use super::trail;
 use super::wire::{self, AuthHeader, MAX_BODY, Outcome, Parcel, Received, Unreachable, Wires};
 use super::{Answer, Config, HttpError, Path, Request, Safety, SignIn};
-use crate::model::{SecretRef, SecretResolver};
+use crate::model::{Limits, SecretRef, SecretResolver};
 
 /// How often a request that may be resent after a lost answer or a 5xx is resent, and how often an unknown host name is looked up again.
 /// Unlike a refusal, these are often there to stay, and must not eat the budget that all requests share.
@@ -102,12 +104,19 @@ impl Call {
 struct Course<W> {
     waits: W,
     tries: u32,
+    /// The API's id of the newest answer.
+    request_id: Option<Box<str>>,
     faults: u32,
     /// An earlier attempt of this write may have been carried out.
     maybe_done: bool,
 }
 
 impl<W: Iterator<Item = Duration>> Course<W> {
+    /// The newest answer's id, for the end of a message.
+    fn request_note(&self) -> String {
+        trail::told(self.request_id.as_deref())
+    }
+
     fn backoff(&mut self) -> Duration {
         self.waits.next().unwrap_or_default()
     }
@@ -138,7 +147,32 @@ impl Client {
         Self::tuned(config, Tuning { backoff, max_body })
     }
 
+    /// As [`Client::new`], with a function in place of the wire: for benches that measure what is made of an answer. It is given the
+    /// method, the address and the body, and gives the status and the body of the answer.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    #[doc(hidden)]
+    pub fn canned<F>(config: Config<'_>, answer: F) -> Result<Client, HttpError>
+    where
+        F: Fn(&str, &Url, &[u8]) -> (u16, Bytes) + Send + Sync + 'static,
+    {
+        Self::with(config, Backoff::default(), |_, _| Ok(Wires::canned(Box::new(answer))))
+    }
+
     pub(super) fn tuned(config: Config<'_>, tuning: Tuning) -> Result<Client, HttpError> {
+        let base_url = config.base_url.clone();
+        Self::with(config, tuning.backoff, |limits, roots| {
+            let wires = Wires::new(roots, limits.timeout, tuning.max_body, limits.concurrency)?;
+            wires.client(&base_url).map(|_| wires)
+        })
+    }
+
+    fn with(
+        config: Config<'_>,
+        backoff: Backoff,
+        wires: impl FnOnce(&Limits, &[Vec<u8>]) -> Result<Wires, String>,
+    ) -> Result<Client, HttpError> {
         let place = format!("the connection to {}", host_and_port(&config.base_url));
         let not_sent = |problem: String| not_sent(&place, problem);
         config.allowed.check(&config.base_url).map_err(|refusal| not_sent(refusal.to_string()))?;
@@ -150,10 +184,8 @@ impl Client {
         let redactor = Arc::new(Redactor::default());
         let credential =
             credential(config.auth, config.secrets.as_ref(), &redactor).map_err(|problem| sign_in(&place, problem))?;
-        let limits = config.limits;
-        let pace = Pace::new(limits).map_err(|error| not_sent(error.to_string()))?;
-        let wires = Wires::new(&config.extra_roots, limits.timeout, tuning.max_body, limits.concurrency)
-            .and_then(|wires| wires.client(&config.base_url).map(|_| wires))
+        let pace = Pace::new(config.limits).map_err(|error| not_sent(error.to_string()))?;
+        let wires = wires(config.limits, &config.extra_roots)
             .map_err(|problem| not_sent(format!("TLS cannot be set up: {problem}")))?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -164,7 +196,7 @@ impl Client {
                 redactor,
                 pace,
                 wires,
-                backoff: tuning.backoff,
+                backoff,
                 sent: AtomicU64::new(0),
             }),
         })
@@ -188,12 +220,13 @@ impl Client {
             // Before the token is looked at, which may not outlive the pause.
             inner.pace.pause_over().await.map_err(|_| stopped(&call, course.maybe_done))?;
             let badge = inner.badge().await.map_err(|error| error.after(course.maybe_done))?;
-            let outcome = inner.attempt(&call, badge.header(), &mut course.tries).await;
+            let outcome = inner.attempt(&call, badge.header(), &mut course).await;
             let outcome = outcome.map_err(|_| stopped(&call, course.maybe_done))?;
             if let Outcome::Answer(answer) = &outcome {
                 if answer.status == 401 {
                     if renewed || !inner.renew(&badge).await {
-                        return Err(inner.refused(&call, &badge, answer).after(course.maybe_done));
+                        let note = course.request_note();
+                        return Err(inner.refused(&call, &badge, answer, &note).after(course.maybe_done));
                     }
                     renewed = true;
                     continue;
@@ -262,13 +295,18 @@ impl Inner {
     }
 
     fn course(&self) -> Course<impl Iterator<Item = Duration> + Send + use<>> {
-        Course { waits: self.backoff.waits(), tries: 0, faults: 0, maybe_done: false }
+        Course { waits: self.backoff.waits(), tries: 0, request_id: None, faults: 0, maybe_done: false }
     }
 
     /// One attempt, when the pace allows it.
-    async fn attempt(&self, call: &Call, auth: Option<&AuthHeader>, tries: &mut u32) -> Result<Outcome, NoWait> {
+    async fn attempt<W>(
+        &self,
+        call: &Call,
+        auth: Option<&AuthHeader>,
+        course: &mut Course<W>,
+    ) -> Result<Outcome, NoWait> {
         let place = self.pace.admit().await?;
-        *tries += 1;
+        course.tries += 1;
         self.sent.fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
         let outcome = self.wires.attempt(&call.parcel, auth).await;
@@ -279,15 +317,18 @@ impl Inner {
             _ => {}
         }
         drop(place);
+        course.request_id = outcome.headers().and_then(|headers| trail::request_id(headers, &self.redactor));
+        let request_id = course.request_id.as_deref();
+        request_id.into_iter().for_each(trail::note);
         let (method, path) = (&call.parcel.method, call.parcel.url.path());
         let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &outcome {
             Outcome::Answer(answer) => {
-                tracing::debug!(%method, path, status = answer.status, ms, attempt = *tries, "answered");
+                tracing::debug!(%method, path, status = answer.status, ms, attempt = course.tries, request_id, "answered");
                 tracing::trace!(%method, path, body_bytes = answer.body.len(), "body read");
             }
-            Outcome::Unreachable(_, why) | Outcome::Lost(why) | Outcome::Bad(why, _) => {
-                tracing::debug!(%method, path, ms, attempt = *tries, why = self.redactor.clean(why), "no usable answer");
+            Outcome::Unreachable(_, why) | Outcome::Lost(why, _) | Outcome::Bad(why, ..) => {
+                tracing::debug!(%method, path, ms, attempt = course.tries, request_id, why = self.redactor.clean(why), "no usable answer");
             }
         }
         Ok(outcome)
@@ -303,18 +344,18 @@ impl Inner {
         match outcome {
             Outcome::Answer(answer) => self.judge_answer(call, answer, course).await,
             Outcome::Unreachable(kind, why) => self.judge_unreachable(call, kind, &why, course).await,
-            Outcome::Lost(why) => {
+            Outcome::Lost(why, _) => {
                 course.maybe_done |= call.writes();
                 if self.may_resend(call, course) && self.pace.rest(course.backoff()).await.is_ok() {
                     return None;
                 }
-                let problem = self.told(&why, course.tries);
+                let problem = self.told(&why, course);
                 Some(Err(HttpError::Lost { place: call.place.clone(), problem, maybe_done: call.writes() }))
             }
-            Outcome::Bad(problem, start) => {
+            Outcome::Bad(problem, start, _) => {
                 let start = self.redactor.excerpt(&start);
                 let problem = if start.is_empty() { problem } else { format!("{problem}; it starts: {start}") };
-                let problem = self.redactor.clean(&problem).into();
+                let problem = format!("{}{}", self.redactor.clean(&problem), course.request_note()).into();
                 Some(Err(HttpError::BadAnswer { place: call.place.clone(), problem, maybe_done: call.writes() }))
             }
         }
@@ -337,9 +378,10 @@ impl Inner {
                 if let Err(no_wait) = self.slow_down(call, wait, status) {
                     let start = self.redactor.excerpt(&sentence(&answer.body));
                     let why = if start.is_empty() { status.to_string() } else { format!("{status} ({start})") };
+                    let why = why + &course.request_note();
                     return Some(Err(unwaited(call, &why, wait, no_wait, course.maybe_done)));
                 }
-                if unsure { Some(Ok(self.answer(call, answer))) } else { None }
+                if unsure { Some(Ok(self.answer(call, answer, course))) } else { None }
             }
             500.. => {
                 course.maybe_done |= call.writes();
@@ -349,9 +391,9 @@ impl Inner {
                         return None;
                     }
                 }
-                Some(Ok(self.answer(call, answer)))
+                Some(Ok(self.answer(call, answer, course)))
             }
-            _ => Some(Ok(self.answer(call, answer))),
+            _ => Some(Ok(self.answer(call, answer, course))),
         }
     }
 
@@ -406,12 +448,12 @@ impl Inner {
         Ok(())
     }
 
-    fn told(&self, why: &str, tries: u32) -> Box<str> {
-        let why = self.redactor.clean(why);
-        if tries > 1 { format!("{why} (attempt {tries})").into() } else { why.into() }
+    fn told<W: Iterator<Item = Duration>>(&self, why: &str, course: &Course<W>) -> Box<str> {
+        let attempt = if course.tries > 1 { format!(" (attempt {})", course.tries) } else { String::new() };
+        format!("{}{attempt}{}", self.redactor.clean(why), course.request_note()).into()
     }
 
-    fn answer(&self, call: &Call, received: Received) -> Answer {
+    fn answer<W>(&self, call: &Call, received: Received, course: &Course<W>) -> Answer {
         let content_type =
             received.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let links = received.headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
@@ -422,6 +464,7 @@ impl Inner {
             content_type,
             more,
             place: call.place.clone(),
+            request_id: course.request_id.clone(),
             write: call.writes(),
             redactor: Arc::clone(&self.redactor),
         }
@@ -472,7 +515,7 @@ impl Inner {
         let call = Call { parcel, place, safety: Safety::Read, refused_by_503: true };
         let mut course = self.course();
         loop {
-            let outcome = self.attempt(&call, basic.as_ref(), &mut course.tries).await;
+            let outcome = self.attempt(&call, basic.as_ref(), &mut course).await;
             let outcome = outcome.map_err(|_| stopped(&call, false))?;
             if let Some(end) = self.judge(&call, outcome, &mut course).await {
                 return self.read_token(exchange, &call, &end?, &secrets.used());
@@ -489,9 +532,10 @@ impl Inner {
     ) -> Result<(AuthHeader, Option<Duration>), HttpError> {
         if !answer.is_success() {
             let problem = format!(
-                "the token endpoint answered {} ({}); check the secrets {references}, and that they belong to this account",
+                "the token endpoint answered {} ({}){}; check the secrets {references}, and that they belong to this account",
                 answer.status,
-                answer.excerpt()
+                answer.excerpt(),
+                answer.request_note()
             );
             return Err(sign_in(&call.place, problem));
         }
@@ -544,7 +588,7 @@ impl Inner {
     }
 
     /// A 401 that no renewal mended.
-    fn refused(&self, call: &Call, badge: &Badge<'_>, answer: &Received) -> HttpError {
+    fn refused(&self, call: &Call, badge: &Badge<'_>, answer: &Received, note: &str) -> HttpError {
         let start = self.redactor.excerpt(&answer.body);
         let who = match (&self.credential, badge) {
             (Credential::Constant(_, who), _) => {
@@ -557,6 +601,7 @@ impl Inner {
             _ => "401: the API asks for sign-in, and the target has none; add `auth` to it".to_owned(),
         };
         let problem = if start.is_empty() { who } else { format!("{who}; the answer starts: {start}") };
+        let problem = problem + note;
         sign_in(&call.place, problem)
     }
 }

@@ -15,6 +15,7 @@ mod pace;
 mod redact;
 mod request;
 mod token;
+mod trail;
 mod wire;
 
 #[cfg(test)]
@@ -27,3 +28,4 @@ pub use error::HttpError;
 pub use hosts::HostPolicy;
 pub use request::{Path, Request, Safety};
 pub use token::{Token, TokenBody, TokenExchange, TokenRequest, TokenUrl};
+pub use trail::with_request_ids;

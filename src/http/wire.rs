@@ -43,10 +43,10 @@ pub(super) enum Outcome {
     Answer(Received),
     /// No connection, so nothing was sent.
     Unreachable(Unreachable, String),
-    /// Sent, or perhaps sent; no whole answer.
-    Lost(String),
-    /// An answer that is not read on, and how it starts.
-    Bad(String, Bytes),
+    /// Sent, or perhaps sent; no whole answer, and the headers of the one that broke off.
+    Lost(String, HeaderMap),
+    /// An answer that is not read on, how it starts, and its headers.
+    Bad(String, Bytes, HeaderMap),
 }
 
 /// Why there is no connection.
@@ -67,8 +67,13 @@ pub(super) struct Received {
     pub(super) body: Bytes,
 }
 
+/// Answers in place of a wire: status and body of what was asked by method, address and body.
+pub(super) type Canned = Box<dyn Fn(&str, &Url, &[u8]) -> (u16, Bytes) + Send + Sync>;
+
 /// The connection pools of one target: one for each way to connect that it needs.
 pub(super) struct Wires {
+    /// Answers everything where there is one; nothing is sent then.
+    canned: Option<Canned>,
     roots: Vec<Certificate>,
     timeout: Duration,
     max_body: usize,
@@ -97,6 +102,17 @@ impl Way {
     }
 }
 
+impl Outcome {
+    /// What came before the body, where anything did.
+    pub(super) fn headers(&self) -> Option<&HeaderMap> {
+        match self {
+            Outcome::Answer(received) => Some(&received.headers),
+            Outcome::Lost(_, headers) | Outcome::Bad(_, _, headers) => Some(headers),
+            Outcome::Unreachable(..) => None,
+        }
+    }
+}
+
 impl Wires {
     /// Reads the certificates; connects to nothing.
     pub(super) fn new(
@@ -113,7 +129,13 @@ impl Wires {
             }
             certificates.extend(bundle);
         }
-        Ok(Self { roots: certificates, timeout, max_body, idle_connections, built: Mutex::default() })
+        Ok(Self { canned: None, roots: certificates, timeout, max_body, idle_connections, built: Mutex::default() })
+    }
+
+    /// No wire at all.
+    pub(super) fn canned(answer: Canned) -> Self {
+        let (roots, built) = (Vec::new(), Mutex::default());
+        Self { canned: Some(answer), roots, timeout: Duration::MAX, max_body: 0, idle_connections: 0, built }
     }
 
     /// The pool for an address.
@@ -149,6 +171,9 @@ impl Wires {
 
     /// One attempt, from connection to last byte, within the target's timeout.
     pub(super) async fn attempt(&self, parcel: &Parcel, auth: Option<&AuthHeader>) -> Outcome {
+        if let Some(answer) = &self.canned {
+            return Outcome::Answer(can(answer, parcel));
+        }
         let client = match self.client(&parcel.url) {
             Ok(client) => client,
             Err(problem) => return Outcome::Unreachable(Unreachable::Tls, problem),
@@ -161,7 +186,9 @@ impl Wires {
         };
         match tokio::time::timeout(self.timeout, exchange).await {
             Ok(outcome) => outcome,
-            Err(_) => Outcome::Lost(format!("it took longer than limits.timeout ({:?})", self.timeout)),
+            Err(_) => {
+                Outcome::Lost(format!("it took longer than limits.timeout ({:?})", self.timeout), HeaderMap::new())
+            }
         }
     }
 
@@ -180,20 +207,25 @@ impl Wires {
                         "answered {status} with more than {} MiB; ask for smaller pages or batches",
                         self.max_body.div_ceil(1024 * 1024)
                     );
-                    return Outcome::Bad(problem, body.freeze());
+                    return Outcome::Bad(problem, body.freeze(), headers);
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    return Outcome::Lost(format!(
-                        "the answer ({status}) broke off after {} bytes: {}",
-                        body.len(),
-                        causes(&error)
-                    ));
+                    let why = format!("the answer ({status}) broke off after {} bytes: {}", body.len(), causes(&error));
+                    return Outcome::Lost(why, headers);
                 }
             }
         }
         Outcome::Answer(Received { status: status.as_u16(), headers, body: body.freeze() })
     }
+}
+
+/// A canned answer, as JSON.
+fn can(answer: &Canned, parcel: &Parcel) -> Received {
+    let sent = parcel.body.as_ref().map_or(&[][..], |(_, bytes)| bytes);
+    let (status, body) = answer(parcel.method.as_str(), &parcel.url, sent);
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+    Received { status, headers, body }
 }
 
 /// The header of HTTP Basic.
@@ -224,14 +256,14 @@ fn redirected(response: &reqwest::Response) -> Outcome {
         "answered {}, a redirect {to}; redirects are never followed: correct the endpoint",
         response.status().as_u16()
     );
-    Outcome::Bad(problem, Bytes::new())
+    Outcome::Bad(problem, Bytes::new(), response.headers().clone())
 }
 
 /// Which kind of accident an error is. Everything that is not certainly "never connected" counts as sent.
 pub(super) fn accident(error: &reqwest::Error) -> Outcome {
     let why = causes(error);
     if !error.is_connect() {
-        return Outcome::Lost(why);
+        return Outcome::Lost(why, HeaderMap::new());
     }
     let kind = if error.is_dns() {
         Unreachable::Name

@@ -416,7 +416,7 @@ fn patterns<'t>(
         }
         let (fitting, best) = fitting(item, context);
         let Some(best) = best else {
-            let all = context.kinds.iter().flat_map(|kind| kind.capabilities.key_fields.iter().copied());
+            let all = context.kinds.iter().flat_map(|kind| kind.capabilities.written_key_names());
             let all: Vec<&str> = all.collect();
             let message = format!("an entry of `{name}` names no key field of any system");
             findings.push(Diagnostic::error("unknown-field", message, item.head()).help(one_of(&all)));

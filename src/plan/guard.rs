@@ -434,8 +434,9 @@ fn stays_effective(input: &Input<'_>, planned: &PlannedChange) -> bool {
 }
 
 pub(super) fn describe(input: &Input<'_>, protect: &Protect) -> String {
-    let parts = input.capabilities.key_fields.iter().zip(protect.parts);
-    let named = parts.filter_map(|(field, part)| part.map(|part| format!("{field} {}", input.ids.text(part))));
+    let parts = protect.parts.iter().enumerate();
+    let name = |part| input.capabilities.part_names(part);
+    let named = parts.filter_map(|(part, id)| id.map(|id| format!("{} {}", name(part), input.ids.text(id))));
     named.collect::<Vec<_>>().join(", ")
 }
 

@@ -17,6 +17,7 @@ mod policy_guard;
 pub mod saved;
 pub mod undo;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use batches::{PlannedBatch, batches, group};
@@ -152,6 +153,14 @@ impl TargetPlan {
     /// Changes that an apply would carry out: those of selected sets that do not merely observe.
     pub fn changes(&self) -> impl Iterator<Item = &PlannedChange> {
         self.sets.iter().filter(|set| set.applies()).flat_map(|set| &set.changes)
+    }
+
+    /// The names of the sets that these changes touch: their own, and those whose rows they replace.
+    pub fn touched_sets(&self) -> BTreeSet<&str> {
+        let acting = self.sets.iter().filter(|set| set.applies() && !set.changes.is_empty());
+        let own = acting.clone().map(|set| set.name.as_str());
+        let robbed = acting.flat_map(|set| &set.changes).filter_map(|planned| planned.taken_from.as_deref());
+        own.chain(robbed).collect()
     }
 }
 

@@ -1,5 +1,6 @@
 //! One target: declared rows joined with live rows, each with its reason.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::diag::{Location, SourceId, Sources, Span};
@@ -140,6 +141,33 @@ impl<'a> ScopeIndex<'a> {
     }
 }
 
+/// Where each key's live row is. Both sides come in nearly the same order as a rule, for ids are numbered as they are met: the row
+/// after the last one found is looked at first.
+struct KeyIndex {
+    /// Keys with their places, sorted.
+    sorted: Vec<(Key, u32)>,
+    next: usize,
+}
+
+impl KeyIndex {
+    fn new(live: &[Option<Live>]) -> Self {
+        let places = (0u32..).zip(live);
+        let mut sorted: Vec<(Key, u32)> =
+            places.filter_map(|(place, live)| live.as_ref().map(|live| (live.key, place))).collect();
+        sorted.sort_unstable();
+        Self { sorted, next: 0 }
+    }
+
+    fn find(&mut self, key: &Key) -> Option<usize> {
+        if self.sorted.get(self.next).is_none_or(|(next, _)| next != key) {
+            self.next = self.sorted.binary_search_by_key(key, |(key, _)| *key).ok()?;
+        }
+        let (_, place) = self.sorted.get(self.next)?;
+        self.next += 1;
+        Some(*place as usize)
+    }
+}
+
 /// A create that may still become half of a role change.
 struct Creation<'a> {
     set: usize,
@@ -176,16 +204,15 @@ impl<'a> Join<'a> {
 
     /// Joins every declared row with its live row; gives for each live row whether it is declared.
     fn match_declared(&mut self) -> Vec<bool> {
-        let by_key: HashMap<Key, usize> =
-            self.live.iter().enumerate().filter_map(|(i, live)| live.as_ref().map(|live| (live.key, i))).collect();
+        let mut index = KeyIndex::new(&self.live);
         let mut declared = vec![false; self.live.len()];
         for (set, set_input) in self.input.sets.iter().enumerate() {
             for row in &set_input.set.rows {
-                match by_key.get(&row.key) {
-                    Some(index) => {
-                        declared[*index] = true;
+                match index.find(&row.key) {
+                    Some(at) => {
+                        declared[at] = true;
                         self.plans[set].live += 1;
-                        self.compare(set, row, *index);
+                        self.compare(set, row, at);
                     }
                     None => self.create(set, row),
                 }
@@ -211,12 +238,12 @@ impl<'a> Join<'a> {
 
     /// What must be sent to bring a live row to its declaration; `None` where nothing.
     fn difference(&self, row: &Desired, live: &Live) -> Option<(Fields, Vec<&'static str>, Reason)> {
-        let mut desired = row.fields.clone();
+        let mut desired = Cow::Borrowed(&row.fields);
         let mut reason = Reason::Differs;
         if let Some(window) = self.input.capabilities.window {
             let expired = instant(&live.fields, window.to).is_some_and(|to| to <= self.input.now);
             if expired && desired.get(window.to).is_none() {
-                desired = with_field(&desired, window.to, Value::Null);
+                desired = Cow::Owned(with_field(&desired, window.to, Value::Null));
                 reason = Reason::Expired;
             }
         }
@@ -226,7 +253,7 @@ impl<'a> Join<'a> {
             differs = desired.iter().filter(|(_, value)| is_secret(value)).map(|(name, _)| name).collect();
             reason = Reason::Rotated;
         }
-        (!differs.is_empty()).then_some((desired, differs, reason))
+        (!differs.is_empty()).then(|| (desired.into_owned(), differs, reason))
     }
 
     /// Notes a declared row that is not live. One that has already ended would open a door for no time at all: it is told, not created.

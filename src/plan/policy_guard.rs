@@ -69,8 +69,9 @@ fn check_denied(input: &Input<'_>, sets: &[SetPlan], refusals: &mut Vec<Refusal>
 }
 
 fn denied_text(input: &Input<'_>, denied: &DeniedGrant) -> String {
-    let parts = input.capabilities.key_fields.iter().zip(&denied.parts);
-    let named = parts.filter_map(|(field, part)| part.as_ref().map(|part| format!("{field} {}", part.as_str())));
+    let parts = denied.parts.iter().enumerate();
+    let name = |part| input.capabilities.part_names(part);
+    let named = parts.filter_map(|(part, id)| id.as_ref().map(|id| format!("{} {}", name(part), id.as_str())));
     named.collect::<Vec<_>>().join(", ")
 }
 

@@ -12,7 +12,7 @@ use sha2::Digest as _;
 
 use super::{Counts, Evidence, Plan, PlannedChange, Reason, SetPlan, TargetPlan, batches, digest};
 use crate::diag::Location;
-use crate::model::{Account, Action, Capabilities, Fields, Ids, Instant, Key, Mode};
+use crate::model::{Account, Action, Capabilities, Change, Fields, Ids, Instant, Key, Mode};
 
 /// The format that this version writes. The major number must be known to the reader.
 pub const FORMAT_VERSION: &str = "1.0";
@@ -92,9 +92,10 @@ pub struct SavedChange {
     /// The live row's key where a key part is replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_key: Option<BTreeMap<String, String>>,
-    /// The live values of the fields concerned, for people. Secrets never: masked values and references only.
+    /// The live values of the fields concerned, and of a key part that is replaced, for people. Secrets never: masked values and references
+    /// only.
     pub before: BTreeMap<String, serde_json::Value>,
-    /// The declared values of the fields concerned, for people.
+    /// The declared values of the same, for people.
     pub after: BTreeMap<String, serde_json::Value>,
     /// Digest of the declared values.
     pub after_digest: digest::Digest,
@@ -429,12 +430,17 @@ fn saved_change(ids: &Ids, capabilities: &Capabilities, planned: &PlannedChange)
         let concerned = fields.iter().filter(|(name, _)| concerned.contains(name));
         concerned.map(|(name, value)| (name.to_owned(), value.shown())).collect()
     };
+    let (was, is) = replaced(ids, capabilities, change);
+    let with = |mut shown: BTreeMap<String, serde_json::Value>, parts| {
+        shown.extend(parts);
+        shown
+    };
     SavedChange {
         action: change.action,
         key: named(ids, capabilities, &change.key),
         from_key: change.from_key.as_ref().map(|key| named(ids, capabilities, key)),
-        before: live.map(|live| shown(&live.fields)).unwrap_or_default(),
-        after: shown(&change.desired),
+        before: with(live.map(|live| shown(&live.fields)).unwrap_or_default(), was),
+        after: with(shown(&change.desired), is),
         after_digest: digest::after(ids, change),
         precondition: digest::precondition(ids, live),
         reason: planned.reason,
@@ -442,15 +448,32 @@ fn saved_change(ids: &Ids, capabilities: &Capabilities, planned: &PlannedChange)
     }
 }
 
+type Parts = BTreeMap<String, serde_json::Value>;
+
+/// The key parts that a change replaces, as they are live and as they shall be.
+fn replaced(ids: &Ids, capabilities: &Capabilities, change: &Change) -> (Parts, Parts) {
+    let Some(from) = &change.from_key else { return Default::default() };
+    let differs = |part: &usize| from.part(*part) != change.key.part(*part);
+    let text = |key: &Key, part: usize| serde_json::Value::from(ids.text(key.part(part)).to_string());
+    let parts = (0..capabilities.key_fields.len()).filter(differs);
+    let named = parts.map(|part| {
+        let name = capabilities.key_fields[part].to_owned();
+        ((name.clone(), text(from, part)), (name, text(&change.key, part)))
+    });
+    named.unzip()
+}
+
 fn named(ids: &Ids, capabilities: &Capabilities, key: &Key) -> BTreeMap<String, String> {
-    let parts = capabilities.key_fields.iter().zip(key.0);
-    parts.map(|(field, part)| ((*field).to_owned(), ids.text(part).to_string())).collect()
+    let parts = (0..capabilities.key_fields.len()).map(|part| (part, capabilities.key_name(ids, key, part)));
+    let named = parts.filter_map(|(part, name)| Some((name?.to_owned(), ids.text(key.part(part)).to_string())));
+    named.collect()
 }
 
 fn key_of(ids: &Ids, capabilities: &Capabilities, named: &BTreeMap<String, String>) -> Key {
-    let parts: Vec<_> =
-        capabilities.key_fields.iter().map(|field| ids.sym(named.get(*field).map_or("", String::as_str))).collect();
-    Key::new(&parts)
+    let part =
+        |name: &str| capabilities.written_key_part(name).map(|(part, _)| part).or_else(|| capabilities.key_part(name));
+    let parts = named.iter().filter_map(|(name, text)| Some((part(name)?, ids.sym(text))));
+    parts.fold(Key::default(), |key, (part, sym)| key.with(part, sym))
 }
 
 fn narrow_target(ids: &Ids, now: Instant, target: &mut TargetPlan, saved: Option<&SavedTarget>) {
@@ -509,7 +532,7 @@ impl Narrowing<'_> {
             seen.extend([Some(change.key), change.from_key].into_iter().flatten());
             let why = match approved.remove(&id) {
                 None => Some(HeldWhy::New),
-                Some(saved) => moved(self.ids, &planned, saved),
+                Some(saved) => moved(self.ids, self.capabilities, &planned, saved),
             };
             match why {
                 None => kept.push(planned),
@@ -548,15 +571,16 @@ impl Narrowing<'_> {
     }
 }
 
-fn moved(ids: &Ids, planned: &PlannedChange, saved: &SavedChange) -> Option<HeldWhy> {
+fn moved(ids: &Ids, capabilities: &Capabilities, planned: &PlannedChange, saved: &SavedChange) -> Option<HeldWhy> {
     if digest::after(ids, &planned.change) != saved.after_digest {
         return Some(HeldWhy::Moved("it would now leave other values than those that were reviewed".to_owned()));
     }
     if digest::precondition(ids, planned.change.live.as_ref()) != saved.precondition {
         let live = planned.change.live.as_ref();
-        let now: BTreeMap<&str, serde_json::Value> = live
-            .map(|live| live.fields.iter().map(|(name, value)| (name, value.shown())).collect())
+        let mut now: Parts = live
+            .map(|live| live.fields.iter().map(|(name, value)| (name.to_owned(), value.shown())).collect())
             .unwrap_or_default();
+        now.extend(replaced(ids, capabilities, &planned.change).0);
         let changed: Vec<String> = saved
             .before
             .iter()

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+pub use crate::http::with_request_ids;
 use crate::http::{Client, SignIn};
 use crate::manifest::Kind;
 use crate::model::{Batch, Ids, ReadRequest, SecretResolver, Snapshot, Target, WriteOutcome};

@@ -23,6 +23,8 @@ pub(super) struct Refusal<R = &'static str> {
     pub code: Option<String>,
     /// The API's own words, or else the start of the body, cleaned.
     pub said: String,
+    /// The API's id of the answer, as [`crate::http::Answer::request_note`] tells it.
+    pub note: String,
     /// What to do next.
     pub hint: &'static str,
 }
@@ -38,7 +40,7 @@ impl<R: Display> Display for Refusal<R> {
         } else {
             write!(f, ": {}", self.said)?;
         }
-        write!(f, "; {}", self.hint)
+        write!(f, "{}; {}", self.note, self.hint)
     }
 }
 
@@ -131,6 +133,7 @@ mod tests {
             status,
             code: Some("rbac.role_system".to_owned()),
             said: "system roles cannot be assigned".to_owned(),
+            note: String::new(),
             hint: "choose another role",
         }
     }
@@ -146,6 +149,8 @@ mod tests {
             silent.to_string(),
             "PATCH …/assignments/{id} was answered with 404 and no explanation; choose another role"
         );
+        let noted = Refusal { said: String::new(), note: " (request id 4f1c)".to_owned(), ..refusal(404) };
+        assert!(noted.to_string().contains("and no explanation (request id 4f1c); choose"), "{noted}");
     }
 
     #[test]

@@ -4,7 +4,6 @@
 //! are cut, and no excerpt costs more than the lines it shows, however large the file is.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::ops::Range;
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
@@ -13,11 +12,9 @@ use serde_json::{Value, json};
 use super::clean;
 use crate::diag::{Diagnostic, Diagnostics, Label, Severity, Sources, Span};
 
-/// How many findings are shown to a person with their excerpts. Whoever has more mends the first ones and runs again.
+/// How many findings are shown to a person with their excerpts; the others are named with their places, a line each. How many
+/// there can be is bounded where they are collected.
 pub const MAX_SHOWN: usize = 100;
-
-/// How many more are named with their places, a line each.
-const MAX_LISTED: usize = 1_000;
 
 /// Places at most this many lines apart share an excerpt.
 const NEAR: u32 = 6;
@@ -38,19 +35,11 @@ pub fn human(diagnostics: &Diagnostics, sources: &Sources, color: bool) -> Strin
         text.push_str(&one(diagnostic, sources, &renderer));
         text.push_str("\n\n");
     }
-    for diagnostic in sorted.iter().skip(MAX_SHOWN).take(MAX_LISTED) {
+    for diagnostic in sorted.iter().skip(MAX_SHOWN) {
         text.push_str(&brief(diagnostic, sources));
     }
     if sorted.len() > MAX_SHOWN {
         text.push('\n');
-    }
-    let rest = sorted.iter().skip(MAX_SHOWN + MAX_LISTED);
-    let (errors, warnings) = rest.fold((0, 0), |(errors, warnings), diagnostic| match diagnostic.severity {
-        Severity::Error => (errors + 1, warnings),
-        Severity::Warning => (errors, warnings + 1),
-    });
-    if errors + warnings > 0 {
-        let _ = writeln!(text, "and {} more: `assignctl validate --format json` tells all\n", count(errors, warnings));
     }
     // Excerpts are the manifests' own text; every line of them begins with its number, so only commands inside a line are left.
     clean::without_commands(&text).into_owned()
@@ -341,8 +330,6 @@ mod tests {
         let all_named = render("a", many(MAX_SHOWN + 5));
         assert_eq!(all_named.matches(":1:1: error[code]: m\n").count(), 5, "{all_named}");
         assert_eq!(all_named.matches("error[code]").count(), MAX_SHOWN + 5);
-        let too_many = render("a", many(MAX_SHOWN + MAX_LISTED + 5));
-        assert!(too_many.contains("and 5 errors more: `assignctl validate --format json` tells all"));
     }
 
     #[test]

@@ -27,6 +27,11 @@ pub struct LoggedRequest {
     pub body: Option<Value>,
     /// The status of the answer; 0 where a fault closed the connection instead.
     pub status: u16,
+    /// What the answer's `X-Request-Id` was.
+    pub request_id: String,
+    /// How many requests were under way when it came, itself included: whether a client really does things side by side.
+    #[serde(skip)]
+    pub in_flight: usize,
 }
 
 /// A request as it is kept: its body is only parsed when somebody asks.
@@ -37,6 +42,8 @@ pub(super) struct Entry {
     pub query: Option<String>,
     pub body: Bytes,
     pub status: u16,
+    pub request_id: String,
+    pub in_flight: usize,
 }
 
 impl Entry {
@@ -47,6 +54,8 @@ impl Entry {
             query: self.query.clone(),
             body: serde_json::from_slice(&self.body).ok(),
             status: self.status,
+            request_id: self.request_id.clone(),
+            in_flight: self.in_flight,
         }
     }
 }

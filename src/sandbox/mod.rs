@@ -36,7 +36,7 @@ use self::{
     auth::Auth,
     connection::{Cut, Cuttable},
     log::Ring,
-    server::{App, Lag, Limiter, LogSink},
+    server::{App, Lag, Limiter, LogSink, UnderWay},
     store::Store,
     world::World,
 };
@@ -153,6 +153,8 @@ pub async fn start(options: Options) -> Result<Running, SandboxError> {
         payload_limit: options.payload_limit,
         visible: Lag::new(options.visibility_lag),
         limiter: Limiter::default(),
+        count: std::sync::atomic::AtomicU64::new(0),
+        under_way: UnderWay::default(),
     });
     let service = server::router(Arc::clone(&app)).into_make_service_with_connect_info::<Cut>();
     let (stop, stopped) = oneshot::channel::<()>();

@@ -4,7 +4,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -54,6 +57,27 @@ pub(super) struct App {
     pub payload_limit: usize,
     pub visible: Lag,
     pub limiter: Limiter,
+    /// Requests so far, which number the answers.
+    pub count: AtomicU64,
+    pub under_way: UnderWay,
+}
+
+/// Counts the requests that have come and are not answered.
+#[derive(Default)]
+pub(super) struct UnderWay(AtomicUsize);
+
+impl UnderWay {
+    /// One more, until the guard is dropped; gives how many there are.
+    fn enter(&self) -> (impl Drop + use<'_>, usize) {
+        struct Guard<'a>(&'a AtomicUsize);
+        impl Drop for Guard<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        let before = self.0.fetch_add(1, Ordering::Relaxed);
+        (Guard(&self.0), before + 1)
+    }
 }
 
 /// Reads that lag behind writes: the state before each recent write.
@@ -119,6 +143,7 @@ impl Limiter {
 enum Sent {
     Whole(Reply),
     Half(Reply),
+    Drips(Reply, Duration),
     Endless,
     Nothing,
 }
@@ -132,6 +157,7 @@ async fn handle(
     ConnectInfo(cut): ConnectInfo<Cut>,
     request: axum::extract::Request,
 ) -> Response<Body> {
+    let (_under_way, in_flight) = app.under_way.enter();
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, MAX_BODY).await;
     let too_large = body.is_err();
@@ -144,8 +170,12 @@ async fn handle(
         let mut faults = app.faults.lock().unwrap_or_else(PoisonError::into_inner);
         fault::take(&mut faults, request.method.as_str(), &request.segments())
     };
-    let (sent, delay) = app.outcome(&request, fault).await;
-    app.log(&request, &sent);
+    let (mut sent, delay) = app.outcome(&request, fault).await;
+    let request_id = format!("req-{}", app.count.fetch_add(1, Ordering::Relaxed) + 1);
+    if let Sent::Whole(reply) | Sent::Half(reply) | Sent::Drips(reply, _) = &mut sent {
+        reply.headers.push(("x-request-id", request_id.clone()));
+    }
+    app.log(&request, &sent, request_id, in_flight);
     let delay = app.latency + delay;
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
@@ -153,6 +183,7 @@ async fn handle(
     match sent {
         Sent::Whole(reply) => whole(reply),
         Sent::Half(reply) => half(reply),
+        Sent::Drips(reply, each) => drips(reply, each),
         Sent::Endless => endless(),
         Sent::Nothing => {
             cut.cut();
@@ -182,6 +213,7 @@ impl App {
                 "<!doctype html><html><head><title>Sign in</title></head><body><h1>Welcome</h1></body></html>",
             ))),
             Some(Kind::Huge) => at_once(Sent::Endless),
+            Some(Kind::Drip(each)) => at_once(Sent::Drips(self.execute(request).await, each)),
             Some(Kind::Slow(delay)) => (Sent::Whole(self.execute(request).await), delay),
             Some(Kind::Redirect(url)) => {
                 let mut reply = Reply::empty(307);
@@ -304,9 +336,9 @@ impl App {
         (answer, pending)
     }
 
-    fn log(&self, request: &Request, sent: &Sent) {
+    fn log(&self, request: &Request, sent: &Sent, request_id: String, in_flight: usize) {
         let status = match sent {
-            Sent::Whole(reply) | Sent::Half(reply) => reply.status,
+            Sent::Whole(reply) | Sent::Half(reply) | Sent::Drips(reply, _) => reply.status,
             Sent::Endless => 200,
             Sent::Nothing => 0,
         };
@@ -317,6 +349,8 @@ impl App {
             query: request.raw_query.clone(),
             body: if secret { Bytes::new() } else { request.body.clone() },
             status,
+            request_id,
+            in_flight,
         };
         if let Some(sink) = &self.sink {
             let mut logged = entry.logged();
@@ -412,6 +446,20 @@ fn half(reply: Reply) -> Response<Body> {
         part.map_err(std::io::Error::from)
     });
     head.body(Body::from_stream(parts)).unwrap_or_default()
+}
+
+/// The body a byte at a time: a client that only waits for the next byte waits for long.
+fn drips(reply: Reply, each: Duration) -> Response<Body> {
+    let head = head(&reply).header(header::CONTENT_LENGTH, reply.body.len());
+    let bytes = stream::unfold(reply.body, move |mut rest| async move {
+        if rest.is_empty() {
+            return None;
+        }
+        tokio::time::sleep(each).await;
+        let first = rest.split_to(1);
+        Some((Ok::<_, std::io::Error>(first), rest))
+    });
+    head.body(Body::from_stream(bytes)).unwrap_or_default()
 }
 
 fn endless() -> Response<Body> {

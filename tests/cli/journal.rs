@@ -96,6 +96,31 @@ fn what_the_api_said_is_kept_and_secrets_are_not() {
 }
 
 #[test]
+fn the_apis_request_ids_stand_beside_the_outcomes_and_in_what_a_person_reads() {
+    let place = Place::new();
+    one_by_one(&place);
+    place.fault("POST /1/catalog/assignments/organizations=400");
+    let run = place.run(&APPLY);
+    assert_eq!(run.code, 5, "{}", run.text());
+    let requests = place.server.requests();
+    let id = |method: &str| {
+        let write = |path: &str| !path.ends_with("/list");
+        requests.iter().find(|request| request.method == method && write(&request.path)).unwrap().request_id.clone()
+    };
+    assert!(run.stdout.contains(&format!("(request id {})", id("POST"))), "{}", run.text());
+    let all = lines(&place);
+    let ids = |kind: &str, outcome: &str| {
+        let of = |line: &&Value| line["event"]["kind"] == kind && line["event"]["outcome"]["kind"] == outcome;
+        all.iter().find(of).unwrap()["event"]["outcome"]["request_ids"].clone()
+    };
+    assert_eq!(ids("ended", "failed"), serde_json::json!([id("POST")]));
+    assert_eq!(ids("ended", "done"), serde_json::json!([id("DELETE")]));
+    let answered: Vec<&Value> =
+        all.iter().map(|line| &line["event"]).filter(|event| event["kind"] == "answered").collect();
+    assert_eq!(answered[0]["request_ids"], serde_json::json!([id("POST")]));
+}
+
+#[test]
 fn held_changes_and_the_reviewed_plans_digest_are_told() {
     let place = Place::new();
     assert_eq!(place.run(&["plan", "--out", "plan.json"]).code, 0);

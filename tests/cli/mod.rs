@@ -1,6 +1,8 @@
 //! The program as its users meet it: words, streams, exit codes. Output is compared with snapshots under `snapshots/`, which are read
 //! by a person before they are accepted.
 
+#[cfg(unix)]
+mod asked;
 mod bad_wires;
 mod base;
 mod comment;
@@ -13,10 +15,12 @@ mod init;
 mod journal;
 mod merge;
 mod narrowing;
+mod network;
 mod output;
 mod pipeline_runs;
 mod pipelines;
 mod reports;
+mod requests;
 mod resend;
 mod sandbox;
 mod saved;

@@ -38,7 +38,7 @@ const SUPPORT: &str = "
       - { identity_id: cleo, node_id: emea, role_id: lead }
 ";
 
-fn canopy() -> Place {
+pub(super) fn canopy() -> Place {
     let place = Place { server: support::sandbox::seeded(CANOPY), dir: tempfile::tempdir().unwrap() };
     place.write("assignctl.yaml", "apiVersion: assignctl/v1\nkind: Root\n");
     place.write("target.yaml", &crm(&place, "acme"));
@@ -91,14 +91,14 @@ fn edit(place: &Place, mut plan: Value, sealed: bool) {
     place.write("plan.json", &plan.to_string());
 }
 
-fn writes(place: &Place) -> usize {
+pub(super) fn writes(place: &Place) -> usize {
     let requests = place.server.requests();
     let write = |path: &str, method: &str| method != "GET" && !path.ends_with("/list");
     requests.iter().filter(|request| write(&request.path, &request.method)).count()
 }
 
 /// The roles that are live, as `identity role end`.
-fn roles(place: &Place) -> Vec<String> {
+pub(super) fn roles(place: &Place) -> Vec<String> {
     let dump = place.server.dump().unwrap();
     let rows = dump["canopy"]["environments"][0]["assignments"].as_array().unwrap();
     let mut roles: Vec<String> = rows
@@ -113,7 +113,7 @@ fn roles(place: &Place) -> Vec<String> {
 }
 
 /// A hand that is not ours changes the live state: a manifest of its own, applied without a saved plan.
-fn meanwhile(place: &Place, from: &str, to: &str) {
+pub(super) fn meanwhile(place: &Place, from: &str, to: &str) {
     let text = std::fs::read_to_string(place.path().join("support.yaml")).unwrap();
     place.write("support.yaml", &text.replace(from, to));
     let run = place.run(&["apply", "--auto-approve"]);
@@ -122,10 +122,24 @@ fn meanwhile(place: &Place, from: &str, to: &str) {
     place.server.clear_requests();
 }
 
-const BEN: &str = "- { identity_id: ben, node_id: emea, role_id: agent }";
-const CLEO: &str = "- { identity_id: cleo, node_id: emea, role_id: lead }";
-const AS_IT_WAS: &str = "effective_to: 2099-06-30T00:00:00Z";
-const AS_DECLARED: &str = "effective_to: 2099-12-31T00:00:00Z";
+pub(super) const BEN: &str = "- { identity_id: ben, node_id: emea, role_id: agent }";
+pub(super) const CLEO: &str = "- { identity_id: cleo, node_id: emea, role_id: lead }";
+pub(super) const AS_IT_WAS: &str = "effective_to: 2099-06-30T00:00:00Z";
+pub(super) const AS_DECLARED: &str = "effective_to: 2099-12-31T00:00:00Z";
+
+#[test]
+fn a_role_change_shows_the_role_before_and_after() {
+    let place = canopy();
+    let anna = format!("role_id: agent, {AS_DECLARED}");
+    let lead = SUPPORT.replace(&anna, "role_id: lead, effective_to: 2099-06-30T00:00:00Z");
+    place.write("support.yaml", &lead);
+    let plan = save(&place);
+    let changes = plan["targets"][0]["sets"][0]["changes"].as_array().unwrap();
+    let change = changes.iter().find(|change| change["action"] == "update").unwrap();
+    assert_eq!((&change["before"], &change["after"]), (&json!({"role_id": "agent"}), &json!({"role_id": "lead"})));
+    let run = apply(&place, &[]);
+    assert_eq!(run.code, 0, "{}", run.text());
+}
 
 #[test]
 fn a_saved_plan_is_applied_once_and_then_satisfied() {

@@ -1,5 +1,7 @@
 //! `apply --undo-out`: planned after the apply, the file is exactly the inverse of it; applied, it restores what was live before.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::Place;
@@ -177,6 +179,60 @@ fn semaphor() {
         applied: [1, 1, 1],
     });
     assert!(!text.contains("declared-value") && text.contains("{\"env\":\"KEY\"}"), "{text}");
+}
+
+/// The target lives in the embedded sandbox, whose state lies beside the manifests; the way back lies elsewhere.
+#[test]
+fn the_command_that_is_printed_takes_an_apply_to_the_embedded_sandbox_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("my repo");
+    support::copy(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/quickstart")), &root);
+    let run = |args: &[&str]| support::run(support::program(dir.path()).args(args));
+    // The first plan makes the state from the seed.
+    assert_eq!(run(&["plan", "my repo"]).code, 0);
+    let before = imported(&root);
+    assert!(before.contains("idn_david") && before.contains("legacy-ensemble"), "{before}");
+    let applied = run(&["apply", "my repo", "--auto-approve", "--undo-out", "way back.yaml"]);
+    assert_eq!(applied.code, 0, "{}", applied.text());
+    assert_ne!(imported(&root), before);
+    let command = applied.stderr.split_once("and asks: ").unwrap().1.lines().next().unwrap();
+    assert!(std::fs::read_to_string(dir.path().join("way back.yaml")).unwrap().contains(command), "it begins with it");
+    let program = Path::new(env!("CARGO_BIN_EXE_assignctl")).parent().unwrap();
+    let path = format!("{}:/usr/bin:/bin", program.display());
+    let mut shell = std::process::Command::new("/bin/sh");
+    // Whoever runs it at a terminal says yes instead.
+    shell.env_clear().env("PATH", path).env("ASSIGNCTL_AUTO_APPROVE", "true").current_dir(dir.path());
+    let undone = support::run(shell.args(["-c", command]));
+    assert_eq!(undone.code, 0, "{command}\n{}", undone.text());
+    assert_eq!(imported(&root), before, "{}", undone.text());
+}
+
+/// All that is live in the embedded sandbox of a repository, as manifests, seen from beside it: an import leaves out what is declared.
+fn imported(root: &Path) -> String {
+    let beside = tempfile::tempdir().unwrap();
+    for file in ["assignctl.yaml", "targets.yaml"] {
+        std::fs::copy(root.join(file), beside.path().join(file)).unwrap();
+    }
+    let state = root.join(".assignctl/sandbox.db");
+    let import = |target: &str, args: &[&str]| {
+        let mut command = support::program(beside.path());
+        command.args(["import", "--target", target, "--sandbox-state"]).arg(&state).args(args);
+        let run = support::run(&mut command);
+        assert_eq!(run.code, 0, "{}", run.text());
+        run.stdout
+    };
+    let pie = import("pie-prod", &["--domain", "south_australia", "--service", "spot-pricing"]);
+    ["analytics-prod", "crm-prod", "parts-prod"].map(|target| import(target, &[])).concat() + &pie
+}
+
+#[test]
+fn a_sandbox_state_that_is_not_there_is_a_mistake() {
+    let dir = tempfile::tempdir().unwrap();
+    support::copy(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/quickstart")), dir.path());
+    let run = support::run(support::program(dir.path()).args(["plan", "--sandbox-state", "elsewhere.db"]));
+    assert_eq!(run.code, 1, "{}", run.text());
+    assert!(run.stderr.contains("elsewhere.db: there is no such file"), "{}", run.text());
+    assert!(!dir.path().join("elsewhere.db").exists());
 }
 
 #[test]

@@ -79,7 +79,14 @@ fn play(plan: &Plan, sink: &dyn Sink, outcome: impl Fn(usize) -> Outcome) {
         sink.event(&Event::TargetStarted { target, changes: target.changes().count() as u64 });
         for set in target.sets.iter().filter(|set| set.applies()) {
             for change in &set.changes {
-                sink.event(&Event::Finished { target, set, change, outcome: &outcome(at), provisional: false });
+                sink.event(&Event::Finished {
+                    target,
+                    set,
+                    change,
+                    outcome: &outcome(at),
+                    request_ids: &[],
+                    provisional: false,
+                });
                 at += 1;
             }
         }
@@ -140,8 +147,8 @@ fn an_outcome_that_only_the_re_read_can_tell_is_told_once() {
     let change = &set.changes[0];
     let unsure = Outcome::Unknown { why: "the answer was lost".to_owned() };
     sink.event(&Event::Started { targets: 1, changes: 1 });
-    sink.event(&Event::Finished { target, set, change, outcome: &unsure, provisional: true });
-    sink.event(&Event::Settled { target, set, change, outcome: &done() });
+    sink.event(&Event::Finished { target, set, change, outcome: &unsure, request_ids: &[], provisional: true });
+    sink.event(&Event::Settled { target, set, change, outcome: &done(), request_ids: &[] });
     assert_eq!(log.text(), "Applying 1 change to 1 target\nparts-prod: done     + create    ass0000 / dealer-at\n");
 }
 

@@ -35,7 +35,8 @@ fn target_report(target: &TargetPlan, outcomes: &[Outcome], verification: Verifi
     let ids = target.sets.iter().enumerate().filter(|(_, set)| set.applies());
     let ids = ids.flat_map(|(set, plan)| (0..plan.changes.len()).map(move |index| ChangeId { set, index }));
     let outcome = |at: usize| outcomes.get(at).or(outcomes.last()).cloned().unwrap();
-    let changes = ids.enumerate().map(|(at, id)| ChangeReport { id, outcome: outcome(at) }).collect();
+    let changes =
+        ids.enumerate().map(|(at, id)| ChangeReport { id, outcome: outcome(at), request_ids: Vec::new() }).collect();
     TargetReport { name: target.name.clone(), changes, held: Vec::new(), not_run: None, verification }
 }
 

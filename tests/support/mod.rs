@@ -89,9 +89,17 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// A text with `… s` for measured times such as `0.2 s`.
+/// A text without ` (request id …)`: the sandbox numbers its answers as they come.
+fn without_request_ids(text: &str) -> String {
+    let mut parts = text.split(" (request id ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |whole, part| whole + part.split_once(')').map_or("", |(_, rest)| rest))
+}
+
+/// A text with `… s` for measured times such as `0.2 s`, and without request ids.
 pub fn without_seconds(text: &str) -> String {
     let is_number = |word: &str| word.contains('.') && word.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let text = without_request_ids(text);
     let words: Vec<&str> = text.split(' ').collect();
     let measured = |at: usize| {
         is_number(words[at]) && words.get(at + 1).is_some_and(|next| next.trim_end_matches([',', ';']) == "s")

@@ -6,6 +6,7 @@
 
 mod parse;
 mod scalar;
+mod subset;
 mod syntax;
 
 use crate::diag::{SourceId, Span};
@@ -216,5 +217,7 @@ impl<'t> Iterator for Items<'t> {
     }
 }
 
+#[cfg(test)]
+mod agreement;
 #[cfg(test)]
 mod tests;

@@ -4,16 +4,25 @@ use std::borrow::Cow;
 
 use granit_parser::{Event, Parser, ScalarStyle, StrInput, StructureStyle, Tag};
 
-use super::{ALIAS_BUDGET, FLOW, MAX_DEPTH, MAX_NODES, PLAIN, Raw, RawKind, SIDE, Tree, syntax};
+use super::{ALIAS_BUDGET, FLOW, MAX_DEPTH, MAX_NODES, PLAIN, Raw, RawKind, SIDE, Tree, subset, syntax};
 use crate::diag::{Diagnostic, Diagnostics, SourceId, Span};
 
 /// Reads all documents of a text. A document with a syntax error is left out; the next one is read all the same.
 pub fn parse<'s>(text: &'s str, source: SourceId, diagnostics: &mut Diagnostics) -> Tree<'s> {
-    let tree = Tree { text, source, side: String::new(), nodes: Vec::new(), documents: Vec::new() };
     if let Some(diagnostic) = syntax::forbidden_character(text, source) {
         diagnostics.push(diagnostic);
-        return tree;
+        return empty(text, source);
     }
+    subset::read(text, source).unwrap_or_else(|| full(text, source, diagnostics))
+}
+
+fn empty(text: &str, source: SourceId) -> Tree<'_> {
+    Tree { text, source, side: String::new(), nodes: Vec::new(), documents: Vec::new() }
+}
+
+/// All of YAML, and every syntax error.
+pub(super) fn full<'s>(text: &'s str, source: SourceId, diagnostics: &mut Diagnostics) -> Tree<'s> {
+    let tree = empty(text, source);
     let mut builder = Builder { tree, open: Vec::new(), anchors: Vec::new(), aliased: 0, last_end: 0, diagnostics };
     // An average manifest node takes a dozen bytes of text; growing once more is cheap, starting too large is not.
     builder.tree.nodes.reserve(text.len() / 12);

@@ -57,7 +57,7 @@ pub(super) fn refusal(request: &'static str, answer: &Answer) -> Refusal {
         Ok(Failure { error }) => code_and_message(answer, &error),
         Err(_) => (None, clean(&answer.excerpt())),
     };
-    Refusal { request, status: answer.status, code, said, hint: hint(answer.status) }
+    Refusal { request, status: answer.status, code, said, note: answer.request_note(), hint: hint(answer.status) }
 }
 
 /// An error body's code and message, cleaned. Redacted before they are cut: half a secret is not recognised any more.

@@ -186,10 +186,11 @@ fn entry(api: &Api, change: &Change, (answer, result): (&Answer, &BulkResult), p
     let words = words.collect::<Vec<_>>().join(": ");
     let words = if words.is_empty() { "no explanation".to_owned() } else { words };
     let message = format!(
-        "{}: the entry's status is {}{}: {words}; {}",
+        "{}: the entry's status is {}{}: {words}{}; {}",
         Bulk::Create.request(),
         clean(&result.status),
         status.map(|status| format!(" ({status})")).unwrap_or_default(),
+        answer.request_note(),
         hint(status.unwrap_or(400)),
     );
     match status {

@@ -10,12 +10,12 @@ use async_trait::async_trait;
 use futures::future::try_join_all;
 use futures::try_join;
 
-use crate::model::{Coverage, Fields, Key, Live, LiveInfo, Names, ReadRequest, Scope, Snapshot, Value};
+use crate::model::{Coverage, Key, Live, Names, ReadRequest, Scope, Snapshot};
 use crate::provider::refusal::clean;
 use crate::provider::{ReadError, Reader};
 
-use super::api::{Api, FROM, IDENTITY, NODE, ROLE, TO};
-use super::listing::{Direct, Listing, Status, count, list, nonsense};
+use super::api::Api;
+use super::listing::{Listing, Status, count, list, nonsense};
 
 /// How often a listing that moved is begun anew. An environment that changes within each of three readings is being worked on:
 /// what was read is then told as incomplete, and nothing is removed on its word.
@@ -66,48 +66,29 @@ impl Pass {
         let extra = try_join_all(missing.iter().map(|status| list(api, Some(*status)))).await?;
         let trouble = trouble(&main, counts, &missing, &extra);
         let evidence = evidence(&main, counts, &missing, &extra);
-        Ok(Self::collect(api, std::iter::once(main).chain(extra), trouble, evidence))
+        Ok(Self::collect(std::iter::once(main).chain(extra), trouble, evidence))
     }
 
     /// Rows of all listings, each id once. A row may be in two of them: listings of different filters overlap when a status
     /// changes with the clock.
-    fn collect(api: &Api, listings: impl Iterator<Item = Listing>, trouble: Option<String>, evidence: String) -> Self {
+    fn collect(listings: impl Iterator<Item = Listing>, trouble: Option<String>, evidence: String) -> Self {
         let mut pass =
             Self { rows: Vec::new(), names: Names::default(), evidence, trouble: trouble.map(Trouble::Incomplete) };
         let mut by_key: HashMap<Key, usize> = HashMap::new();
-        for direct in listings.flat_map(|listing| listing.rows) {
-            let live = pass.live(api, direct);
-            let Some(first) = by_key.get(&live.key).map(|index| &pass.rows[*index]) else {
-                by_key.insert(live.key, pass.rows.len());
-                pass.rows.push(live);
-                continue;
-            };
-            if first.id != live.id {
-                let id = |live: &Live| clean(live.id.as_deref().unwrap_or(""));
-                pass.trouble = Some(Trouble::TwoRows(format!(
-                    "the rows {} and {} give one identity the same role at the same node; remove one of them",
-                    id(first),
-                    id(&live)
-                )));
+        for listing in listings {
+            pass.names.extend(listing.names);
+            for live in listing.rows {
+                let Some(first) = by_key.get(&live.key).map(|index| &pass.rows[*index]) else {
+                    by_key.insert(live.key, pass.rows.len());
+                    pass.rows.push(live);
+                    continue;
+                };
+                if first.id != live.id {
+                    pass.trouble = Some(Trouble::TwoRows(two_rows(first, &live)));
+                }
             }
         }
         pass
-    }
-
-    fn live(&mut self, api: &Api, direct: Direct) -> Live {
-        let ids = &api.ids;
-        let key = Key::new(&[ids.sym(&direct.identity.id), ids.sym(&direct.node), ids.sym(&direct.role.id)]);
-        self.names.add(IDENTITY, key.part(IDENTITY), &direct.identity.display());
-        self.names.add(NODE, key.part(NODE), &direct.node_name);
-        self.names.add(ROLE, key.part(ROLE), direct.role.name.as_deref().unwrap_or(""));
-        let date = |instant: Option<_>| instant.map_or(Value::Null, Value::Instant);
-        let info = LiveInfo { revision: None, created: direct.created, updated: None };
-        Live {
-            key,
-            id: Some(direct.id.into_boxed_str()),
-            fields: Fields::new(vec![(FROM, date(direct.from)), (TO, date(direct.to))]),
-            info: direct.created.map(|_| Box::new(info)),
-        }
     }
 
     fn snapshot(self, requests: u64) -> Result<Snapshot, ReadError> {
@@ -121,6 +102,15 @@ impl Pass {
         let coverage = vec![Coverage { scope: Scope::default(), gap, evidence: self.evidence }];
         Ok(Snapshot { rows: self.rows, names: self.names, coverage, requests })
     }
+}
+
+fn two_rows(first: &Live, second: &Live) -> String {
+    let id = |live: &Live| clean(live.id.as_deref().unwrap_or(""));
+    format!(
+        "the rows {} and {} give one identity the same role at the same node; remove one of them",
+        id(first),
+        id(second)
+    )
 }
 
 /// The statuses that the list without `status` leaves out, wholly or in part; whether it does is not stated

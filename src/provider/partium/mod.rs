@@ -65,7 +65,14 @@ struct Api {
 /// An answer that is no success: maintenance tells in `detail` (apis/partium.md: Maintenance), the rest as it comes.
 fn refusal(request: &'static str, answer: &Answer) -> Refusal {
     let said = wire::detail(&answer.body).map_or_else(|| answer.excerpt(), |detail| clean(&answer.clean(&detail)));
-    Refusal { request, status: answer.status, code: None, said, hint: next_step(answer.status) }
+    Refusal {
+        request,
+        status: answer.status,
+        code: None,
+        said,
+        note: answer.request_note(),
+        hint: next_step(answer.status),
+    }
 }
 
 /// What helps against a refusal, by status.

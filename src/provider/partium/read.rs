@@ -28,7 +28,8 @@ const MAX_ROWS: usize = 20_000_000;
 pub(super) const MAX_EMPTY_PAGES: usize = 100;
 
 /// After this many pages a filtered chain is known to be long, and is read as several chains side by side instead: what was read
-/// is read again, which costs these few requests and gains the target's whole concurrency.
+/// is read again, which costs these few requests and gains the target's whole concurrency. Where so much is declared already, it is
+/// several chains from the start.
 const PAGES_BEFORE_SPLIT: usize = 4;
 
 /// The reading side of a target.
@@ -44,16 +45,21 @@ impl Reader for PartiumReader {
         for (index, section) in sections.iter().enumerate() {
             chains.extend(api.filters(section).into_iter().map(|filter| (index, filter)));
         }
+        // Most of what is declared is live, as a rule.
+        let expected = request.keys.len() / chains.len().max(1);
         let read: Vec<(usize, Chain)> = stream::iter(chains)
-            .map(|(index, filter)| async move { Ok::<_, ReadError>((index, api.filtered(filter).await?)) })
+            .map(|(index, filter)| async move { Ok::<_, ReadError>((index, api.filtered(filter, expected).await?)) })
             .buffer_unordered(api.concurrency)
             .try_collect()
             .await?;
         let coverage = coverage(sections, &read);
-        let mut rows: Vec<Live> = read.into_iter().flat_map(|(_, chain)| chain.rows).collect();
+        let mut keys: Vec<Key> = Vec::with_capacity(read.iter().map(|(_, chain)| chain.rows.len()).sum());
+        read.into_iter().for_each(|(_, chain)| keys.extend(chain.rows));
         // A pair is its whole row, so the same pair from two chains, or from a list that moved while it was read, is one row.
-        rows.sort_unstable_by_key(|row| row.key);
-        rows.dedup_by_key(|row| row.key);
+        keys.sort_unstable();
+        keys.dedup();
+        let live = |key| Live { key, id: None, fields: Fields::default(), info: None };
+        let rows = keys.into_iter().map(live).collect();
         let requests = api.client.requests().saturating_sub(before);
         Ok(Snapshot { rows, coverage, requests, ..Snapshot::default() })
     }
@@ -76,9 +82,9 @@ struct Filter {
     org: Vec<Box<str>>,
 }
 
-/// What one chain gave.
+/// What one chain gave: keys alone, for there may be a million, and all else of a row is the same.
 struct Chain {
-    rows: Vec<Live>,
+    rows: Vec<Key>,
     pages: usize,
     chains: usize,
 }
@@ -188,10 +194,14 @@ impl Api {
         texts.chunks(self.max_filter_ids).map(<[_]>::to_vec).collect()
     }
 
-    /// A filter's rows: as one chain if it is short, else as several side by side.
-    async fn filtered(&self, filter: Filter) -> Result<Chain, ReadError> {
+    /// A filter's rows: as one chain if it is short, else as several side by side. `expected`: how many there may be.
+    async fn filtered(&self, filter: Filter, expected: usize) -> Result<Chain, ReadError> {
         let parts = filter.split(self.concurrency);
-        let most = if parts.len() > 1 { PAGES_BEFORE_SPLIT } else { MAX_PAGES };
+        let most = match parts.len() {
+            1 => MAX_PAGES,
+            _ if expected > PAGES_BEFORE_SPLIT * self.page_size => 0,
+            _ => PAGES_BEFORE_SPLIT,
+        };
         if let Some(chain) = self.chain(&filter, most).await? {
             return Ok(chain);
         }
@@ -204,7 +214,7 @@ impl Api {
         };
         let chains: Vec<Chain> =
             stream::iter(parts).map(whole).buffer_unordered(self.concurrency).try_collect().await?;
-        let mut all = Chain { rows: Vec::new(), pages: PAGES_BEFORE_SPLIT, chains: 0 };
+        let mut all = Chain { rows: Vec::new(), pages: most, chains: 0 };
         for chain in chains {
             all.rows.extend(chain.rows);
             all.pages += chain.pages;
@@ -263,7 +273,7 @@ impl Api {
         }
     }
 
-    fn row(&self, pair: &wire::Pair, allowed: &Allowed<'_>) -> Result<Live, String> {
+    fn row(&self, pair: &wire::Pair, allowed: &Allowed<'_>) -> Result<Key, String> {
         if pair.ass_id.is_empty() || pair.org_id.is_empty() {
             return Err(format!("the pair {} / {} has an empty id", pair.ass_id, pair.org_id));
         }
@@ -273,8 +283,7 @@ impl Api {
                 pair.ass_id, pair.org_id
             ));
         }
-        let key = Key::new(&[self.ids.sym(&pair.ass_id), self.ids.sym(&pair.org_id)]);
-        Ok(Live { key, id: None, fields: Fields::default(), info: None })
+        Ok(Key::new(&[self.ids.sym(&pair.ass_id), self.ids.sym(&pair.org_id)]))
     }
 }
 

@@ -141,12 +141,14 @@ fn outcome(entry: Entry, answer: &Answer) -> WriteOutcome {
         Entry::Created => WriteOutcome::Done(Proof::Answer),
         Entry::Existed => WriteOutcome::Already("the API says that the pair is there already".to_owned()),
         Entry::Refused(told) => refused(format!(
-            "{CREATE} could not create the pair: {}; only root assemblies can be assigned, and only to sub-organizations",
-            clean(&answer.clean(&told))
+            "{CREATE} could not create the pair: {}{}; only root assemblies can be assigned, and only to sub-organizations",
+            clean(&answer.clean(&told)),
+            answer.request_note()
         )),
         Entry::BatchRefused(told) => refused(format!(
-            "{CREATE} answered with an error that names no entry, so it counts for the whole batch: {}; check the ids of the batch",
-            clean(&answer.clean(&told))
+            "{CREATE} answered with an error that names no entry, so it counts for the whole batch: {}{}; check the ids of the batch",
+            clean(&answer.clean(&told)),
+            answer.request_note()
         )),
         Entry::Unclear(why) => WriteOutcome::Unknown { why: format!("{CREATE} answered {}: {why}", answer.status) },
     }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::http::{Answer, Client, Path};
 use crate::model::{Fields, Ids};
@@ -65,26 +66,31 @@ pub(super) enum Verdict<T> {
 
 /// Reads an answer by status and envelope. `success` are the statuses that the route documents; `sent` are the parameters that
 /// the answer must not repeat into a message.
-pub(super) fn verdict<T: DeserializeOwned>(
+pub(super) fn verdict<'a, T: Deserialize<'a>>(
     request: &'static str,
-    answer: &Answer,
+    answer: &'a Answer,
     success: &[u16],
     sent: &Params<'_>,
 ) -> Verdict<T> {
     if !success.contains(&answer.status) && !answer.is_success() {
         return Verdict::No(refusal(request, answer, sent));
     }
-    // The verdict is read apart from `data`, so that a refusal's `data` of another shape never hides the refusal.
-    let verdict = answer.json::<Envelope<IgnoredAny>>().map(|envelope| envelope.verdict());
-    let unclear = |why: &str| Verdict::Unclear(format!("{request} was answered with {}, {why}", answer.status));
+    let (verdict, data) = match answer.json::<Envelope<T>>() {
+        Ok(envelope) => (Ok(envelope.verdict()), Ok(envelope.data)),
+        // The verdict is read apart from `data`, so that a refusal's `data` of another shape never hides the refusal.
+        Err(error) => (answer.json::<Envelope<IgnoredAny>>().map(|envelope| envelope.verdict()), Err(error)),
+    };
+    let unclear = |why: &str| {
+        Verdict::Unclear(format!("{request} was answered with {}, {why}{}", answer.status, answer.request_note()))
+    };
     match verdict {
         Err(error) => Verdict::Unclear(error.to_string()),
         Ok(Some(false)) => Verdict::No(refusal(request, answer, sent)),
         Ok(None) => unclear(&format!("with neither `ok` nor `success`: {}", clean(&answer.excerpt()))),
         Ok(Some(true)) if !success.contains(&answer.status) => unclear("a status that the route does not document"),
-        Ok(Some(true)) => match answer.json::<Envelope<T>>() {
-            Ok(Envelope { data: Some(data), .. }) => Verdict::Yes(data),
-            Ok(_) => unclear("with no `data`"),
+        Ok(Some(true)) => match data {
+            Ok(Some(data)) => Verdict::Yes(data),
+            Ok(None) => unclear("with no `data`"),
             Err(error) => Verdict::Unclear(error.to_string()),
         },
     }
@@ -101,7 +107,7 @@ fn refusal(request: &'static str, answer: &Answer, sent: &Params<'_>) -> Refusal
         }
         Err(_) => (None, clean(&answer.excerpt())),
     };
-    Refusal { request, status: answer.status, code, said, hint: hint(answer.status) }
+    Refusal { request, status: answer.status, code, said, note: answer.request_note(), hint: hint(answer.status) }
 }
 
 fn hint(status: u16) -> &'static str {

@@ -20,8 +20,15 @@ pub(super) const SECRET: &str = "secret_params";
 
 /// A live map as fields: plain values, and the keys of masked ones. Absent, null and `{}` are the same.
 pub(super) fn fields(params: Option<Map<String, Json>>) -> Fields {
-    let (masked, plain): (Map<_, _>, Map<_, _>) =
-        params.unwrap_or_default().into_iter().partition(|(_, value)| is_masked(value));
+    let mut plain = params.unwrap_or_default();
+    // Most maps hold nothing masked, and stay as they came.
+    let masked: Map<_, _> = if plain.values().any(is_masked) {
+        let (masked, rest) = std::mem::take(&mut plain).into_iter().partition(|(_, value)| is_masked(value));
+        plain = rest;
+        masked
+    } else {
+        Map::new()
+    };
     let mut keys: Vec<Box<str>> = masked.into_iter().map(|(key, _)| key.into_boxed_str()).collect();
     keys.sort();
     let secret = if keys.is_empty() { Value::Null } else { Value::Masked(keys) };

@@ -27,7 +27,7 @@ impl Reader for SemaphorReader {
         let Self(api) = self;
         let before = api.client.requests();
         let answer = api.client.send(Request::get(api.collection())).await.map_err(|error| unread(&error))?;
-        let listing = match verdict::<Listing>(LIST, &answer, &[200], &Params::default()) {
+        let listing = match verdict::<Listing<'_>>(LIST, &answer, &[200], &Params::default()) {
             Verdict::Yes(listing) => listing,
             Verdict::No(refusal) => return Err(refusal.into()),
             Verdict::Unclear(why) => return Err(ReadError::Api(why)),

@@ -44,10 +44,11 @@ pub(super) struct ErrorBody {
     pub details: Value,
 }
 
-/// `data` of a list. Rows stay raw at first, so that one bad row can be named by its id.
+/// `data` of a list. Rows stay raw at first, so that one bad row can be named by its id, and all of them are decoded one by one.
 #[derive(Deserialize)]
-pub(super) struct Listing {
-    pub assignments: Vec<Box<RawValue>>,
+pub(super) struct Listing<'a> {
+    #[serde(borrow)]
+    pub assignments: Vec<&'a RawValue>,
 }
 
 /// One listed row: the assignment with what its ids are called.

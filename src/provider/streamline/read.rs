@@ -218,7 +218,14 @@ pub(super) fn said(answer: &Answer) -> String {
 
 /// An answer that is no success, with what helps.
 pub(super) fn refusal(request: String, answer: &Answer) -> Refusal<String> {
-    Refusal { request, status: answer.status, code: None, said: said(answer), hint: next_step(answer.status) }
+    Refusal {
+        request,
+        status: answer.status,
+        code: None,
+        said: said(answer),
+        note: answer.request_note(),
+        hint: next_step(answer.status),
+    }
 }
 
 fn bad_answer(request: &str, answer: &Answer, problem: &str) -> ReadError {

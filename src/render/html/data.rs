@@ -70,7 +70,7 @@ struct Target<'a> {
     provider: &'a str,
     endpoint: &'a str,
     account: Vec<String>,
-    keys: &'static [&'static str],
+    keys: Vec<String>,
     /// The key part that is a person, where one is.
     holder: Option<usize>,
     archives: bool,
@@ -343,7 +343,7 @@ impl<'a> Of<'a> {
             provider: target.provider,
             endpoint: &target.endpoint,
             account: target.account.iter().map(|account| format!("{} {}", account.field, account.value)).collect(),
-            keys: target.capabilities.key_fields,
+            keys: (0..target.capabilities.key_fields.len()).map(|part| target.capabilities.part_names(part)).collect(),
             holder: target.capabilities.holder,
             archives: target.capabilities.on_remove == OnRemove::Archive,
             names: self.names(),

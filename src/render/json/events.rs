@@ -144,29 +144,29 @@ impl<'a> EventView<'a> {
                 changes: Some(changes.len() as u64),
                 ..of(Name::BatchStarted, target)
             },
-            Event::BatchEnded { target, route, changes, answers, again } => Self {
+            Event::BatchEnded { target, route, changes, answers, again, .. } => Self {
                 route: Some(route.name),
                 again: Some(again),
                 changes: Some(changes.len() as u64),
                 accepted: Some(accepted(answers)),
                 ..of(Name::BatchEnded, target)
             },
-            Event::Finished { target, set, change, outcome, provisional } => {
+            Event::Finished { target, set, change, outcome, request_ids, provisional } => {
                 let speaker = Speaker::new(ids, target);
                 Self {
                     action: Some(change.action()),
                     key: Some(value::key(speaker, &change.change.key)),
-                    outcome: Some(OutcomeView::of(speaker, target, outcome)),
+                    outcome: Some(OutcomeView::of(speaker, target, outcome).answered_as(request_ids)),
                     provisional: Some(provisional),
                     ..of(Name::Finished, target).in_set(set)
                 }
             }
-            Event::Settled { target, set, change, outcome } => {
+            Event::Settled { target, set, change, outcome, request_ids } => {
                 let speaker = Speaker::new(ids, target);
                 Self {
                     action: Some(change.action()),
                     key: Some(value::key(speaker, &change.change.key)),
-                    outcome: Some(OutcomeView::of(speaker, target, outcome)),
+                    outcome: Some(OutcomeView::of(speaker, target, outcome).answered_as(request_ids)),
                     ..of(Name::Settled, target).in_set(set)
                 }
             }

@@ -15,7 +15,7 @@ use crate::plan::{PlannedChange, SetPlan, TargetPlan};
 use crate::render::words::Speaker;
 
 use super::plan::ChangeView;
-use super::report::{HeldView, OutcomeView, VerificationView};
+use super::report::{HeldView, OutcomeView, VerificationView, some};
 use super::{Each, ExitView, FORMAT_VERSION, KeyView, Tool, value};
 
 /// Who started the run, and how that is known.
@@ -125,13 +125,14 @@ impl Journal {
         target: &'a TargetPlan,
         of: (&'a SetPlan, &'a PlannedChange),
         outcome: &'a Outcome,
+        request_ids: &'a [Box<str>],
     ) -> Ended<'a> {
         let speaker = Speaker::new(&self.ids, target);
         Ended {
             target: &target.name,
             set: &of.0.name,
             change: ChangeView::of(speaker, of.1),
-            outcome: OutcomeView::of(speaker, target, outcome),
+            outcome: OutcomeView::of(speaker, target, outcome).answered_as(request_ids),
         }
     }
 }
@@ -155,23 +156,24 @@ impl Sink for Journal {
                     Box::new(changes.iter().map(|change| SentView::of(ids, target, change)))
                 })),
             },
-            Event::BatchEnded { target, route, changes, answers, again } => EventView::Answered {
+            Event::BatchEnded { target, route, changes, answers, request_ids, again } => EventView::Answered {
                 target: &target.name,
                 route: route.name,
                 again: *again,
+                request_ids: some(request_ids),
                 answers: Each(Box::new(move || {
                     let both = changes.iter().zip(answers.iter());
                     Box::new(both.map(|(change, answer)| AnswerView::of(SentView::of(ids, target, change), answer)))
                 })),
             },
-            Event::Finished { target, set, change, outcome, provisional: false } => {
-                EventView::Ended(self.ended(target, (set, change), outcome))
+            Event::Finished { target, set, change, outcome, request_ids, provisional: false } => {
+                EventView::Ended(self.ended(target, (set, change), outcome, request_ids))
             }
-            Event::Finished { target, set, change, outcome, provisional: true } => {
-                EventView::Provisional(self.ended(target, (set, change), outcome))
+            Event::Finished { target, set, change, outcome, request_ids, provisional: true } => {
+                EventView::Provisional(self.ended(target, (set, change), outcome, request_ids))
             }
-            Event::Settled { target, set, change, outcome } => {
-                EventView::Ended(self.ended(target, (set, change), outcome))
+            Event::Settled { target, set, change, outcome, request_ids } => {
+                EventView::Ended(self.ended(target, (set, change), outcome, request_ids))
             }
             Event::Verifying { target, attempt } => EventView::Reading { target: &target.name, attempt: *attempt },
             Event::Verified { target, verification } => EventView::Verified {
@@ -250,6 +252,9 @@ enum EventView<'a> {
         route: &'static str,
         /// As in `sent`.
         again: bool,
+        /// The API's ids of the answers that came, oldest first: the newest 8, where a batch was divided. Absent where the API gives none.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        request_ids: Option<&'a [Box<str>]>,
         /// One a change, in the order of `sent`.
         answers: Each<'a, AnswerView<'a>>,
     },

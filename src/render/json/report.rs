@@ -180,7 +180,7 @@ impl<'a> EndedView<'a> {
     fn of(speaker: Speaker<'a>, plan: &'a TargetPlan, ended: &'a ChangeReport) -> Option<Self> {
         let set = plan.sets.get(ended.id.set)?;
         let planned = set.changes.get(ended.id.index)?;
-        let outcome = OutcomeView::of(speaker, plan, &ended.outcome);
+        let outcome = OutcomeView::of(speaker, plan, &ended.outcome).answered_as(&ended.request_ids);
         Some(Self { set: &set.name, change: ChangeView::of(speaker, planned), outcome })
     }
 }
@@ -258,6 +258,10 @@ pub(super) struct OutcomeView<'a> {
     /// For a failure: whether it is temporary, so that nothing is wrong with the input.
     #[serde(skip_serializing_if = "Option::is_none")]
     temporary: Option<bool>,
+    /// The API's ids of the answers to the requests that carried the change, oldest first: what a vendor's support asks for. Absent where
+    /// the API gives none. A batch shares its ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_ids: Option<&'a [Box<str>]>,
     /// The grant that had to come first and did not come, for a blocked change.
     #[serde(skip_serializing_if = "Option::is_none")]
     blocked_by: Option<BlockedBy<'a>>,
@@ -294,7 +298,15 @@ struct BlockedBy<'a> {
 
 impl<'a> OutcomeView<'a> {
     pub(super) fn of(speaker: Speaker<'a>, plan: &'a TargetPlan, outcome: &'a Outcome) -> Self {
-        let said = |kind, message| Self { kind, message, code: None, status: None, temporary: None, blocked_by: None };
+        let said = |kind, message| Self {
+            kind,
+            message,
+            code: None,
+            status: None,
+            temporary: None,
+            request_ids: None,
+            blocked_by: None,
+        };
         match outcome {
             Outcome::Done { note } => said(OutcomeKind::Done, note.as_deref()),
             Outcome::Already { note } => said(OutcomeKind::Already, note.as_deref()),
@@ -311,6 +323,18 @@ impl<'a> OutcomeView<'a> {
             },
         }
     }
+}
+
+impl<'a> OutcomeView<'a> {
+    /// The same, with the ids of the answers that came.
+    pub(super) fn answered_as(self, request_ids: &'a [Box<str>]) -> Self {
+        Self { request_ids: some(request_ids), ..self }
+    }
+}
+
+/// A list that is left out where it is empty.
+pub(super) fn some(list: &[Box<str>]) -> Option<&[Box<str>]> {
+    (!list.is_empty()).then_some(list)
 }
 
 impl<'a> BlockedBy<'a> {

@@ -1,0 +1,484 @@
+#!/usr/bin/env python3
+"""The whole program against a server in another process: what it takes, beside what it may take.
+
+Generates its data (the same every time), starts `assignctl sandbox`, runs the real binary, and prints one table. CPU is user and system of
+the whole process, memory its peak, every figure the median of some runs. Nothing but Python's standard library is needed; `--compare` makes
+a virtual environment for the competitor's libraries.
+
+    benches/end_to_end.py                                        # minutes; a tenth of a million pairs
+    benches/end_to_end.py --full --compare --update docs/performance.md
+    benches/end_to_end.py --only plan start
+"""
+
+import argparse
+import itertools
+import json
+import math
+import os
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from workbench import (
+    TOKEN, Median, Run, Sandbox, assignments, counts, own_memory, pairs, repository, run, target, uuids, write,
+)
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+MARKERS = ("<!-- benches/end_to_end.py: begin -->", "<!-- benches/end_to_end.py: end -->")
+LIST = "/1/catalog/assignments/organizations/list"
+
+
+class Bench:
+    """What every scenario uses, and the table that it fills."""
+
+    def __init__(self, options, directory):
+        self.options, self.directory, self.rows, self.notes = options, directory, [], []
+        self.binary, self.times = str(options.binary), options.runs
+        self._yardstick = options.yardstick
+
+    def row(self, scenario, measured, limit="", good=None):
+        """A line of the table; `good`: whether the limit is kept, `None` where there is none."""
+        self.rows.append((scenario, measured, limit, {True: "ok", False: "**missed**", None: ""}[good]))
+        print(" | ".join(self.rows[-1]), flush=True)
+
+    def below(self, scenario, value, limit, show, what=""):
+        """A line whose figure may be at most its limit."""
+        self.row(scenario, show(value), f"≤ {show(limit)}{what}", value <= limit)
+
+    def plan(self, path, *more, times=None, unchanged=None):
+        """Plans a repository; checks that it saw what is there."""
+        command = [self.binary, "plan", str(path), *map(str, more)]
+        median = Median.of(times or self.times, lambda: run(command, self.directory))
+        if unchanged is not None and counts(median.stdout).get("unchanged") != unchanged:
+            raise SystemExit(f"{unchanged} unchanged pairs were expected:\n{median.stdout}")
+        return median
+
+    def yardstick(self, kind, repository, pages, times):
+        """CPU of the least that any program of this kind does: the parser's events of the same YAML, the typed decoding of the same pages,
+        one sort of as many keys."""
+        if self._yardstick is None:
+            print("building the yardstick …", file=sys.stderr)
+            command = ["cargo", "bench", "--quiet", "--locked", "--no-run", "--bench", "yardstick", "--message-format", "json"]
+            built = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+            artifacts = [json.loads(line) for line in built.splitlines()]
+            self._yardstick = next(a["executable"] for a in artifacts if a.get("target", {}).get("name") == "yardstick")
+        return Median.of(times, lambda: run([self._yardstick, kind, str(repository), str(pages)], self.directory))
+
+    def against_yardstick(self, name, kind, server, path, pages, times, **plan):
+        """Plans, and compares the CPU with the yardstick's."""
+        before = server.cpu()
+        planned = self.plan(path, times=times, **plan)
+        busy = (server.cpu() - before) / times
+        self.below_yardstick(name, kind, path, pages, times, planned)
+        return planned, busy
+
+    def below_yardstick(self, name, kind, path, pages, times, planned):
+        yardstick = self.yardstick(kind, path, pages, times)
+        factor = planned.cpu / yardstick.cpu
+        self.row(f"{name}: CPU", f"{seconds(planned.cpu)} = {factor:.2f} × the yardstick", f"≤ 2 × {seconds(yardstick.cpu)} ({yardstick.stdout.strip()})", factor <= 2)
+
+
+def seconds(value):
+    return f"{value * 1000:.1f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def mebibytes(value):
+    return f"{value / 2**20:.1f} MiB"
+
+
+# ---- 1: ten thousand pairs ------------------------------------------------------------------------------------------------------------
+
+
+def plan_small(bench):
+    """Goal 1: plan 10,000 unchanged pairs, one entry each, against one list of ten pages."""
+    seed, manifests = pairs(bench.directory, 100, 100, 1)
+    with Sandbox(bench.binary, bench.directory, seed) as server:
+        path = manifests("ten-thousand", server.url)
+        times = max(bench.times, 5)
+        own, own_net = net(server, times, lambda: bench.plan(path, times=1, unchanged=10_000).runs[0])
+        bench.below("plan 10,000 unchanged pairs: CPU", own.cpu, 0.08, seconds)
+        bench.row("plan 10,000 unchanged pairs: wall", f"{seconds(own.wall)}, {seconds(own_net)} net of the server's own CPU")
+        if not bench.options.compare:
+            bench.notes.append("The competitor was left out: `--compare` runs it.")
+            return
+        python = competitor(bench.directory)
+        command = [python, str(HERE / "fair_script.py"), str(path / "set-000.yaml"), server.url, TOKEN]
+        fair, fair_net = net(server, times, lambda: run(command, bench.directory))
+        if counts(fair.stdout).get("unchanged") != 10_000:
+            raise SystemExit(f"the competitor did not do its job:\n{fair.stdout}")
+        bench.row("the same by the fair script", f"{seconds(fair.cpu)} CPU, {seconds(fair.wall)} wall, {seconds(fair_net)} net")
+        bench.row("the fair script's CPU over ours", f"{fair.cpu / own.cpu:.1f}", "≥ 8", fair.cpu >= 8 * own.cpu)
+        bench.row("the fair script's net wall over ours", f"{fair_net / own_net:.1f}", "≥ 15", fair_net >= 15 * own_net)
+
+
+def net(server, times, measure):
+    """The median run, and its median wall without what the server worked meanwhile: the pages of one list come one after the other, so
+    all of the server's work lies in it."""
+    runs, nets = [], []
+    for _ in range(times):
+        before = server.cpu()
+        runs.append(measure())
+        nets.append(runs[-1].wall - (server.cpu() - before))
+    return Median(runs), sorted(nets)[len(nets) // 2]
+
+
+def competitor(directory):
+    """A Python with what the fair script needs."""
+    environment = Path(directory, "venv")
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    python = str(environment / "bin" / "python")
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "PyYAML", "aiohttp"], check=True)
+    check = "import yaml; yaml.CSafeLoader"
+    if subprocess.run([python, "-c", check], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+        raise SystemExit("PyYAML has no C loader here, which would not be fair")
+    return python
+
+
+# ---- 2: large accounts ----------------------------------------------------------------------------------------------------------------
+
+
+def plan_large(bench):
+    """Goal 2: as many pairs as fit into a big account, compact and one by one, against as many live ones."""
+    side = 1000 if bench.options.full else 316
+    count, times = side * side, min(bench.times, 3)
+    seed, manifests = pairs(bench.directory, side, side, 10)
+    with Sandbox(bench.binary, bench.directory, seed) as server:
+        pages = bench.directory / "pages-partium"
+
+        def page(last):
+            if last is not None and not last["more_data"]:
+                return None
+            cursor = {} if last is None else {"last_object_id": last["last_object_id"]}
+            return "POST", LIST, {"query": {}, "paging": {"limit": 1000, **cursor}}
+
+        server.pages(pages, page)
+        for form, limit in (("long form", 400), ("compact form", 200)):
+            path = manifests(form.replace(" ", "-"), server.url, compact=form.startswith("compact"))
+            size = sum(file.stat().st_size for file in path.iterdir())
+            name = f"plan {count:,} pairs, {form} ({mebibytes(size)} of YAML)"
+            planned, busy = bench.against_yardstick(name, "partium", server, path, pages, times, unchanged=count)
+            memory(bench, name, planned, count, limit if bench.options.full else None)
+            bench.row(f"{name}: wall", f"{seconds(planned.wall)}; the server's own CPU meanwhile {seconds(busy)}")
+            shutil.rmtree(path)
+    if not bench.options.full:
+        bench.notes.append(f"{count:,} pairs in place of a million: `--full` takes the million, for which the limits of memory are meant.")
+
+
+def memory(bench, name, planned, count, limit):
+    if planned.memory <= own_memory():
+        raise SystemExit("the benchmark's own memory hides that of what it measures")
+    each = planned.memory / count
+    bench.row(f"{name}: peak memory", f"{mebibytes(planned.memory)}, {each:.0f} bytes each", f"≤ {limit} bytes each" if limit else "", each <= limit if limit else None)
+
+
+def plan_canopy(bench):
+    """Goal 2: 100,000 role assignments in 1,000 pages."""
+    count = 100_000
+
+    def keys():
+        """Two or three roles an identity, each at another node."""
+        identities = itertools.cycle(uuids("identity", 40_000))
+        return ((next(identities), f"node_{n * 7 % 900:04}_department", f"role_{n % 40:02}_support") for n in range(count))
+
+    row = '{{"identity_id": "{}", "node_id": "{}", "role_id": "{}"}}'
+    seed = bench.directory / "canopy.json"
+    rows = (("," if n else "") + row.format(*key) for n, key in enumerate(keys()))
+    write(seed, itertools.chain(['{"canopy": {"assignments": {"acme/crm/prod": ['], rows, ["]}}}"]))
+    with Sandbox(bench.binary, bench.directory, seed) as server:
+        path = repository(bench.directory, "canopy")
+        (path / "target.yaml").write_text(target("canopy", server.url, "account: acme, application: crm, environment: prod, "))
+        entries = (f"    - {{ identity_id: {i}, node_id: {n}, role_id: {r} }}\n" for i, n, r in keys())
+        write(path / "everyone.yaml", itertools.chain([assignments("Canopy", "everyone", "scope: all")], entries))
+        address = "/portal/v1/accounts/acme/applications/crm/environments/prod/assignments/app-wide"
+
+        def page(last):
+            number = 1 if last is None else last["pagination"]["page"] + 1
+            if last is not None and not last["pagination"]["has_next_page"]:
+                return None
+            return "GET", f"{address}?page={number}&take=100&sort_by=created_at"
+
+        pages = bench.directory / "pages-canopy"
+        server.pages(pages, page)
+        name = "plan 100,000 Canopy rows in 1,000 pages"
+        report(bench, name, server, path, pages, count, "canopy")
+
+
+def plan_semaphor(bench):
+    """Goal 2: 50,000 assignments in one answer."""
+    count = 50_000
+
+    def keys():
+        return ((f"usd_definition_{n % 50:02}", tenant) for n, tenant in enumerate(uuids("tenant", count)))
+
+    row = '{{"definitionId": "{}", "scopeType": "TENANT", "tenantId": "{}", "params": {{"region": "us-east"}}}}'
+    seed = bench.directory / "semaphor.json"
+    rows = (("," if n else "") + row.format(*key) for n, key in enumerate(keys()))
+    write(seed, itertools.chain(['{"semaphor": {"assignments": {"p_1": ['], rows, ["]}}}"]))
+    with Sandbox(bench.binary, bench.directory, seed) as server:
+        path = repository(bench.directory, "semaphor")
+        (path / "target.yaml").write_text(target("semaphor", server.url, "project_id: p_1, "))
+        entries = (f"    - {{ definitionId: {d}, scopeType: TENANT, tenantId: {t}, params: {{ region: us-east }} }}\n" for d, t in keys())
+        write(path / "tenants.yaml", itertools.chain([assignments("Semaphor", "tenants", "scope: all")], entries))
+        pages = bench.directory / "pages-semaphor"
+        once = ("GET", "/api/management/v1/projects/p_1/unified-security/assignments")
+        server.pages(pages, lambda last: once if last is None else None)
+        report(bench, "plan 50,000 Semaphor rows in one answer", server, path, pages, count, "semaphor")
+
+
+def plan_streamline(bench):
+    """Goal 2: 5,000 keys in 500 services, each a list of its own."""
+    services, keys = [f"service-{n:03}" for n in range(500)], [f"key-{n:02}" for n in range(10)]
+    entry = {"model_id": "demand-forecast", "model_version": "2.1.0", "role": "primary", "settings": {"horizon_days": 14}}
+    rows = [{"assignment_key": key, **entry} for key in keys]
+    live = [{"client_id": "client-1", "domain_id": "domain-1", "service_id": service, "assignments": rows} for service in services]
+    seed = bench.directory / "streamline.json"
+    seed.write_text(json.dumps({"streamline": {"assignments": live}}))
+    with Sandbox(bench.binary, bench.directory, seed) as server:
+        path = streamline(bench, "streamline", server.url, services, keys)
+        pages = bench.directory / "pages-streamline"
+        pages.mkdir()
+        connection = server.connect()
+        for number, service in enumerate(services):
+            data = server.ask(connection, "GET", f"/v2/clients/client-1/domains/domain-1/service/{service}/assignments")
+            (pages / f"{number:06}.json").write_bytes(data)
+        report(bench, "plan 5,000 Streamline keys in 500 services", server, path, pages, len(services) * len(keys), "streamline")
+
+
+def streamline(bench, name, url, services, keys, limits="", mode="authoritative"):
+    """A repository with the same keys in every service, one entry a key."""
+    path = repository(bench.directory, name)
+    (path / "target.yaml").write_text(target("streamline", url, "client_id: client-1, ", limits))
+    entry = "model_id: demand-forecast, model_version: 2.1.0, role: primary, settings: { horizon_days: 14 }"
+    sets = []
+    for service in services:
+        sets.append(assignments("Streamline", f"set-{service}", f"domain_id: domain-1\n  service_id: {service}", mode))
+        sets.extend(f"    - {{ assignment_key: {key}, {entry} }}\n" for key in keys)
+        sets.append("---\n")
+    write(path / "sets.yaml", sets[:-1])
+    return path
+
+
+def report(bench, name, server, path, pages, count, kind):
+    """CPU against the yardstick, memory, wall."""
+    planned, busy = bench.against_yardstick(name, kind, server, path, pages, bench.times, unchanged=count)
+    memory(bench, name, planned, count, None)
+    bench.row(f"{name}: wall", f"{seconds(planned.wall)}; the server's own CPU meanwhile {seconds(busy)}")
+
+
+# ---- 3 and 5: applying ----------------------------------------------------------------------------------------------------------------
+
+
+def apply(bench, path, seed, latency, *more):
+    """Applies to a new server; gives the run and when its requests came in."""
+    with Sandbox(bench.binary, bench.directory, seed, latency=latency, log=True) as server:
+        there = server.round_trip()
+        (path / "target.yaml").write_text((path / "target.yaml").read_text().replace("SERVER", server.url))
+        server.arrivals.clear()
+        done = run([bench.binary, "apply", str(path), "--auto-approve", "--quiet", *map(str, more)], bench.directory)
+        time.sleep(0.1)  # the last lines of the log are on their way
+        (path / "target.yaml").write_text((path / "target.yaml").read_text().replace(server.url, "SERVER"))
+        return done, list(server.arrivals), there
+
+
+def is_write(method, path):
+    return method in ("PUT", "PATCH", "DELETE") or (method == "POST" and not path.endswith("/list"))
+
+
+def span(arrivals, there):
+    """From the first write's arrival to the last one's answer."""
+    writes = [at for at, method, path in arrivals if is_write(method, path)]
+    return writes[-1] - writes[0] + there, len(writes)
+
+
+def apply_puts(bench):
+    """Goal 3: 1,000 Streamline PUTs at 20 ms, 16 at a time."""
+    count, concurrency = 1000, 16
+    keys = [f"key-{n:04}" for n in range(count)]
+    path = streamline(bench, "puts", "SERVER", ["service-1"], keys, f"concurrency: {concurrency}, ")
+    waves = math.ceil(count / concurrency)
+    figures = {}
+    for name, more in (("", ()), (" with --journal", ("--journal", bench.directory / "journal.jsonl"))):
+        runs = []
+        for _ in range(bench.times):
+            Path(bench.directory, "journal.jsonl").unlink(missing_ok=True)
+            done, arrivals, there = apply(bench, path, None, 20, *more)
+            taken, writes = span(arrivals, there)
+            if writes != count:
+                raise SystemExit(f"{writes} writes came in, and {count} were due")
+            runs.append((taken, there, done.wall, done.cpu))
+        taken, there, wall, cpu = (sorted(run[n] for run in runs)[len(runs) // 2] for n in range(4))
+        figures[name] = (taken, cpu)
+        floor = waves * there
+        scenario = f"apply {count:,} PUTs at 20 ms, {concurrency} at a time{name}"
+        bench.row(scenario, f"{seconds(taken)} = {taken / floor:.3f} × the floor", f"≤ 1.05 × {seconds(floor)} ({waves} rounds of {seconds(there)}, as a bare client measures them)", taken <= 1.05 * floor)
+        bench.row(f"{scenario}: whole process", f"{seconds(wall)} wall (2 rounds of reading among it), {seconds(cpu)} CPU")
+    plain, journaled = figures.values()
+    bench.row("what the journal of 1,000 PUTs costs", f"{seconds(journaled[0] - plain[0])} wall, {seconds(journaled[1] - plain[1])} CPU", "nothing that can be measured")
+
+
+def apply_batches(bench):
+    """Goal 3: 100,000 Partium creates in batches of 500 at 20 ms, 8 at a time."""
+    count, concurrency, batch = 100_000, 8, 500
+    _, manifests = pairs(bench.directory, 1000, 100, 1)
+    path = manifests("creates", "SERVER", limits=f"concurrency: {concurrency}, batch_size: {batch}, ")
+    waves = math.ceil(count / batch / concurrency)
+    for name, more in (("", ("--no-verify",)), (" with --journal", ("--no-verify", "--journal", bench.directory / "journal.jsonl"))):
+        runs = []
+        for _ in range(bench.times):
+            Path(bench.directory, "journal.jsonl").unlink(missing_ok=True)
+            done, arrivals, there = apply(bench, path, None, 20, *more)
+            taken, writes = span(arrivals, there)
+            if writes != count // batch:
+                raise SystemExit(f"{writes} batches came in, and {count // batch} were due")
+            runs.append((taken, there, done.wall, done.cpu))
+        taken, there, wall, cpu = (sorted(run[n] for run in runs)[len(runs) // 2] for n in range(4))
+        floor = waves * there
+        scenario = f"apply {count:,} Partium creates in {count // batch} batches at 20 ms, {concurrency} at a time{name}"
+        bench.row(scenario, f"{seconds(taken)} = {taken / floor:.2f} × the floor", f"≤ 1.1 × {seconds(floor)} + decoding", None if taken > 1.1 * floor else True)
+        bench.row(f"{scenario}: whole process", f"{seconds(wall)} wall, {seconds(cpu)} CPU")
+
+
+def rate(bench):
+    """Goal 5: a limit of R requests a second."""
+    count, limit = 500, 100
+    keys = [f"key-{n:04}" for n in range(count)]
+    path = streamline(bench, "rate", "SERVER", ["service-1"], keys, f"concurrency: 16, requests_per_second: {limit}, ")
+    _, arrivals, _ = apply(bench, path, None, None)
+    times = [at for at, _, _ in arrivals]
+    due, taken = len(times) / limit, times[-1] - times[0]
+    bench.row(f"{len(times)} requests under a limit of {limit} a second", f"{seconds(taken)}, {taken / due - 1:+.1%}", f"{seconds(due)} ± 5 %", abs(taken / due - 1) <= 0.05)
+    most = max(sum(1 for at in times[n:] if at < begin + 1) for n, begin in enumerate(times))
+    burst = max(1, int(limit * 0.05))
+    bench.row("most requests in any second of it", f"{most}", f"≤ {limit} + {burst}, the burst of 50 ms", most <= limit + burst)
+
+
+# ---- 6 and 7: start, outputs ----------------------------------------------------------------------------------------------------------
+
+
+def start(bench):
+    """Goal 6: what everybody waits for."""
+    version = Median.of(20, lambda: run([bench.binary, "--version"], bench.directory))
+    nothing = Median.of(20, lambda: run(["/bin/true"], bench.directory))
+    bench.row("`--version`: wall", f"{seconds(version.wall)}, of which starting any process {seconds(nothing.wall)}", "< 5.0 ms", version.wall < 0.005)
+    path = repository(bench.directory, "twenty")
+    (path / "target.yaml").write_text(target("partium", "https://api.partium.io"))
+    for number in range(18):
+        org = f"dealer-{number:02}"
+        rows = (f"    - {{ ass_ids: [root-{n}, root-{n + 1}], org_id: {org} }}\n" for n in range(0, 40, 2))
+        write(path / f"dealer-{number:02}.yaml", itertools.chain([assignments("Partium", org, f"scope: {{ org_ids: [{org}] }}")], rows))
+    validate = Median.of(20, lambda: run([bench.binary, "validate", str(path)], bench.directory))
+    bench.row("`validate` of 20 files: CPU", f"{seconds(validate.cpu)}, {seconds(validate.wall)} wall", "< 15.0 ms", validate.cpu < 0.015)
+    bench.row("size of the binary", mebibytes(os.path.getsize(bench.binary)), "< 12 MB", os.path.getsize(bench.binary) < 12_000_000)
+
+
+def outputs(bench):
+    """Goal 7: reports of 100,000 changes, against the plan alone."""
+    count, times = 100_000, min(bench.times, 3)
+    _, manifests = pairs(bench.directory, 1000, 100, 1)
+    with Sandbox(bench.binary, bench.directory) as server:
+        path = manifests("outputs", server.url)
+        plain = bench.plan(path, times=times)
+        bench.row("plan 100,000 creates, no report", f"{seconds(plain.cpu)} CPU, {mebibytes(plain.memory)}")
+        for form in ("json", "markdown", "html"):
+            file = bench.directory / f"report.{form}"
+            made = bench.plan(path, "--report", f"{form}={file}", times=times)
+            cost = made.cpu - plain.cpu
+            measured = f"{seconds(cost)} CPU, {mebibytes(file.stat().st_size)} written, {mebibytes(max(made.memory - plain.memory, 0))} more memory"
+            bench.row(f"its {form} report", measured, f"< {seconds(plain.cpu)}", cost < plain.cpu)
+
+
+def capacity(bench):
+    """Whether the server is what is measured: what it answers a second, and how fast it is full."""
+    seed, _ = pairs(bench.directory, 1000, 1000, 1)
+    begin = time.perf_counter()
+    with Sandbox(bench.binary, bench.directory, seed) as server:
+        bench.row("the sandbox with a million rows starts in", seconds(time.perf_counter() - begin), "seconds")
+        connection, times, before = server.connect(), 300, server.cpu()
+        for _ in range(times):
+            server.ask(connection, "POST", LIST, {"query": {}, "paging": {"limit": 1000}})
+        page = (server.cpu() - before) / times
+        before = server.cpu()
+        for _ in range(times):
+            server.ask(connection, "GET", "/1/catalog/status")
+        small = (server.cpu() - before) / times
+    bench.row("its own CPU for a small answer, and for a page of 1,000 rows", f"{small * 1e6:.0f} µs, {page * 1e6:.0f} µs", "thousands a second", small < 0.001)
+
+
+SCENARIOS = {
+    "plan": plan_small, "large": plan_large, "canopy": plan_canopy, "semaphor": plan_semaphor, "streamline": plan_streamline,
+    "puts": apply_puts, "batches": apply_batches, "rate": rate, "start": start, "outputs": outputs, "sandbox": capacity,
+}
+
+
+# ---- the table ------------------------------------------------------------------------------------------------------------------------
+
+
+def markdown(bench):
+    options = bench.options
+    flags = "".join(f" --{name}" for name in ("full", "compare") if getattr(options, name))
+    flags += f" --only {' '.join(options.only)}" if options.only else ""
+    lines = [
+        f"Written by `benches/end_to_end.py{flags}`: {os.cpu_count()} cores, medians of {bench.times} runs (of at least 5 where it is short, "
+        "of at most 3 where it is long), server and program on the same machine.",
+        "",
+        "| scenario | measured | limit | |",
+        "|---|---|---|---|",
+        *(f"| {' | '.join(row)} |" for row in bench.rows),
+        *itertools.chain.from_iterable(("", note) for note in bench.notes),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def update(path, table):
+    """Puts the table between the markers of a page."""
+    text = path.read_text()
+    begin, end = (text.find(marker) for marker in MARKERS)
+    if not 0 <= begin < end:
+        raise SystemExit(f"{path} has no lines {MARKERS[0]} and {MARKERS[1]}")
+    path.write_text(f"{text[: begin + len(MARKERS[0])]}\n{table}{text[end:]}")
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--binary", type=Path, help="the program; else target/release/assignctl, built if needed")
+    parser.add_argument("--yardstick", type=Path, help="the built bench `yardstick`; else it is built")
+    parser.add_argument("--full", action="store_true", help="a million pairs instead of a tenth of it")
+    parser.add_argument("--compare", action="store_true", help="run the fair script too; installs PyYAML and aiohttp for it")
+    parser.add_argument("--runs", type=int, default=5, help="runs whose median is taken (default 5)")
+    parser.add_argument("--only", nargs="+", choices=SCENARIOS, metavar="NAME", help=f"of {', '.join(SCENARIOS)}")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table there")
+    parser.add_argument("--update", type=Path, metavar="FILE", help="put the table between the markers of this page")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    if options.binary is None:
+        subprocess.run(["cargo", "build", "--release", "--quiet", "--locked"], cwd=ROOT, check=True)
+        options.binary = ROOT / "target" / "release" / "assignctl"
+    options.binary = options.binary.resolve()
+    with tempfile.TemporaryDirectory(prefix="assignctl-bench-") as directory:
+        for name in options.only or SCENARIOS:
+            place = Path(directory, name)
+            place.mkdir()
+            if name == next(iter(options.only or SCENARIOS)):
+                bench = Bench(options, place)
+            bench.directory = place
+            SCENARIOS[name](bench)
+            shutil.rmtree(place)
+    table = markdown(bench)
+    if options.markdown:
+        options.markdown.write_text(table)
+    if options.update:
+        update(options.update, table)
+    missed = sum(row[3] == "**missed**" for row in bench.rows)
+    print(f"\n{len(bench.rows)} figures, {missed} over their limits")
+
+
+main()
