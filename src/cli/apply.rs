@@ -19,7 +19,7 @@ use super::terminal::Terminal;
 use super::undo;
 use crate::apply::{self, Exit, NotRun, Options, Report, Silent, Sink, Sinks, Stop, TargetRun};
 use crate::http::Client;
-use crate::model::{ReadRequest, Snapshot};
+use crate::model::{Mode, ReadRequest, Snapshot};
 use crate::plan::{Plan, TargetPlan};
 use crate::render::json::EventLines;
 use crate::render::json::journal::Journal;
@@ -28,64 +28,59 @@ use crate::render::{self, Style, human, progress, report};
 /// Plans, asks, applies, verifies; see DESIGN section 6 for the exit codes.
 pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut reports = Reports::new(&args.reports, Run::Apply, args.output.format)?;
-    let agreed = Cell::new(false);
-    let ended = plan_and_apply(args, terminal, &mut reports, &agreed);
-    if let (Err(error), false) = (&ended, agreed.get()) {
+    let planned = Cell::new(false);
+    let ended = carry_out(args, terminal, &mut reports, &planned);
+    if let (Err(error), false) = (&ended, planned.get()) {
         // Nothing was sent: whoever reads the reports of this run must not find those of an earlier one.
         reports.stopped(error, super::exit_of(error), terminal);
     }
     ended
 }
 
-/// The run itself; notes when there is an agreed plan, which has reports of its own.
-fn plan_and_apply(
+/// The run itself; notes when there is a plan to carry out, which has reports of its own.
+fn carry_out(
     args: &ApplyArgs,
     terminal: &Terminal,
     reports: &mut Reports,
-    agreed: &Cell<bool>,
+    planned: &Cell<bool>,
 ) -> anyhow::Result<Exit> {
     args.undo_out.as_deref().map_or(Ok(()), undo::check)?;
     let approved = args.plan.as_deref().map(approved::read).transpose()?;
-    let session = match Session::load(&args.source, approved, terminal, reports)? {
+    let mut session = match Session::load(&args.source, approved, terminal, reports)? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
     runtime()?.block_on(async {
         let mut connector = Connector::new(&args.source.credentials, Arc::clone(&session.ids))?;
         let open = session.open(&mut connector).await?;
-        let run = Agreed { args, reports, terminal, agreed };
-        let exit = agree_and_apply(&session, &open, &connector, &run).await;
+        let exit = agree_and_apply(&mut session, &open, &connector, args, reports, terminal, planned).await;
         drop(open);
         connector.close().await?;
         exit
     })
 }
 
-/// What a run takes along until its plan is agreed on.
-#[derive(Clone, Copy)]
-struct Agreed<'a> {
-    args: &'a ApplyArgs,
-    reports: &'a Reports,
-    terminal: &'a Terminal,
-    /// Set when there is a plan to carry out.
-    agreed: &'a Cell<bool>,
-}
-
 /// Plans, shows, asks, reads again where a person had to answer, applies.
 async fn agree_and_apply(
-    session: &Session,
+    session: &mut Session,
     open: &[Open],
     connector: &Connector,
-    run: &Agreed<'_>,
+    args: &ApplyArgs,
+    reports: &Reports,
+    terminal: &Terminal,
+    planned: &Cell<bool>,
 ) -> anyhow::Result<Exit> {
-    let Agreed { args, reports, terminal, agreed } = *run;
-    let (mut plan, mut before) = session.plan_and_keep(open, args.undo_out.is_some()).await?;
+    let (mut plan, mut before) = session.plan_and_keep(open, args.undo_out.is_some(), terminal).await?;
+    let session = &*session;
     show(&plan, args, terminal)?;
+    if has_work(&plan, args) && args.auto_approve && session.approved().is_none() {
+        authority_by_id(&plan)?;
+    }
     if has_work(&plan, args) && !args.auto_approve {
         let answer = approved(&plan, terminal);
         if !matches!(answer, Ok(true)) {
-            match answer {
-                Err(error) => terminal.error(&error),
+            match &answer {
+                Err(error) => terminal.error(error),
                 Ok(_) => terminal.say("Nothing was applied.\n"),
             }
             let apply = Apply { session, open, plan: &plan, before: &before, args, reports, terminal };
@@ -97,7 +92,8 @@ async fn agree_and_apply(
             show(&plan, args, terminal)?;
         }
     }
-    agreed.set(true);
+    // From here on the run has reports of its plan, whatever comes.
+    planned.set(true);
     let apply = Apply { session, open, plan: &plan, before: &before, args, reports, terminal };
     apply.run(connector.clients()).await
 }
@@ -250,6 +246,25 @@ fn show(plan: &Plan, args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<()
         terminal.hint(&String::from_utf8_lossy(&text));
     } else {
         terminal.stream(|out| human::plan(out, plan, &options))?;
+    }
+    Ok(())
+}
+
+/// Names can be changed by whoever may rename something there. One that says what a set may take away is believed where somebody saw the
+/// id that it means, and not by a run that nobody looks at.
+fn authority_by_id(plan: &Plan) -> anyhow::Result<()> {
+    let sets = plan.targets.iter().flat_map(|target| &target.sets);
+    let removing = sets.filter(|set| set.applies() && set.mode == Mode::Authoritative);
+    for set in removing {
+        if let Some(name) = set.names.iter().find(|name| name.authority) {
+            bail!(
+                "nothing was applied: set {} is authoritative, and its scope or protection goes by name ({} {}, now {}), which others can change; apply a reviewed plan (plan --out FILE, then apply --plan FILE), answer at a terminal, or write the id",
+                set.name,
+                name.field,
+                render::clean::terminal(&name.name),
+                render::clean::terminal(&name.id),
+            );
+        }
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ mod import;
 mod init;
 mod journal;
 mod merge;
+mod names;
 mod narrowing;
 mod network;
 mod output;

@@ -95,7 +95,7 @@ fn held(page: &mut Page, plan: &Plan, report: &Report) {
         })
     });
     let heads = ["", "Assignment", "Why", "Target / set"];
-    let table = Table { title: "Held back by the approved plan", heads: &heads, what: "held changes" };
+    let table = Table { above: "", title: "Held back by the approved plan", heads: &heads, what: "held changes" };
     page.table(&table, rows, all().count() as u64);
 }
 
@@ -159,5 +159,5 @@ fn table(
         ])
     });
     let heads = ["Outcome", "Assignment", "Effect", "What was said", "Target / set", "Declared"];
-    page.table(&Table { title, heads: &heads, what }, rows, total as u64);
+    page.table(&Table { above: "", title, heads: &heads, what }, rows, total as u64);
 }
