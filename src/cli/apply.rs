@@ -37,7 +37,7 @@ pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit>
     ended
 }
 
-/// The run itself; notes when there is a plan, which then has reports of its own.
+/// The run itself; notes when there is a plan to carry out, which has reports of its own.
 fn carry_out(
     args: &ApplyArgs,
     terminal: &Terminal,
@@ -71,7 +71,6 @@ async fn agree_and_apply(
     planned: &Cell<bool>,
 ) -> anyhow::Result<Exit> {
     let (mut plan, mut before) = session.plan_and_keep(open, args.undo_out.is_some(), terminal).await?;
-    planned.set(true);
     let session = &*session;
     show(&plan, args, terminal)?;
     if has_work(&plan, args) && args.auto_approve && session.approved().is_none() {
@@ -87,14 +86,14 @@ async fn agree_and_apply(
             let apply = Apply { session, open, plan: &plan, before: &before, args, reports, terminal };
             return apply.nothing_sent(NotRun::NotApproved);
         }
-        planned.set(false);
         let again = again::read_again(session, open, plan, before).await?;
-        planned.set(true);
         (plan, before) = (again.plan, again.before);
         if again.moved {
             show(&plan, args, terminal)?;
         }
     }
+    // From here on the run has reports of its plan, whatever comes.
+    planned.set(true);
     let apply = Apply { session, open, plan: &plan, before: &before, args, reports, terminal };
     apply.run(connector.clients()).await
 }

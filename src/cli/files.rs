@@ -1,33 +1,60 @@
 //! Writing files so that a reader sees the old one or the new one, never a part.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
 /// Writes a file whole, readable by its owner only: into a new file beside it, then under its name.
 pub(super) fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    replace(path, bytes, create_private).with_context(|| format!("{} cannot be written", path.display()))
+    let written = replace(path, create_private, |out| out.write_all(bytes));
+    written.with_context(|| format!("{} cannot be written", path.display()))
 }
 
 /// Writes a file whole, readable by whom the user lets read new files: for collectors, which are other users as a rule.
 pub(super) fn write_shared(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let create = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path);
-    replace(path, bytes, create).with_context(|| format!("{} cannot be written", path.display()))
+    let written = replace(path, create_shared, |out| out.write_all(bytes));
+    written.with_context(|| format!("{} cannot be written", path.display()))
 }
 
-fn replace(path: &Path, bytes: &[u8], create: impl FnOnce(&Path) -> io::Result<File>) -> io::Result<()> {
+/// Writes a report whole, piece by piece, with the directories on its way. A link stays a link: what it leads to is replaced. What is
+/// there and no file (a pipe, `/dev/null`) is written into.
+pub(super) fn write_report(path: &Path, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    parents(path)?;
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if std::fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
+        return fill(OpenOptions::new().write(true).open(&path)?, render).map(drop);
+    }
+    replace(&path, create_shared, render)
+}
+
+/// Makes the directories on the way to a file.
+pub(super) fn parents(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => std::fs::create_dir_all(parent),
+        _ => Ok(()),
+    }
+}
+
+fn replace(
+    path: &Path,
+    create: impl FnOnce(&Path) -> io::Result<File>,
+    render: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     let beside = beside(path)?;
-    let written = create(&beside).and_then(|mut file| {
-        file.write_all(bytes)?;
-        // The name must not point to a file whose content is still on its way to the disk.
-        file.sync_all()
-    });
+    // The name must not point to a file whose content is still on its way to the disk.
+    let written = create(&beside).and_then(|file| fill(file, render)?.sync_all());
     written.and_then(|()| std::fs::rename(&beside, path)).inspect_err(|_| {
         // The error to tell is the first one.
         let _ = std::fs::remove_file(&beside);
     })
+}
+
+fn fill(file: File, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<File> {
+    let mut out = BufWriter::with_capacity(1 << 16, file);
+    render(&mut out)?;
+    out.into_inner().map_err(io::IntoInnerError::into_error)
 }
 
 fn beside(path: &Path) -> io::Result<PathBuf> {
@@ -36,6 +63,10 @@ fn beside(path: &Path) -> io::Result<PathBuf> {
     hidden.push(name);
     hidden.push(format!(".{}.new", std::process::id()));
     Ok(path.with_file_name(hidden))
+}
+
+fn create_shared(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create_new(true).open(path)
 }
 
 fn create_private(path: &Path) -> io::Result<File> {

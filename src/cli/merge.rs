@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use super::args::{ReportArg, ReportFormat, markdown_limit, report_arg};
-use super::report::write_file;
+use super::files::write_report;
 use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::plan::Plan;
@@ -50,12 +50,12 @@ pub(super) fn run(command: &ReportCommand, terminal: &Terminal) -> anyhow::Resul
     let merged = merge(&parts, args.partial)?;
     let plan = readable(args, &merged)?;
     match &args.out {
-        Some(path) => write_file(path, |out| json(out, &merged))
+        Some(path) => write_report(path, |out| json(out, &merged))
             .with_context(|| format!("--out {} cannot be written", path.display()))?,
         None => terminal.json(&merged)?,
     }
     for report in &args.report {
-        write_file(&report.path, |out| write(out, report.format, &merged, plan.as_ref(), args.markdown_limit))
+        write_report(&report.path, |out| write(out, report.format, &merged, plan.as_ref(), args.markdown_limit))
             .with_context(|| format!("the report {} cannot be written", report.path.display()))?;
     }
     let given = merged.of - u64::try_from(merged.missing.len()).unwrap_or(0);

@@ -2,7 +2,7 @@
 //! report that cannot be written is told, and makes the exit 1 where it was better.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 use serde::Serialize;
 
 use super::args::{Ci, Format, ReportArg, ReportArgs, ReportFormat};
+use super::files;
 use super::terminal::Terminal;
 use crate::apply::{Exit, Report};
 use crate::manifest::Loaded;
@@ -168,7 +169,7 @@ impl Reports {
         let wanted = self.wanted.iter().filter(|report| report.format == ReportFormat::Ndjson);
         let open = |report: &ReportArg| {
             let path = &report.path;
-            parents(path)
+            files::parents(path)
                 .and_then(|()| File::create(path))
                 .with_context(|| format!("{} cannot be written", path.display()))
         };
@@ -212,7 +213,7 @@ impl Reports {
     fn write(&self, terminal: &Terminal, render: impl Fn(ReportFormat, &mut dyn Write) -> io::Result<()>) -> Exit {
         let files = self.wanted.iter().filter(|report| report.format != ReportFormat::Ndjson);
         let written = files.map(|report| {
-            let result = write_file(&report.path, |out| render(report.format, out));
+            let result = files::write_report(&report.path, |out| render(report.format, out));
             told(result, &format!("the report {}", report.path.display()), terminal)
         });
         written.fold(Exit::Success, Exit::worse)
@@ -267,41 +268,6 @@ fn told(result: io::Result<()>, what: &str, terminal: &Terminal) -> Exit {
 fn json(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, document)?;
     out.write_all(b"\n")
-}
-
-/// Writes a file beside its place and moves it there when it is whole, so that nobody reads half of one. What is there and no file
-/// (a pipe, `/dev/null`) is written into.
-pub(super) fn write_file(path: &Path, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    parents(path)?;
-    // A link stays a link: what it leads to is replaced.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
-        return fill(OpenOptions::new().write(true).open(&path)?, render);
-    }
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.tmp", std::process::id()));
-    let draft = path.with_file_name(name);
-    let file = OpenOptions::new().write(true).create_new(true).open(&draft)?;
-    let moved = fill(file, render).and_then(|()| fs::rename(&draft, &path));
-    if moved.is_err() {
-        // What is left of a failed draft helps nobody; the error that matters is told already.
-        let _ = fs::remove_file(&draft);
-    }
-    moved
-}
-
-fn fill(file: File, render: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut out = BufWriter::with_capacity(1 << 16, file);
-    render(&mut out)?;
-    out.flush()
-}
-
-fn parents(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => fs::create_dir_all(parent),
-        _ => Ok(()),
-    }
 }
 
 fn append(path: &Path, text: &str) -> io::Result<()> {

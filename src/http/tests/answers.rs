@@ -181,3 +181,17 @@ async fn no_sign_in_sends_no_header() {
     Setup::to(&server.url).auth(SignIn::None).client().send(read()).await.unwrap();
     assert_eq!((server.seen()[0].header("authorization"), server.seen()[0].header("x-api-key")), (None, None));
 }
+
+#[tokio::test]
+async fn a_link_says_whether_a_page_follows_and_leads_nowhere() {
+    for (link, more) in [
+        ("<https://elsewhere.invalid/?page=2>; rel=\"next\", <https://elsewhere.invalid/?page=9>; rel=\"last\"", true),
+        ("<https://elsewhere.invalid/?page=2>; rel=next", true),
+        ("<https://elsewhere.invalid/?page=1>; rel=\"prev\"", false),
+        ("rel=nextish", false),
+        ("", false),
+    ] {
+        let answer = answer_to(read(), move || json(200, "[]").with("link", link).into()).await.unwrap();
+        assert_eq!(answer.has_next_page(), more, "{link}");
+    }
+}
