@@ -2,9 +2,11 @@
 
 use crate::diag::Location;
 use crate::model::{Action, Key};
+use crate::plan::TargetPlan;
 use crate::plan::saved::{Held, HeldWhy};
 
-use super::{ChangeId, Exit, Outcome, Totals};
+use super::ledger::Ledger;
+use super::{ChangeId, Exit, Outcome, Silent, Totals};
 
 /// What an apply did.
 #[derive(Debug)]
@@ -48,6 +50,10 @@ pub enum NotRun {
     Refused,
     /// The approved plan is stale, here or in another target, and `--partial` was not given.
     Stale,
+    /// Nobody said yes.
+    NotApproved,
+    /// What has to be there before the first change is sent (a journal, the way back) could not be made.
+    NotBegun,
     /// It could not be read, so there is no plan.
     Unreadable {
         /// Nothing is wrong with the input: try again later.
@@ -56,11 +62,13 @@ pub enum NotRun {
 }
 
 impl NotRun {
-    /// For a change that was therefore not sent.
-    pub(super) fn why(self) -> &'static str {
+    /// Why, as said of each change that was therefore not sent.
+    pub fn why(self) -> &'static str {
         match self {
             NotRun::Refused => "a guard refused the target's plan",
             NotRun::Stale => "the approved plan is stale, so nothing of it was applied",
+            NotRun::NotApproved => "the plan was not approved",
+            NotRun::NotBegun => "what has to be written before the first change could not be",
             NotRun::Unreadable { .. } => "the target could not be read",
         }
     }
@@ -146,6 +154,7 @@ impl TargetReport {
             None => Exit::Success,
             Some(NotRun::Refused) => Exit::Refused,
             Some(NotRun::Stale) => Exit::Stale,
+            Some(NotRun::NotApproved | NotRun::NotBegun) => Exit::Error,
             Some(NotRun::Unreadable { temporary }) => error(temporary),
         };
         let verification = match self.verification {
@@ -179,6 +188,23 @@ fn error(temporary: bool) -> Exit {
 }
 
 impl Report {
+    /// The report of an apply that sent nothing, for one reason; what a guard refused or could not be read keeps its own.
+    pub fn nothing_sent<'a>(targets: impl IntoIterator<Item = &'a TargetPlan>, why: NotRun) -> Self {
+        let of = |target: &'a TargetPlan| {
+            let why = super::not_run(target, false).unwrap_or(why);
+            let mut ledger = Ledger::new(target, &Silent);
+            ledger.skip_unsent(why.why());
+            TargetReport {
+                name: target.name.clone(),
+                changes: ledger.close(),
+                held: target.held.clone(),
+                not_run: Some(why),
+                verification: Verification::Untouched,
+            }
+        };
+        Self { targets: targets.into_iter().map(of).collect(), interrupted: false }
+    }
+
     /// All outcomes, counted.
     pub fn totals(&self) -> Totals {
         self.targets.iter().map(TargetReport::totals).sum()

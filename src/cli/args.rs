@@ -206,7 +206,7 @@ pub(super) struct OutputArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Reports")]
 pub(super) struct ReportArgs {
-    /// Write a report to a file as well: json, markdown, html, sarif, junit, gitlab-terraform, or (apply) ndjson; repeatable.
+    /// Write a report to a file as well: json, markdown, html, sarif, junit, (plan, apply) gitlab-terraform, or (apply) ndjson; repeatable.
     /// In the environment, one a line.
     #[arg(long, value_name = "FORMAT=PATH", env = "ASSIGNCTL_REPORT", value_delimiter = '\n', value_parser = report_arg)]
     pub report: Vec<ReportArg>,
@@ -216,6 +216,13 @@ pub(super) struct ReportArgs {
     /// Whose job summary, annotations and outputs to write. Presentation only: nothing else depends on it.
     #[arg(long, value_enum, default_value_t = Ci::Auto, env = "ASSIGNCTL_CI")]
     pub ci: Ci,
+}
+
+impl ReportArgs {
+    /// Whether a report of a format is wanted.
+    pub(super) fn wants(&self, format: ReportFormat) -> bool {
+        self.report.iter().any(|report| report.format == format)
+    }
 }
 
 /// One more output.
@@ -424,6 +431,8 @@ pub(super) struct DriftArgs {
     pub source: SourceArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+    #[command(flatten)]
+    pub reports: ReportArgs,
     /// Also list declared assignments that end within this time, such as 14d.
     #[arg(long, value_name = "DURATION", value_parser = days, env = "ASSIGNCTL_EXPIRING")]
     pub expiring: Option<std::time::Duration>,

@@ -4,24 +4,26 @@ use std::io::Write as _;
 
 use anyhow::Context;
 
-use super::args::{DriftArgs, Format};
+use super::args::{DriftArgs, Format, ReportFormat};
 use super::connect::Connector;
 use super::files;
 use super::next;
-use super::report::Reports;
+use super::report::{Reports, Run};
 use super::session::{Session, Step, runtime};
 use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::model::Instant;
 use crate::plan::drift::{Declared, Drift, Ending, drift, ending};
 use crate::plan::{Plan, TargetPlan};
+use crate::render::json::Moment;
 use crate::render::{self, Style};
 
 /// Shows the drift; see DESIGN section 6 for the exit codes.
 pub(super) fn run(args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut source = args.source.clone();
     source.planning.rotate = false;
-    let mut session = match Session::load(&source, None, terminal, &mut Reports::none())? {
+    let mut reports = Reports::new(&args.reports, Run::Drift, args.output.format)?;
+    let mut session = match Session::load(&source, None, terminal, &mut reports)? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
@@ -38,7 +40,22 @@ pub(super) fn run(args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<Exit>
         Format::Json => terminal.json(&render::json::drift(&drift, exit, next.as_deref()))?,
     }
     keep(args, &drift, exit)?;
-    Ok(exit)
+    let history = history(args, terminal)?;
+    Ok(exit.worse(reports.drift(&drift, exit, next.as_deref(), &history, terminal)))
+}
+
+/// The runs so far, this one included.
+fn history(args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<Vec<Moment>> {
+    let Some(file) = args.history.as_deref().filter(|_| args.reports.wants(ReportFormat::Html)) else {
+        return Ok(Vec::new());
+    };
+    let text = std::fs::read(file).with_context(|| format!("--history {} cannot be read", file.display()))?;
+    let (runs, unread) = render::json::read_drift_history(&String::from_utf8_lossy(&text));
+    if unread > 0 {
+        terminal
+            .hint(&format!("--history {}: {unread} lines are no runs of drift; they are not drawn.\n", file.display()));
+    }
+    Ok(runs)
 }
 
 /// Reads and plans; gives for each target what ends soon.

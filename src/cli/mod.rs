@@ -20,6 +20,7 @@ mod init;
 mod journal;
 mod merge;
 mod next;
+mod panic;
 mod plan;
 mod policy;
 mod report;
@@ -43,6 +44,7 @@ use terminal::Terminal;
 
 /// Runs the program on the process's own arguments and gives its exit code (DESIGN section 6).
 pub fn main() -> ExitCode {
+    panic::keep_quiet();
     let cli = match parse() {
         Ok(cli) => cli,
         Err(code) => return code,
@@ -88,7 +90,7 @@ fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<Exit> {
 }
 
 /// An approved plan that was fine once has an exit of its own.
-fn exit_of(error: &anyhow::Error) -> Exit {
+pub(super) fn exit_of(error: &anyhow::Error) -> Exit {
     let stale = error.downcast_ref::<SavedError>().is_some_and(SavedError::is_stale);
     if stale { Exit::Stale } else { Exit::Error }
 }

@@ -15,7 +15,8 @@ use crate::apply::{Exit, Report};
 use crate::manifest::Loaded;
 use crate::model::Instant;
 use crate::plan::Plan;
-use crate::render::json::EventLines;
+use crate::plan::drift::Drift;
+use crate::render::json::{EventLines, Moment};
 use crate::render::{self, github, html, junit, markdown, sarif};
 
 /// The command that reports.
@@ -24,6 +25,7 @@ pub(super) enum Run {
     Validate,
     Plan,
     Apply,
+    Drift,
 }
 
 /// Less room than this in GitHub's job summary is not worth a summary.
@@ -84,17 +86,6 @@ impl Reports {
         Ok(Self { wanted: args.report.clone(), markdown, github, workspace, base: String::new() })
     }
 
-    /// No reports, whatever the CI host shows.
-    pub(super) fn none() -> Self {
-        Self {
-            wanted: Vec::new(),
-            markdown: markdown::Options::default(),
-            github: None,
-            workspace: None,
-            base: String::new(),
-        }
-    }
-
     /// Takes from the manifests where their root lies: annotations and SARIF name files as the repository does.
     pub(super) fn loaded(&mut self, loaded: &Loaded) {
         let dir = loaded.root.as_ref().map_or_else(|| PathBuf::from("."), |root| root.dir.clone());
@@ -125,13 +116,51 @@ impl Reports {
             ReportFormat::Markdown => out.write_all(markdown::plan(plan, self.markdown).as_bytes()),
             ReportFormat::Html => html::plan(out, plan, exit),
             ReportFormat::Sarif => json(out, &sarif::plan(plan, exit, self.sarif())),
-            ReportFormat::Junit => junit::plan(out, plan, junit::Options::default()),
+            ReportFormat::Junit => junit::plan(out, plan),
             ReportFormat::GitlabTerraform => json(out, &render::gitlab::plan(plan)),
             ReportFormat::Ndjson => Ok(()),
         });
         let annotations = || github::plan(plan, &self.base);
         let summary = |options| markdown::plan(plan, options);
         written.worse(self.github(terminal, annotations, summary, Some(&github::outputs(plan, exit))))
+    }
+
+    /// How live differs from the manifests; `history` holds earlier runs and this one.
+    pub(super) fn drift(
+        &self,
+        drift: &Drift<'_>,
+        exit: Exit,
+        next: Option<&str>,
+        history: &[Moment],
+        terminal: &Terminal,
+    ) -> Exit {
+        let written = self.write(terminal, |format, out| match format {
+            ReportFormat::Json => json(out, &render::json::drift(drift, exit, next)),
+            ReportFormat::Markdown => out.write_all(markdown::drift(drift, next, self.markdown).as_bytes()),
+            ReportFormat::Html => html::drift(out, drift, exit, history),
+            ReportFormat::Sarif => json(out, &sarif::drift(drift, exit, self.sarif())),
+            ReportFormat::Junit => junit::drift(out, drift),
+            ReportFormat::GitlabTerraform | ReportFormat::Ndjson => Ok(()),
+        });
+        let annotations = || github::drift(drift, &self.base);
+        let summary = |options| markdown::drift(drift, next, options);
+        written.worse(self.github(terminal, annotations, summary, Some(&github::drift_outputs(drift, exit))))
+    }
+
+    /// An apply that ended before there was a plan.
+    pub(super) fn stopped(&self, error: &anyhow::Error, exit: Exit, terminal: &Terminal) -> Exit {
+        let why = format!("{error:#}");
+        let written = self.write(terminal, |format, out| match format {
+            ReportFormat::Json => json(out, &render::json::stopped(&why, exit)),
+            ReportFormat::Markdown => out.write_all(markdown::stopped(&why).as_bytes()),
+            ReportFormat::Html => html::stopped(out, &why, exit),
+            ReportFormat::Sarif => json(out, &sarif::stopped(&why, exit, self.sarif())),
+            ReportFormat::Junit => junit::stopped(out, &why),
+            // There are no counts and no events.
+            ReportFormat::GitlabTerraform | ReportFormat::Ndjson => Ok(()),
+        });
+        let summary = |_| markdown::stopped(&why);
+        written.worse(self.github(terminal, || github::stopped(&why), summary, None))
     }
 
     /// Where the events of an apply go as they come. These files grow while the apply runs, and are not replaced at its end.
@@ -162,7 +191,7 @@ impl Reports {
             ReportFormat::Json => json(out, &render::json::report(plan, report)),
             ReportFormat::Markdown => out.write_all(markdown::report(plan, report, self.markdown).as_bytes()),
             ReportFormat::Html => html::report(out, plan, report, exit),
-            ReportFormat::Sarif => json(out, &sarif::plan(plan, exit, self.sarif())),
+            ReportFormat::Sarif => json(out, &sarif::report(plan, report, exit, self.sarif())),
             ReportFormat::Junit => junit::report(out, plan, report),
             ReportFormat::GitlabTerraform => json(out, &render::gitlab::plan(plan)),
             ReportFormat::Ndjson => Ok(()),
@@ -176,7 +205,7 @@ impl Reports {
     }
 
     fn sarif(&self) -> sarif::Options<'_> {
-        sarif::Options { base: &self.base, differences: false }
+        sarif::Options { base: &self.base }
     }
 
     /// Writes every wanted file; one that fails does not keep the others from being written.
@@ -214,10 +243,10 @@ impl Reports {
 /// Why a command has no report of a format.
 fn unfit(format: ReportFormat, run: Run) -> Option<&'static str> {
     match (format, run) {
-        (ReportFormat::Ndjson, Run::Validate | Run::Plan) => {
+        (ReportFormat::Ndjson, Run::Validate | Run::Plan | Run::Drift) => {
             Some("ndjson has the events of an apply; there are none here")
         }
-        (ReportFormat::GitlabTerraform, Run::Validate) => {
+        (ReportFormat::GitlabTerraform, Run::Validate | Run::Drift) => {
             Some("gitlab-terraform has the counts of a plan; there is none here")
         }
         _ => None,

@@ -55,6 +55,13 @@ impl Handles {
         }
     }
 
+    /// Adds what another part of the listing showed.
+    pub fn extend(&mut self, other: Self) {
+        for (name, ids) in other.0 {
+            self.0.entry(name).or_default().extend(ids);
+        }
+    }
+
     /// The ids that a name was seen on: none, the one that it means, or several that it could mean.
     pub fn ids(&self, name: &NameRef) -> impl Iterator<Item = Sym> + '_ {
         self.0.get(name).into_iter().flatten().copied()

@@ -1,6 +1,7 @@
 //! Rows: what is declared and what is live, in one vocabulary.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::{Expect, Fields, Handles, Ignore, Instant, Key, Mode, NameUse, Protect, Scope, Sym};
 
@@ -98,8 +99,27 @@ pub struct Names(HashMap<(u8, Sym), Box<str>>);
 impl Names {
     /// Remembers a name; the first one seen stays, so that repeated rows change nothing.
     pub fn add(&mut self, part: usize, id: Sym, name: &str) {
-        if !name.is_empty() {
-            self.0.entry((u8::try_from(part).unwrap_or(u8::MAX), id)).or_insert_with(|| name.into());
+        self.add_with(part, id, || name.to_owned());
+    }
+
+    /// The same for a name that has to be made: it is made only where none was seen.
+    pub fn add_with(&mut self, part: usize, id: Sym, name: impl FnOnce() -> String) {
+        if let Entry::Vacant(vacant) = self.0.entry((u8::try_from(part).unwrap_or(u8::MAX), id)) {
+            let name = name();
+            if !name.is_empty() {
+                vacant.insert(name.into());
+            }
+        }
+    }
+
+    /// Takes the names of another listing; its own stay.
+    pub fn extend(&mut self, other: Names) {
+        if self.0.is_empty() {
+            *self = other;
+        } else {
+            for (id, name) in other.0 {
+                self.0.entry(id).or_insert(name);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use crate::diag::Location;
 use crate::plan::drift::{Counts, Drift, Finding, Kind, SetDrift, TargetDrift};
 use crate::plan::{Reason, field_changes};
 
@@ -110,36 +111,37 @@ fn finding(page: &mut Page<'_>, finding: &Finding<'_>) -> io::Result<()> {
         Kind::Unmanaged | Kind::Ignored => dim,
     };
     let key = page.speaker.key(&finding.key, None);
-    let mut notes: Vec<String> = Vec::new();
-    notes.extend(finding.since.map(|since| format!("since {since}")));
-    notes.extend(finding.until.map(|until| format!("ends {until}")));
-    let at = match (finding.planned, finding.ignored) {
-        (Some(planned), _) => {
-            if planned.reason == Reason::Expired {
-                notes.push("declared without an end".to_owned());
-            }
-            Some(&planned.at)
-        }
-        (_, Some(ignored)) => {
-            let what = if ignored.fields.is_empty() {
-                ignored.difference.word().to_owned()
-            } else {
-                ignored.fields.join(", ")
-            };
-            notes.push(format!("{what}: {}", clean::terminal(&ignored.reason)));
-            Some(&ignored.at)
-        }
-        _ => None,
-    };
+    let (notes, at) = (notes(finding), place(finding));
     write!(page.out, "    {style}{:<13}{style:#}  {key}", finding.kind.word())?;
     if !notes.is_empty() {
-        write!(page.out, "  {}", notes.join(", "))?;
+        write!(page.out, "  {}", clean::terminal(&notes.join(", ")))?;
     }
     match at {
         Some(at) => writeln!(page.out, "  {dim}{}{dim:#}", words::place(at))?,
         None => writeln!(page.out)?,
     }
     fields(page, finding)
+}
+
+/// What there is to say about a finding beside its kind and key. A rule's reason is untrusted.
+pub(super) fn notes(finding: &Finding<'_>) -> Vec<String> {
+    let mut notes: Vec<String> = Vec::new();
+    notes.extend(finding.since.map(|since| format!("since {since}")));
+    notes.extend(finding.until.map(|until| format!("ends {until}")));
+    match (finding.planned, finding.ignored) {
+        (Some(planned), _) if planned.reason == Reason::Expired => notes.push("declared without an end".to_owned()),
+        (None, Some(ignored)) if ignored.fields.is_empty() => {
+            notes.push(format!("{}: {}", ignored.difference.word(), ignored.reason));
+        }
+        (None, Some(ignored)) => notes.push(format!("{}: {}", ignored.fields.join(", "), ignored.reason)),
+        _ => {}
+    }
+    notes
+}
+
+/// The line that a finding speaks of: the declaration, or the rule that leaves it alone.
+pub(super) fn place<'a>(finding: &Finding<'a>) -> Option<&'a Location> {
+    finding.planned.map(|planned| &planned.at).or_else(|| finding.ignored.map(|ignored| &ignored.at))
 }
 
 /// What is live and what is declared, for a changed assignment; whole documents are `plan`'s to show.
@@ -204,7 +206,7 @@ fn verdict(out: &mut dyn Write, drift: &Drift<'_>, options: &Options<'_>) -> io:
 }
 
 /// `1 changed, 2 missing, 40 unchanged`; kinds that do not occur are left out.
-fn rest(counts: &Counts) -> String {
+pub(super) fn rest(counts: &Counts) -> String {
     let occurring = Kind::ALL.into_iter().filter(|kind| counts.of(*kind) > 0);
     let mut parts: Vec<String> =
         occurring.map(|kind| format!("{} {}", words::number(counts.of(kind)), kind.word())).collect();

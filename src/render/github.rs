@@ -8,9 +8,11 @@ use std::fmt::Write as _;
 use crate::apply::{Exit, Outcome, Report};
 use crate::diag::{Diagnostics, Location, Severity, Sources};
 use crate::model::Action;
+use crate::plan::drift::Drift;
 use crate::plan::{Plan, PlannedChange, SetPlan, TargetPlan};
 
 use super::clean;
+use super::drift::{notes as drift_notes, place as drift_place};
 use super::json::Verdict;
 use super::report::said;
 use super::words::Speaker;
@@ -134,6 +136,40 @@ pub fn report(plan: &Plan, report: &Report, base: &str) -> String {
             annotations.add(level, Some(&planned.at), &title, &format!("{}: {said}", speaker.change_key(planned)));
         }
     }
+    annotations.text
+}
+
+/// The annotations of drift: what could not be read as errors; then, as warnings, what counts as drift.
+pub fn drift(drift: &Drift<'_>, base: &str) -> String {
+    let mut annotations = Annotations::new(base);
+    for found in &drift.targets {
+        if let Some(unreadable) = &found.target.unreadable {
+            let title = format!("{} could not be read", found.target.name);
+            annotations.add(Level::Error, None, &title, &unreadable.message);
+        }
+        let speaker = Speaker::new(&drift.plan.ids, found.target);
+        for (set, finding) in found.sets.iter().flat_map(|set| set.findings.iter().map(move |f| (set, f))) {
+            if finding.is_drift && !annotations.full() {
+                let title = format!("{} in {}", finding.kind.word(), set.set.name);
+                let key = finding.planned.map_or_else(|| speaker.key(&finding.key, None), |p| speaker.change_key(p));
+                let said = std::iter::once(key).chain(drift_notes(finding)).collect::<Vec<_>>().join(", ");
+                let at = drift_place(finding).unwrap_or(&set.set.at);
+                annotations.add(Level::Warning, Some(at), &title, &said);
+            }
+        }
+    }
+    annotations.text
+}
+
+/// The outputs of a step that looked for drift: `drift` (how many assignments), `exit-code`.
+pub fn drift_outputs(drift: &Drift<'_>, exit: Exit) -> String {
+    format!("drift={}\nexit-code={}\n", drift.counts().drift, exit.code())
+}
+
+/// The annotation of an apply that ended before there was a plan.
+pub fn stopped(why: &str) -> String {
+    let mut annotations = Annotations::new("");
+    annotations.add(Level::Error, None, "Nothing was applied", why);
     annotations.text
 }
 

@@ -1,42 +1,73 @@
 //! JUnit XML for dashboards of tests: a suite for each set, a case for each assignment.
 //!
-//! In a plan a pending change is a skipped case: it is wanted, and not there yet. In drift it is a failure. What a guard refused or what
-//! could not be read is a failure or an error always.
+//! In a plan a pending change is a skipped case: it is wanted, and not there yet. In drift it is a failure. What a guard refused of a plan
+//! is a failure, and what could not be read is an error.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 
 use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, TestSuite};
 
 use crate::apply::{ChangeId, Outcome, Report};
 use crate::diag::{Diagnostics, Severity, Sources};
-use crate::plan::{Plan, PlannedChange, SetPlan, TargetPlan};
+use crate::plan::drift::{Drift, Kind, SetDrift};
+use crate::plan::{Plan, PlannedChange, Refusal, SetPlan, TargetPlan};
 
 use super::clean;
+use super::drift::{notes as drift_notes, place as drift_place};
 use super::report::said;
 use super::words::{self, Speaker};
-
-/// How pending changes count.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
-    /// A difference is a failure (drift); otherwise it is skipped: it waits for an apply.
-    pub differences_fail: bool,
-}
 
 /// Writes the assignments of a plan.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn plan(out: &mut dyn Write, plan: &Plan, options: Options) -> io::Result<()> {
+pub fn plan(out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
     let status = |_: &TargetPlan, _: ChangeId, speaker: Speaker<'_>, planned: &PlannedChange| {
-        let mut status = match options.differences_fail {
-            true => TestCaseStatus::non_success(NonSuccessKind::Failure),
-            false => TestCaseStatus::skipped(),
-        };
+        let mut status = TestCaseStatus::skipped();
         status.set_type(speaker.action(planned.action())).set_message(pending(speaker, planned));
         status
     };
     write(out, plan, &status)
+}
+
+/// Writes the assignments that drift looked at: what is as declared passes, what counts as drift fails, and what a rule leaves alone is
+/// skipped. Guards refuse nothing here.
+///
+/// # Errors
+/// Those of the writer.
+pub fn drift(out: &mut dyn Write, drift: &Drift<'_>) -> io::Result<()> {
+    let mut suites = Vec::new();
+    for found in &drift.targets {
+        suites.extend(target_suite(found.target, &[]));
+        let speaker = Speaker::new(&drift.plan.ids, found.target);
+        suites.extend(found.sets.iter().map(|set| drift_suite(found.target, set, speaker)));
+    }
+    finish(out, "assignctl drift", suites)
+}
+
+fn drift_suite(target: &TargetPlan, set: &SetDrift<'_>, speaker: Speaker<'_>) -> TestSuite {
+    let mut cases: BTreeMap<String, TestCase> = BTreeMap::new();
+    for key in &set.set.unchanged {
+        let shown = speaker.key(key, None);
+        cases.insert(shown.clone(), TestCase::new(shown, TestCaseStatus::success()));
+    }
+    for finding in &set.findings {
+        let mut status = match (finding.is_drift, finding.kind) {
+            (true, _) => TestCaseStatus::non_success(NonSuccessKind::Failure),
+            (false, Kind::Ignored) => TestCaseStatus::skipped(),
+            _ => continue,
+        };
+        let said: Vec<String> = std::iter::once(finding.kind.word().to_owned()).chain(drift_notes(finding)).collect();
+        status.set_type(finding.kind.name()).set_message(&*clean::terminal(&said.join(", ")));
+        let shown = speaker.key(&finding.key, None);
+        let mut case = TestCase::new(shown.clone(), status);
+        let at = drift_place(finding).unwrap_or(&set.set.at);
+        case.extra.insert("file".into(), (*clean::terminal(&at.file)).into());
+        case.extra.insert("line".into(), at.line.to_string().into());
+        cases.insert(shown, case);
+    }
+    named_suite(target, set.set, cases.into_values())
 }
 
 /// Writes the assignments of an apply: what went through passes.
@@ -65,6 +96,18 @@ pub fn report(out: &mut dyn Write, plan: &Plan, report: &Report) -> io::Result<(
         status
     };
     write(out, plan, &status)
+}
+
+/// Writes an apply that ended before there was a plan.
+///
+/// # Errors
+/// Those of the writer.
+pub fn stopped(out: &mut dyn Write, why: &str) -> io::Result<()> {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_type("stopped").set_message(&*clean::terminal(why));
+    let mut suite = TestSuite::new("apply");
+    suite.add_test_case(TestCase::new("is begun", status));
+    finish(out, "assignctl", vec![suite])
 }
 
 /// Writes findings in manifests, a case for each; valid manifests are one case that passes.
@@ -101,7 +144,7 @@ type StatusOf<'a> = dyn Fn(&TargetPlan, ChangeId, Speaker<'_>, &PlannedChange) -
 fn write(out: &mut dyn Write, plan: &Plan, status: &StatusOf<'_>) -> io::Result<()> {
     let mut suites = Vec::new();
     for target in &plan.targets {
-        suites.extend(target_suite(target));
+        suites.extend(target_suite(target, &target.refusals));
         let speaker = Speaker::new(&plan.ids, target);
         for (index, set) in target.sets.iter().enumerate().filter(|(_, set)| set.selected) {
             suites.push(set_suite(target, index, set, speaker, status));
@@ -111,14 +154,14 @@ fn write(out: &mut dyn Write, plan: &Plan, status: &StatusOf<'_>) -> io::Result<
 }
 
 /// What is wrong with a target as a whole.
-fn target_suite(target: &TargetPlan) -> Option<TestSuite> {
+fn target_suite(target: &TargetPlan, refusals: &[Refusal]) -> Option<TestSuite> {
     let mut suite = TestSuite::new(&*clean::terminal(&target.name));
     if let Some(unreadable) = &target.unreadable {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
         status.set_type("unreadable").set_message(&*clean::terminal(&unreadable.message));
         suite.add_test_case(TestCase::new("can be read", status));
     }
-    for refusal in &target.refusals {
+    for refusal in refusals {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
         let message = format!("{}. To allow it: {}", refusal.message, refusal.allow);
         status.set_type("refused").set_message(&*clean::terminal(&message));
@@ -135,7 +178,6 @@ fn set_suite(
     speaker: Speaker<'_>,
     status: &StatusOf<'_>,
 ) -> TestSuite {
-    let name = clean::terminal(&format!("{} / {}", target.name, set.name)).into_owned();
     let mut cases: Vec<(String, TestCase)> = Vec::with_capacity(set.unchanged.len() + set.changes.len());
     for key in &set.unchanged {
         let shown = speaker.key(key, None);
@@ -151,8 +193,13 @@ fn set_suite(
     }
     // Cases keep their places from run to run, whatever happens to them.
     cases.sort_by(|a, b| a.0.cmp(&b.0));
+    named_suite(target, set, cases.into_iter().map(|(_, case)| case))
+}
+
+fn named_suite(target: &TargetPlan, set: &SetPlan, cases: impl Iterator<Item = TestCase>) -> TestSuite {
+    let name = clean::terminal(&format!("{} / {}", target.name, set.name)).into_owned();
     let mut suite = TestSuite::new(name.clone());
-    for (_, mut case) in cases {
+    for mut case in cases {
         case.set_classname(name.clone());
         suite.add_test_case(case);
     }

@@ -7,12 +7,14 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::apply::Exit;
+use crate::apply::{Exit, Outcome, Report};
 use crate::diag::{Diagnostics, Location, Severity, Sources};
+use crate::plan::drift::{Drift, Finding as Found, Kind, SetDrift};
 use crate::plan::{Guard, Plan, SetPlan, TargetPlan};
 
-use super::clean;
+use super::report::said;
 use super::words::Speaker;
+use super::{clean, drift};
 
 /// Results of a run. GitHub shows the first 5,000 and refuses more than 25,000.
 const RESULTS: usize = 5_000;
@@ -27,8 +29,6 @@ const PATH: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').r
 pub struct Options<'a> {
     /// The way from the repository to the manifests' root: empty, or with a slash at its end.
     pub base: &'a str,
-    /// Differences are results too. They are in drift; in a pull request they are what it is for.
-    pub differences: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -245,27 +245,88 @@ pub fn findings(diagnostics: &Diagnostics, sources: &Sources, options: Options<'
     results.log(exit)
 }
 
-/// What a plan has to say beyond the changes themselves; with `options.differences` also these, as drift.
+/// What a plan has to say beyond the changes themselves: in a pull request, they are what it is for.
 pub fn plan(plan: &Plan, exit: Exit, options: Options<'_>) -> impl Serialize + use<> {
     let mut results = Results::new(options);
-    for target in &plan.targets {
-        trouble(&mut results, target);
-    }
-    for target in &plan.targets {
+    of_plan(&mut results, plan);
+    results.log(exit)
+}
+
+/// What an apply has to say: what its plan had, targets that were not run, and changes that did not go through.
+pub fn report(plan: &Plan, report: &Report, exit: Exit, options: Options<'_>) -> impl Serialize + use<> {
+    let mut results = Results::new(options);
+    of_plan(&mut results, plan);
+    for ended in &report.targets {
+        let Some(target) = plan.targets.iter().find(|target| target.name == ended.name) else { continue };
+        if let Some(not_run) = ended.not_run {
+            let at = target.sets.first().map(|set| &set.at);
+            let message = format!("nothing of target {} was applied: {}", target.name, not_run.why());
+            results.add("error", "apply-not-run", at, &message, &[&target.name]);
+        }
         let speaker = Speaker::new(&plan.ids, target);
-        for set in target.sets.iter().filter(|set| set.selected) {
-            for warning in &set.warnings {
-                let identity = [target.name.as_str(), set.name.as_str(), warning.message.as_str()];
-                results.add("warning", &warning.code, Some(&warning.at), &warning.message, &identity);
-            }
-            if options.differences {
-                differences(&mut results, speaker, target, set);
-            }
+        let changes = ended.changes.iter().filter(|change| !change.outcome.is_converged());
+        for change in changes.filter(|change| !matches!(change.outcome, Outcome::Skipped { .. })) {
+            let Some(set) = target.sets.get(change.id.set) else { continue };
+            let Some(planned) = set.changes.get(change.id.index) else { continue };
+            let said = said(&change.outcome).unwrap_or_else(|| "waits for a grant that did not come".to_owned());
+            let (action, key) = (speaker.action(planned.action()), speaker.change_key(planned));
+            let identity = [target.name.as_str(), set.name.as_str(), key.as_str()];
+            let rule = format!("apply-{}", change.outcome.word());
+            results.add("error", &rule, Some(&planned.at), &format!("{action} {key}: {said}"), &identity);
         }
     }
     results.log(exit)
 }
 
+fn of_plan(results: &mut Results<'_>, plan: &Plan) {
+    for target in &plan.targets {
+        refusals(results, target);
+        trouble(results, target);
+    }
+    for target in &plan.targets {
+        target.sets.iter().filter(|set| set.selected).for_each(|set| warnings(results, target, set));
+    }
+}
+
+/// An apply that ended before there was a plan.
+pub fn stopped(why: &str, exit: Exit, options: Options<'_>) -> impl Serialize + use<> {
+    let mut results = Results::new(options);
+    results.add("error", "apply-stopped", None, &format!("nothing was applied: {why}"), &[]);
+    results.log(exit)
+}
+
+/// How live differs from the manifests: each assignment that counts as drift, and what ends soon. Guards refuse nothing here.
+pub fn drift(drift: &Drift<'_>, exit: Exit, options: Options<'_>) -> impl Serialize + use<> {
+    let mut results = Results::new(options);
+    drift.targets.iter().for_each(|found| trouble(&mut results, found.target));
+    for found in &drift.targets {
+        let speaker = Speaker::new(&drift.plan.ids, found.target);
+        for set in &found.sets {
+            warnings(&mut results, found.target, set.set);
+            set.findings.iter().for_each(|finding| difference(&mut results, speaker, found.target, set, finding));
+        }
+    }
+    results.log(exit)
+}
+
+fn warnings(results: &mut Results<'_>, target: &TargetPlan, set: &SetPlan) {
+    for warning in &set.warnings {
+        let identity = [target.name.as_str(), set.name.as_str(), warning.message.as_str()];
+        results.add("warning", &warning.code, Some(&warning.at), &warning.message, &identity);
+    }
+}
+
+fn refusals(results: &mut Results<'_>, target: &TargetPlan) {
+    let name = target.name.as_str();
+    let at = target.sets.first().map(|set| &set.at);
+    for refusal in &target.refusals {
+        let set = refusal.set.as_deref().unwrap_or_default();
+        let message = format!("{}. To allow it: {}", refusal.message, refusal.allow);
+        results.add("error", &guard(refusal.guard), refusal.at.as_ref().or(at), &message, &[name, set]);
+    }
+}
+
+/// What could not be read, or not in full.
 fn trouble(results: &mut Results<'_>, target: &TargetPlan) {
     let name = target.name.as_str();
     let at = target.sets.first().map(|set| &set.at);
@@ -273,27 +334,32 @@ fn trouble(results: &mut Results<'_>, target: &TargetPlan) {
         let message = format!("target {name} could not be read: {}", unreadable.message);
         results.add("error", "target-unreadable", at, &message, &[name]);
     }
-    for refusal in &target.refusals {
-        let set = refusal.set.as_deref().unwrap_or_default();
-        let message = format!("{}. To allow it: {}", refusal.message, refusal.allow);
-        results.add("error", &guard(refusal.guard), refusal.at.as_ref().or(at), &message, &[name, set]);
-    }
     for gap in target.evidence.iter().filter_map(|evidence| evidence.gap.as_ref()) {
         let message = format!("target {name}: the listing is not proven complete, nothing is removed there: {gap}");
         results.add("warning", "incomplete-listing", at, &message, &[name]);
     }
 }
 
-fn differences(results: &mut Results<'_>, speaker: Speaker<'_>, target: &TargetPlan, set: &SetPlan) {
-    for planned in &set.changes {
-        let (action, key) = (speaker.action(planned.action()), speaker.change_key(planned));
-        let effect = speaker.effect(planned).join(", ");
-        let effect = if effect.is_empty() { String::new() } else { format!("; an apply would mend it: {effect}") };
-        let message = format!("{key}: {}{effect}", planned.reason.text());
-        let key = speaker.key(&planned.change.key, None);
-        let identity = [target.name.as_str(), set.name.as_str(), key.as_str()];
-        results.add("warning", &format!("drift-{action}"), Some(&planned.at), &message, &identity);
-    }
+fn difference(
+    results: &mut Results<'_>,
+    speaker: Speaker<'_>,
+    target: &TargetPlan,
+    set: &SetDrift<'_>,
+    found: &Found<'_>,
+) {
+    let (level, rule) = match (found.is_drift, found.kind) {
+        (true, kind) => ("warning", format!("drift-{}", kind.name())),
+        (false, Kind::ExpiringSoon) => ("note", "expiring-soon".to_owned()),
+        _ => return,
+    };
+    let key = speaker.key(&found.key, None);
+    let shown = found.planned.map_or_else(|| key.clone(), |planned| speaker.change_key(planned));
+    let mut said: Vec<String> = found.planned.iter().map(|planned| planned.reason.text().to_owned()).collect();
+    said.extend(drift::notes(found));
+    let message =
+        format!("{shown}: {}{}", found.kind.word(), said.iter().map(|said| format!(", {said}")).collect::<String>());
+    let identity = [target.name.as_str(), set.set.name.as_str(), key.as_str()];
+    results.add(level, &rule, Some(drift::place(found).unwrap_or(&set.set.at)), &message, &identity);
 }
 
 /// A guard's rule: its stable name, which JSON uses too.

@@ -21,6 +21,7 @@ use super::SandboxError;
 /// | `garbage` | not executed, 200 with a page of HTML |
 /// | `huge` | not executed, 200 with a JSON body that does not end before 4 GiB |
 /// | `slow=DURATION` | executed, answered after `500ms`, `2s`, `1m` |
+/// | `drip=DURATION` | executed, answered byte by byte, each so much after the one before |
 /// | `redirect=URL` | not executed, 307 to the URL; a count after it needs a `/` after the host |
 /// | `stuck-cursor` | executed; a Partium list repeats the request's cursor and says that there is more |
 /// | `status-after=CODE` | executed, answered with the status code |
@@ -52,6 +53,7 @@ pub(super) enum Kind {
     Garbage,
     Huge,
     Slow(Duration),
+    Drip(Duration),
     Redirect(String),
     StuckCursor,
     StatusAfter(u16),
@@ -180,6 +182,9 @@ fn parse_kind(fault: &str) -> Result<Kind, String> {
     if let Some(duration) = fault.strip_prefix("slow=") {
         return parse_duration(duration).map(Kind::Slow);
     }
+    if let Some(duration) = fault.strip_prefix("drip=") {
+        return parse_duration(duration).map(Kind::Drip);
+    }
     if let Some(url) = fault.strip_prefix("redirect=") {
         if !is_header_value(url) {
             return Err(format!("`{url}` cannot stand in a Location header"));
@@ -214,7 +219,7 @@ fn parse_code(text: &str) -> Result<u16, String> {
         Ok(code) if (200..=599).contains(&code) => Ok(code),
         _ => Err(format!(
             "`{text}` is no fault: write a status code from 200 to 599, drop-before, drop-after, truncate, garbage, huge, \
-             slow=DURATION, redirect=URL, stuck-cursor or status-after=CODE"
+             slow=DURATION, drip=DURATION, redirect=URL, stuck-cursor or status-after=CODE"
         )),
     }
 }
@@ -272,6 +277,7 @@ impl fmt::Display for Kind {
             Self::Garbage => f.write_str("garbage"),
             Self::Huge => f.write_str("huge"),
             Self::Slow(duration) => write!(f, "slow={}ms", duration.as_millis()),
+            Self::Drip(duration) => write!(f, "drip={}ms", duration.as_millis()),
             Self::Redirect(url) => write!(f, "redirect={url}"),
             Self::StuckCursor => f.write_str("stuck-cursor"),
             Self::StatusAfter(code) => write!(f, "status-after={code}"),
@@ -303,6 +309,7 @@ mod tests {
             "GET /a=garbage",
             "GET /a=huge",
             "GET /a=slow=250ms",
+            "GET /a=drip=20ms",
             "GET /a=redirect=http://127.0.0.1:9",
             "GET /a=redirect=http://127.0.0.1:9/:4",
             "POST /1/**=stuck-cursor:*",

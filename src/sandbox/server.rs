@@ -143,6 +143,7 @@ impl Limiter {
 enum Sent {
     Whole(Reply),
     Half(Reply),
+    Drips(Reply, Duration),
     Endless,
     Nothing,
 }
@@ -171,7 +172,7 @@ async fn handle(
     };
     let (mut sent, delay) = app.outcome(&request, fault).await;
     let request_id = format!("req-{}", app.count.fetch_add(1, Ordering::Relaxed) + 1);
-    if let Sent::Whole(reply) | Sent::Half(reply) = &mut sent {
+    if let Sent::Whole(reply) | Sent::Half(reply) | Sent::Drips(reply, _) = &mut sent {
         reply.headers.push(("x-request-id", request_id.clone()));
     }
     app.log(&request, &sent, request_id, in_flight);
@@ -182,6 +183,7 @@ async fn handle(
     match sent {
         Sent::Whole(reply) => whole(reply),
         Sent::Half(reply) => half(reply),
+        Sent::Drips(reply, each) => drips(reply, each),
         Sent::Endless => endless(),
         Sent::Nothing => {
             cut.cut();
@@ -211,6 +213,7 @@ impl App {
                 "<!doctype html><html><head><title>Sign in</title></head><body><h1>Welcome</h1></body></html>",
             ))),
             Some(Kind::Huge) => at_once(Sent::Endless),
+            Some(Kind::Drip(each)) => at_once(Sent::Drips(self.execute(request).await, each)),
             Some(Kind::Slow(delay)) => (Sent::Whole(self.execute(request).await), delay),
             Some(Kind::Redirect(url)) => {
                 let mut reply = Reply::empty(307);
@@ -335,7 +338,7 @@ impl App {
 
     fn log(&self, request: &Request, sent: &Sent, request_id: String, in_flight: usize) {
         let status = match sent {
-            Sent::Whole(reply) | Sent::Half(reply) => reply.status,
+            Sent::Whole(reply) | Sent::Half(reply) | Sent::Drips(reply, _) => reply.status,
             Sent::Endless => 200,
             Sent::Nothing => 0,
         };
@@ -443,6 +446,20 @@ fn half(reply: Reply) -> Response<Body> {
         part.map_err(std::io::Error::from)
     });
     head.body(Body::from_stream(parts)).unwrap_or_default()
+}
+
+/// The body a byte at a time: a client that only waits for the next byte waits for long.
+fn drips(reply: Reply, each: Duration) -> Response<Body> {
+    let head = head(&reply).header(header::CONTENT_LENGTH, reply.body.len());
+    let bytes = stream::unfold(reply.body, move |mut rest| async move {
+        if rest.is_empty() {
+            return None;
+        }
+        tokio::time::sleep(each).await;
+        let first = rest.split_to(1);
+        Some((Ok::<_, std::io::Error>(first), rest))
+    });
+    head.body(Body::from_stream(bytes)).unwrap_or_default()
 }
 
 fn endless() -> Response<Body> {

@@ -185,3 +185,41 @@ fn it_looks_right_in_light_and_dark_and_on_paper() {
     let printed = browser.run("return document.querySelectorAll('#print tr').length", json!([]));
     assert_eq!(printed, 17, "a head and every row");
 }
+
+#[test]
+fn drift_shows_its_kinds_and_its_trend() {
+    let Some(browser) = Browser::start() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let open = |history: u64| {
+        let path = dir.path().join(format!("drift-{history}.html"));
+        std::fs::write(&path, html::drift_page(&fixture::everything(), &html::runs(history))).unwrap();
+        browser.open(&format!("file://{}", path.display()));
+    };
+    let count = |what: &str| browser.run("return document.querySelectorAll(arguments[0]).length", json!([what]));
+    open(1);
+    assert_eq!(count("#trend"), 0, "one run is no trend");
+    open(30);
+    assert_eq!((count("#trend rect"), count("#trend .run title")), (30.into(), 30.into()));
+    let tallest = browser.run(
+        "return Math.max(...[...document.querySelectorAll('#trend rect')].map((bar) => bar.height.baseVal.value))",
+        json!([]),
+    );
+    assert_eq!(tallest, 70);
+    let kinds =
+        browser.run("return [...document.getElementById('action').options].map((option) => option.value)", json!([]));
+    assert_eq!(kinds, json!(["", "changed", "missing", "extra", "expired", "unmanaged"]));
+    assert_eq!(browser.run("return document.getElementById('effects').hidden", json!([])), true);
+    set(&browser, "action", "extra");
+    let shown = browser.run(SHOWN, json!([]));
+    assert!(shown.as_array().unwrap().iter().all(|row| text(row).starts_with("extra")), "{shown}");
+    set(&browser, "action", "");
+    set(&browser, "q", "horizon_days");
+    browser.run("document.querySelector('.row').click()", json!([]));
+    let heads = browser.run(
+        "return [...document.querySelectorAll('#detail table.diff th')].map((cell) => cell.textContent).join()",
+        json!([]),
+    );
+    assert!(text(&heads).contains("settings, live,declared"), "{heads}");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    std::fs::write(std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("drift.png"), browser.screenshot()).unwrap();
+}

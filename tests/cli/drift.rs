@@ -276,3 +276,63 @@ spec:
     let wrong = run(&["--expiring", "soon"]);
     assert_eq!(wrong.code, 1, "{}", wrong.text());
 }
+
+#[test]
+fn one_run_has_all_its_reports() {
+    let place = settled();
+    behind_its_back(&place, "at", "a, b, x");
+    let formats = ["json", "markdown", "html", "sarif", "junit"];
+    let reports: Vec<String> = formats.iter().map(|format| format!("{format}=out/drift.{format}")).collect();
+    let mut args = vec!["drift", "--history", "history.ndjson", "--ci", "none"];
+    args.extend(reports.iter().flat_map(|report| ["--report", report.as_str()]));
+    for _ in 0..2 {
+        let run = place.run(&args);
+        assert_eq!(run.code, 2, "{}", run.text());
+    }
+    let read = |format: &str| std::fs::read_to_string(place.path().join(format!("out/drift.{format}"))).unwrap();
+    let document: Value = serde_json::from_str(&read("json")).unwrap();
+    validated(&place, "drift", &document);
+    let page = read("markdown");
+    assert!(
+        page.starts_with("**Drift:** 3 assignments differ from the manifests (2 missing, 1 extra, 6 unchanged)."),
+        "{page}"
+    );
+    let (extra, missing) = (page.find("**Live, and not declared** (1)"), page.find("**Declared, and not live** (2)"));
+    assert!(extra.is_some() && extra < missing, "{page}");
+    let log: Value = serde_json::from_str(&read("sarif")).unwrap();
+    let rules: Vec<&str> =
+        log["runs"][0]["results"].as_array().unwrap().iter().map(|result| result["ruleId"].as_str().unwrap()).collect();
+    assert_eq!(rules, ["drift-missing", "drift-missing", "drift-extra"]);
+    let junit = read("junit");
+    assert_eq!((junit.matches("<failure ").count(), junit.matches("<testcase ").count()), (3, 9), "{junit}");
+    let html = read("html");
+    assert!(html.contains("\"trend\":[{\"t\":") && html.matches("\"n\":3").count() == 2, "both runs are drawn");
+    for format in ["gitlab-terraform", "ndjson"] {
+        let run = place.run(&["drift", "--report", &format!("{format}=out/x")]);
+        assert!(run.code == 1 && run.stderr.contains(format), "{}", run.text());
+    }
+}
+
+#[test]
+fn a_history_with_foreign_lines_is_drawn_without_them() {
+    let place = settled();
+    place.write("history.ndjson", "no run\n{\"a\":1}\n");
+    let run = place.run(&["drift", "--history", "history.ndjson", "--report", "html=drift.html", "--ci", "none"]);
+    assert_eq!(run.code, 0, "{}", run.text());
+    assert!(run.stderr.contains("2 lines are no runs of drift"), "{}", run.text());
+}
+
+#[test]
+fn a_pipeline_sees_drift_where_it_looks() {
+    let place = settled();
+    behind_its_back(&place, "at", "a, b, x");
+    let files = ["GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"];
+    let mut command = place.command(&["drift"]);
+    command.env("GITHUB_ACTIONS", "true").envs(files.map(|name| (name, place.path().join(name))));
+    let run = support::run(&mut command);
+    assert_eq!(run.code, 2, "{}", run.text());
+    assert_eq!(run.stdout.matches("::warning file=sets/austria.yaml,").count(), 3, "{}", run.text());
+    let read = |name: &str| std::fs::read_to_string(place.path().join(name)).unwrap();
+    assert!(read(files[0]).contains("**Drift:** 3 assignments differ"));
+    assert_eq!(read(files[1]), "drift=3\nexit-code=2\n");
+}

@@ -1,5 +1,5 @@
 //! The fuzz targets' entry points on mutated corpora, for a bounded time, on the stable compiler. `cargo fuzz run TARGET` in `fuzz/` does
-//! the same with coverage and without end; what it finds goes into `fuzz/corpus` and is tried here ever after.
+//! the same with coverage and without end, on the nightly compiler (`cargo check` there passes on stable); what it finds goes into `fuzz/corpus` and is tried here ever after.
 //!
 //! `FUZZ_SECONDS=60` takes that long for each target, `SEED=7` takes other random numbers.
 
@@ -10,8 +10,8 @@ use assignctl::plan::saved::{DesiredDigests, Envelope, SavedPlan};
 use assignctl::sandbox::{Options, Seed};
 
 use super::drive::Stage;
-use super::entries::{Answers, manifest, plan_file};
-use super::worlds::{CANOPY, PARTIUM, SEMAPHOR, STREAMLINE, World};
+use super::entries::{Answers, manifest, plan_file, policy};
+use super::worlds::{CANOPY, CANOPY_SINGLE, PARTIUM, SEMAPHOR, SEMAPHOR_TOKEN, STREAMLINE, STREAMLINE_KEYED, World};
 
 /// Pieces that parsers stumble over.
 const PIECES: [&str; 24] = [
@@ -42,17 +42,17 @@ const PIECES: [&str; 24] = [
 ];
 
 /// A small random number generator: xorshift64*.
-struct Random(u64);
+pub(super) struct Random(pub(super) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(super) fn next(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub(super) fn below(&mut self, end: usize) -> usize {
         (self.next() % end.max(1) as u64) as usize
     }
 
@@ -89,7 +89,7 @@ impl Random {
     }
 }
 
-fn number(name: &str, default: u64) -> u64 {
+pub(super) fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
@@ -153,16 +153,36 @@ fn manifests_of_any_bytes() {
 }
 
 #[test]
+fn policies_of_any_bytes() {
+    let page = include_str!("../../docs/threat-model.md");
+    let whole = page.split("```").find(|block| block.contains("kind: Policy")).expect("the page shows a policy");
+    let whole = whole.strip_prefix("yaml\n").unwrap_or(whole).as_bytes().to_vec();
+    let (_, findings) = assignctl::manifest::Policy::read(
+        "policy",
+        whole.clone(),
+        &mut assignctl::diag::Sources::default(),
+        &assignctl::provider::kinds(),
+        &assignctl::model::Ids::default(),
+    );
+    assert_eq!(findings.errors(), 0, "variations of a policy that is none would try little: {findings:?}");
+    feed("manifests", vec![whole], policy);
+}
+
+#[test]
 fn plan_files_of_any_bytes() {
     feed("plan_files", [&STREAMLINE, &PARTIUM, &SEMAPHOR, &CANOPY].map(saved).to_vec(), plan_file);
 }
 
 #[test]
 fn answers_of_any_bytes() {
-    for (target, world) in
-        [("streamline", &STREAMLINE), ("partium", &PARTIUM), ("semaphor", &SEMAPHOR), ("canopy", &CANOPY)]
-    {
-        let answers = Answers::of(world);
+    let systems: [(&str, &[&World]); 4] = [
+        ("streamline", &[&STREAMLINE, &STREAMLINE_KEYED]),
+        ("partium", &[&PARTIUM]),
+        ("semaphor", &[&SEMAPHOR, &SEMAPHOR_TOKEN]),
+        ("canopy", &[&CANOPY, &CANOPY_SINGLE]),
+    ];
+    for (target, worlds) in systems {
+        let answers = Answers::of(worlds);
         feed(target, Vec::new(), |bytes| answers.are(bytes));
     }
 }

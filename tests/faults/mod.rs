@@ -4,6 +4,7 @@
 mod drive;
 mod entries;
 mod hostile;
+mod interleavings;
 mod kill;
 mod matrix;
 mod random;

@@ -23,7 +23,7 @@ const CASES: u32 = 40;
 const KEYS: usize = 6;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum System {
+pub(super) enum System {
     Streamline,
     Partium,
     Semaphor,
@@ -32,20 +32,20 @@ enum System {
 
 /// What one key is about: which of three values it has live, and which is declared.
 #[derive(Debug, Clone, Copy)]
-struct Row {
-    live: Option<u8>,
-    declared: Option<u8>,
+pub(super) struct Row {
+    pub(super) live: Option<u8>,
+    pub(super) declared: Option<u8>,
 }
 
 #[derive(Debug, Clone)]
-struct World {
-    rows: Vec<Row>,
-    additive: bool,
+pub(super) struct World {
+    pub(super) rows: Vec<Row>,
+    pub(super) additive: bool,
     /// The first key may not be lost.
-    protect: bool,
-    page: usize,
-    batch: usize,
-    concurrency: usize,
+    pub(super) protect: bool,
+    pub(super) page: usize,
+    pub(super) batch: usize,
+    pub(super) concurrency: usize,
 }
 
 /// A fault on one of the routes of a system, by its place in the lists.
@@ -98,7 +98,7 @@ impl System {
     }
 
     /// The live state, its rows in the given order.
-    fn seed(self, rows: &[(usize, Row)]) -> String {
+    pub(super) fn seed(self, rows: &[(usize, Row)]) -> String {
         let live = rows.iter().filter_map(|(key, row)| row.live.map(|value| (key, value)));
         let mut text = String::new();
         for (key, value) in live {
@@ -183,7 +183,7 @@ spec: {{ target: t, mode: {mode}, {scope}, expect: {{ removes: 20, updates: 20 }
     }
 }
 
-fn world() -> impl Strategy<Value = World> {
+pub(super) fn world() -> impl Strategy<Value = World> {
     let value = || prop::option::of(0..3_u8);
     let row = (value(), value()).prop_map(|(live, declared)| Row { live, declared });
     let rows = prop::collection::vec(row, 1..=KEYS);
@@ -215,7 +215,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 /// Holds a property over random values, from a seed.
-fn hold<S: Strategy>(strategy: &S, property: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+pub(super) fn hold<S: Strategy>(strategy: &S, property: impl Fn(S::Value) -> Result<(), TestCaseError>) {
     let cases = number("CASES").and_then(|cases| u32::try_from(cases).ok()).unwrap_or(CASES);
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 400, ..Config::default() };
     let mut seed = [0; 32];
@@ -226,26 +226,26 @@ fn hold<S: Strategy>(strategy: &S, property: impl Fn(S::Value) -> Result<(), Tes
     }
 }
 
-fn block_on<T>(work: impl Future<Output = T>) -> T {
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime can be made").block_on(work)
 }
 
-fn numbered(rows: &[Row]) -> Vec<(usize, Row)> {
+pub(super) fn numbered(rows: &[Row]) -> Vec<(usize, Row)> {
     rows.iter().copied().enumerate().collect()
 }
 
-fn options(seed: &str) -> Options {
+pub(super) fn options(seed: &str) -> Options {
     let seed = Seed::parse(seed).unwrap_or_else(|error| panic!("{error}: {seed}"));
     Options { seed: Some(seed), ..Options::default() }
 }
 
-async fn stage(system: System, world: &World, options: Options) -> Stage {
+pub(super) async fn stage(system: System, world: &World, options: Options) -> Stage {
     Stage::new(&system.manifests(world, &numbered(&world.rows)), options).await
 }
 
 /// What a world becomes without any fault, and the exit code of that.
-async fn without_faults(system: System, world: &World) -> Result<(State, u8), TestCaseError> {
+pub(super) async fn without_faults(system: System, world: &World) -> Result<(State, u8), TestCaseError> {
     let stage = stage(system, world, options(&system.seed(&numbered(&world.rows)))).await;
     let before = State::of(&stage.server);
     let ran = stage.apply().await;

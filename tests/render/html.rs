@@ -2,7 +2,9 @@
 
 use assignctl::apply::Exit;
 use assignctl::plan::Plan;
+use assignctl::plan::drift::{Declared, drift};
 use assignctl::render::html;
+use assignctl::render::json::Moment;
 use base64::Engine as _;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -13,6 +15,23 @@ pub fn page(plan: &Plan) -> String {
     let mut out = Vec::new();
     html::plan(&mut out, plan, Exit::Success).unwrap();
     String::from_utf8(out).unwrap()
+}
+
+pub fn drift_page(plan: &Plan, history: &[Moment]) -> String {
+    let mut out = Vec::new();
+    html::drift(&mut out, &drift(plan, &[], &Declared::default(), true), Exit::Pending, history).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// So many runs, the n-th with n differences.
+pub fn runs(count: u64) -> Vec<Moment> {
+    let run = |n| {
+        let at = format!("2026-01-{:02}T03:17:00Z", n % 28 + 1);
+        let counts = serde_json::json!({ "drift": n, "changed": n, "missing": 0, "extra": 0, "expired": 0, "expiring_soon": 0,
+            "unmanaged": 0, "ignored": 0, "unchanged": 7 });
+        serde_json::from_value(serde_json::json!({ "checked_at": at, "counts": counts })).unwrap()
+    };
+    (0..count).map(run).collect()
 }
 
 /// What stands between two texts, of which there is one each.
@@ -109,4 +128,20 @@ fn an_apply_and_findings_are_pages_too() {
     let found = String::from_utf8(out).unwrap();
     assert!(found.contains("<title>assignctl validate: Not valid, 3 findings</title>"));
     assert_eq!(data(&found)["findings"][0]["code"], "no-manifests");
+}
+
+#[test]
+fn drift_has_its_findings_and_its_trend() {
+    for (name, plan) in shapes::all() {
+        let page = drift_page(&plan, &runs(400));
+        let data = data(&page);
+        assert_eq!((&data["command"], data["trend"].as_array().unwrap().len()), (&"drift".into(), 365), "{name}");
+        assert_eq!(data["trend"][364]["n"], 399);
+        let rows = data["rows"].as_array().unwrap();
+        let drift: u64 = data["drift"]["drift"].as_u64().unwrap();
+        assert!(rows.len() as u64 >= drift, "{name}");
+        assert!(rows.iter().all(|row| row["l"].is_null() && row["g"].is_null()), "drift takes nothing away: {name}");
+    }
+    let page = drift_page(&fixture::everything(), &[]);
+    assert!(page.contains("<title>assignctl drift: Drift: ") && data(&page)["trend"].is_null());
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use assignctl::apply::{Event, Exit, Outcome, Sink, Totals, Verification};
 use assignctl::model::Route;
 use assignctl::plan::Plan;
+use assignctl::plan::drift::{Declared, drift};
 use assignctl::render::{github, gitlab, json, junit, sarif};
 use serde_json::Value;
 
@@ -26,16 +27,28 @@ fn sarif_schema() -> Value {
     schema
 }
 
-const DRIFT: sarif::Options<'static> = sarif::Options { base: "infra/access #1/", differences: true };
+const BASE: sarif::Options<'static> = sarif::Options { base: "infra/access #1/" };
+
+/// A plan read as drift, as SARIF.
+fn drift_log(plan: &Plan) -> Value {
+    document(&sarif::drift(&drift(plan, &[], &Declared::default(), true), Exit::Pending, BASE))
+}
 
 #[test]
 fn sarif_of_every_shape_is_sarif() {
     let schema = sarif_schema();
     for (name, plan) in shapes::all() {
-        let log = sarif::plan(&plan, Exit::Success, DRIFT);
+        let log = sarif::plan(&plan, Exit::Success, BASE);
         assert_valid(&schema, &document(&log));
         insta::assert_snapshot!(format!("sarif_{name}"), pretty(&log));
+        let log = drift_log(&plan);
+        assert_valid(&schema, &log);
+        insta::assert_snapshot!(format!("sarif_drift_{name}"), pretty(&log));
     }
+    let plan = fixture::everything();
+    let log = sarif::report(&plan, &reports::every_outcome(&plan), Exit::Partial, BASE);
+    assert_valid(&schema, &document(&log));
+    insta::assert_snapshot!("sarif_applied", pretty(&log));
     let (diagnostics, sources) = findings::some();
     let log = sarif::findings(&diagnostics, &sources, sarif::Options::default());
     assert_valid(&schema, &document(&log));
@@ -50,7 +63,7 @@ fn in_a_pull_request_differences_are_no_results() {
 }
 
 fn fingerprints(plan: &Plan) -> Vec<String> {
-    let log = document(&sarif::plan(plan, Exit::Success, DRIFT));
+    let log = drift_log(plan);
     let results = log["runs"][0]["results"].as_array().unwrap().iter();
     results.map(|result| result["partialFingerprints"]["assignctl/v1"].as_str().unwrap().to_owned()).collect()
 }
@@ -71,7 +84,7 @@ fn fingerprints_survive_moved_lines_and_are_all_different() {
 
 #[test]
 fn sarif_stops_where_hosts_stop_reading() {
-    let log = document(&sarif::plan(&shapes::crowd(6_000, 0), Exit::Success, DRIFT));
+    let log = drift_log(&shapes::crowd(6_000, 0));
     assert_eq!(log["runs"][0]["results"].as_array().unwrap().len(), 5_000);
     let note = &log["runs"][0]["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"];
     assert!(note.as_str().unwrap().starts_with("1000 more results"), "{note}");
@@ -88,7 +101,7 @@ fn junit_of(write: impl FnOnce(&mut dyn io::Write) -> io::Result<()>) -> String 
 #[test]
 fn junit_has_a_case_for_each_assignment() {
     for (name, plan) in shapes::all() {
-        let text = junit_of(|out| junit::plan(out, &plan, junit::Options::default()));
+        let text = junit_of(|out| junit::plan(out, &plan));
         let counts = plan.counts();
         let changes: usize = plan.targets.iter().flat_map(|t| &t.sets).map(|set| set.changes.len()).sum();
         let of_targets =
@@ -98,7 +111,7 @@ fn junit_has_a_case_for_each_assignment() {
         insta::assert_snapshot!(format!("junit_{name}"), text);
     }
     let plan = fixture::everything();
-    let drift = junit_of(|out| junit::plan(out, &plan, junit::Options { differences_fail: true }));
+    let drift = junit_of(|out| junit::drift(out, &drift(&plan, &[], &Declared::default(), false)));
     assert!(drift.contains("<failure ") && !drift.contains("<skipped"), "{drift}");
     let report = reports::every_outcome(&plan);
     insta::assert_snapshot!("junit_applied", junit_of(|out| junit::report(out, &plan, &report)));

@@ -160,7 +160,11 @@ fn no_command_shows_or_keeps_a_secret() {
     assert_eq!(apply.code, 0, "the secrets are good, and were sent: {}", apply.text());
     let (history, metrics) = (file("history"), file("metrics"));
     place.run(&["drift", "-vv", "--log=trace", "--remediate", "--history", &history, "--metrics", &metrics]);
-    place.run(&["import", "--target", "bi", "-vv", "--log=trace"]);
+    for target in [&["bi"][..], &["parts"], &["crm"], &["pie", "--domain", "south", "--service", "pricing"]] {
+        let import = [&["import", "-vv", "--log=trace", "--target"], target].concat();
+        let run = place.run(&import);
+        assert_eq!(run.code, 0, "{}", run.text());
+    }
     assert!(files_are_clean(out.path()) >= 8, "every output of a run is looked at");
     let again = place.run(&["apply", "--auto-approve", "--rotate", "--format=json", "--log=trace"]);
     assert_eq!(again.json()["totals"]["done"], 1, "{}", again.text());
@@ -170,7 +174,7 @@ fn no_command_shows_or_keeps_a_secret() {
         &["completions", "bash"],
         &["man"],
         &["explain"],
-        &["explain", "literal-secret"],
+        &["explain", "secret-literal"],
         &["--help"],
         &["plan", "--help"],
         &["nonsense"],
@@ -185,6 +189,109 @@ fn no_command_shows_or_keeps_a_secret() {
     drop(server);
     assert!(files_are_clean(store.path()) > 0);
     assert!(files_are_clean(place.dir.path()) >= 3);
+}
+
+/// Every command that the program has, with the arguments that let it do its work.
+const EVERY_COMMAND: [&[&str]; 13] = [
+    &["validate"],
+    &["plan", "--full"],
+    &["apply", "--auto-approve"],
+    &["drift", "--remediate"],
+    &[
+        "comment",
+        "--forge=gitea",
+        "--repository=a/b",
+        "--number=1",
+        "--api-url=http://127.0.0.1:1",
+        "--token-env=UNUSED",
+        "--retry-budget=0s",
+        "--file=sets.yaml",
+    ],
+    &["report", "merge", "part-1.json", "part-2.json"],
+    &["import", "--target", "bi"],
+    &["init", "started", "--provider", "partium", "--ci", "none"],
+    &["explain", "secret-literal"],
+    &["sandbox", "--listen", "127.0.0.1:0"],
+    &["schema", "plan"],
+    &["completions", "bash"],
+    &["man"],
+];
+
+#[test]
+fn every_command_is_in_the_list() {
+    let place = Place::new("http://127.0.0.1:1");
+    let help = place.run(&["--help"]).stdout;
+    let commands = help.split_once("Commands:").unwrap().1.split_once("Options:").unwrap().0;
+    let names = commands.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let names: Vec<&str> = names.filter_map(|line| line.split_whitespace().next()).collect();
+    let listed = |name: &&str| *name == "help" || EVERY_COMMAND.iter().any(|command| command[0] == *name);
+    assert!(names.len() >= EVERY_COMMAND.len() && names.iter().all(listed), "{names:?}");
+}
+
+#[test]
+fn a_bug_that_panics_shows_no_secret_and_ends_with_exit_1() {
+    let place = Place::new("http://127.0.0.1:1");
+    for command in EVERY_COMMAND {
+        let mut command = place.command(command);
+        let message = format!("could not read {TOKEN}, {PARAMETER}, {PROJECT}, {CLIENT} and {FILE}");
+        let run = support::run(command.env("ASSIGNCTL_TEST_PANIC", message));
+        assert_eq!(run.code, 1, "{}", run.text());
+        assert!(run.stderr.contains("internal error at src/cli/panic.rs:"), "{}", run.text());
+        is_clean("a panic", run.text().as_bytes());
+    }
+}
+
+/// Each command with nobody at the other end, with a place that cannot be written, and with secrets among its arguments' files.
+#[test]
+fn no_command_shows_a_secret_when_it_fails() {
+    let place = Place::new("http://127.0.0.1:1");
+    for command in EVERY_COMMAND.into_iter().filter(|command| command[0] != "sandbox") {
+        let loud = [command, &["-vv", "--log=trace"]].concat();
+        let run = place.run(&loud);
+        // Nobody answers, and there is no part of a report.
+        let fails = matches!(command[0], "plan" | "apply" | "drift" | "import" | "comment" | "report");
+        assert_eq!(run.code != 0, fails, "{command:?}: {}", run.text());
+    }
+    for target in ["parts", "bi", "pie", "crm"] {
+        assert_ne!(place.run(&["import", "--target", target, "-vv", "--log=trace"]).code, 0);
+    }
+    assert_ne!(
+        place.run(&["init", "started", "--provider", "partium", "--ci", "none", "-vv", "--log=trace"]).code,
+        0,
+        "it is there already"
+    );
+    assert_ne!(place.run(&["explain", "no-such-code", "-vv", "--log=trace"]).code, 0);
+    assert_ne!(place.run(&["schema", "nothing", "-vv"]).code, 0);
+    for flag in ["--out", "--report", "--journal"] {
+        place.run(&["plan", flag, "/nowhere/at/all", "-vv", "--log=trace"]);
+    }
+    assert!(files_are_clean(place.dir.path()) >= 3);
+}
+
+/// The sandbox as a process of its own, at the highest log level, on a state file that it keeps.
+#[test]
+fn the_sandbox_command_shows_and_keeps_no_secret() {
+    let place = Place::new("http://127.0.0.1:1");
+    let kept = tempfile::tempdir().unwrap();
+    support::write(place.secrets.path(), "seed.yaml", &seed());
+    let mut command = place.command(&["sandbox", "--listen", "127.0.0.1:0", "-vv", "--log=trace"]);
+    command.arg("--seed").arg(place.secrets.path().join("seed.yaml"));
+    command.arg("--state").arg(kept.path().join("state.db"));
+    let errors = std::fs::File::create(kept.path().join("stderr")).unwrap();
+    let mut sandbox = command.stdout(std::process::Stdio::piped()).stderr(errors).spawn().unwrap();
+    let mut url = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(sandbox.stdout.take().unwrap()), &mut url).unwrap();
+    support::write(place.dir.path(), "targets.yaml", &targets(url.trim()));
+    let run = place.run(&["apply", "--auto-approve", "-vv", "--log=trace"]);
+    let wrong = support::run(place.command(&["plan"]).env("TOKEN", UNUSED));
+    sandbox.kill().unwrap();
+    sandbox.wait().unwrap();
+    assert_eq!((run.code, wrong.code), (0, 1), "{}\n{}", run.text(), wrong.text());
+    assert!(
+        std::fs::read_to_string(kept.path().join("stderr")).unwrap().lines().count() > 8,
+        "it was told of requests"
+    );
+    assert_eq!(files_are_clean(kept.path()), 2, "what it said, and what it keeps");
 }
 
 #[test]

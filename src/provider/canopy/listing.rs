@@ -6,13 +6,14 @@ use std::collections::HashSet;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::http::Request;
-use crate::model::Instant;
+use crate::http::{Answer, Request};
+use crate::model::{Fields, Handles, Ids, Instant, Key, Live, LiveInfo, Names, Value};
 use crate::provider::ReadError;
 use crate::provider::refusal::{clean, unread};
 
-use super::api::{Api, refusal};
-use super::wire::{Identity, Page, Pagination, Role, Row, bare_or_wrapped, id_of};
+use super::api::{Api, FROM, IDENTITY, NODE, ROLE, TO, refusal};
+use super::spec::{IDENTITY_EMAIL, NODE_NAME, ROLE_NAME};
+use super::wire::{Page, Pagination, Row, Text, bare_or_wrapped, id_of};
 
 /// How the listing's route is called in messages.
 pub(super) const LIST: &str = "GET …/assignments/app-wide";
@@ -49,21 +50,13 @@ impl Status {
     }
 }
 
-/// A direct row, checked.
-pub(super) struct Direct {
-    pub id: String,
-    pub identity: Identity,
-    pub role: Role,
-    pub node: String,
-    pub node_name: String,
-    pub from: Option<Instant>,
-    pub to: Option<Instant>,
-    pub created: Option<Instant>,
-}
-
 /// All rows of one filter.
 pub(super) struct Listing {
-    pub rows: Vec<Direct>,
+    /// Direct rows.
+    pub rows: Vec<Live>,
+    pub names: Names,
+    /// What manifests may call ids by; `None`: nobody asked.
+    pub handles: Option<Handles>,
     /// Rows of other access types.
     pub inherited: u64,
     /// Direct rows by status, in the order of [`Status::ALL`].
@@ -78,10 +71,12 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    fn new(item_count: u64, pages: u64) -> Self {
+    fn new(item_count: u64, pages: u64, handles: Option<Handles>) -> Self {
         let none = [0; 3];
         Self {
             rows: Vec::new(),
+            names: Names::default(),
+            handles,
             inherited: 0,
             direct_by_status: none,
             inherited_by_status: none,
@@ -120,23 +115,23 @@ impl Listing {
 }
 
 /// Reads all pages of a filter: the first, then the others side by side, for their number is known then.
-pub(super) async fn list(api: &Api, status: Option<Status>) -> Result<Listing, ReadError> {
+pub(super) async fn list(api: &Api, status: Option<Status>, names: bool) -> Result<Listing, ReadError> {
     let take = api.options.take as u64;
-    let first = page(api, status, 1, take).await?;
+    let first = fetch(api, status, 1, take).await?;
+    let first = first.page()?;
     let pagination = first.pagination;
     let pages = page_count(&pagination)?;
-    let mut listing = Listing::new(pagination.item_count, pages);
+    let mut listing = Listing::new(pagination.item_count, pages, names.then(Handles::default));
     let mut seen = HashSet::new();
-    add(&mut listing, &mut seen, first)?;
-    let rest = stream::iter(2..=pages).map(|number| async move {
-        // The page size that the server really uses: it may give less than it is asked for.
-        let next = page(api, status, number, pagination.take).await?;
-        Ok::<_, ReadError>((number, next))
-    });
+    add(&mut listing, &mut seen, &first, &api.ids)?;
+    drop(first);
+    // The page size that the server really uses: it may give less than it is asked for.
+    let rest = stream::iter(2..=pages).map(|number| fetch(api, status, number, pagination.take));
     let mut rest = rest.buffered(api.options.concurrency);
-    while let Some((number, next)) = rest.try_next().await? {
-        listing.note(shifted(number, &pagination, &next.pagination));
-        add(&mut listing, &mut seen, next)?;
+    while let Some(next) = rest.try_next().await? {
+        let page = next.page()?;
+        listing.note(shifted(next.number, &pagination, &page.pagination));
+        add(&mut listing, &mut seen, &page, &api.ids)?;
     }
     if !listing.is_whole() {
         let why = format!("{} rows came where item_count is {}", listing.count(), listing.item_count);
@@ -147,10 +142,16 @@ pub(super) async fn list(api: &Api, status: Option<Status>) -> Result<Listing, R
 
 /// How many rows a status has, with one request for one row.
 pub(super) async fn count(api: &Api, status: Status) -> Result<u64, ReadError> {
-    Ok(page(api, Some(status), 1, 1).await?.pagination.item_count)
+    Ok(fetch(api, Some(status), 1, 1).await?.page()?.pagination.item_count)
 }
 
-async fn page(api: &Api, status: Option<Status>, number: u64, take: u64) -> Result<Page, ReadError> {
+/// A page as it came.
+struct Fetched {
+    number: u64,
+    answer: Answer,
+}
+
+async fn fetch(api: &Api, status: Option<Status>, number: u64, take: u64) -> Result<Fetched, ReadError> {
     let path = api.assignments().lit("app-wide");
     // Sorted by creation, so that what comes to be during the listing is at one end and shifts the fewest pages.
     let mut request = Request::get(path).query("page", number).query("take", take).query("sort_by", "created_at");
@@ -161,14 +162,21 @@ async fn page(api: &Api, status: Option<Status>, number: u64, take: u64) -> Resu
     if answer.status != 200 {
         return Err(refusal(LIST, &answer).into());
     }
-    let page: Page = bare_or_wrapped(&answer).map_err(|error| unread(&error))?;
-    if page.pagination.page != number {
-        return Err(nonsense(&format!("page {number} was asked for and page {} came", page.pagination.page)));
+    Ok(Fetched { number, answer })
+}
+
+impl Fetched {
+    fn page(&self) -> Result<Page<'_>, ReadError> {
+        let number = self.number;
+        let page: Page<'_> = bare_or_wrapped(&self.answer).map_err(|error| unread(&error))?;
+        if page.pagination.page != number {
+            return Err(nonsense(&format!("page {number} was asked for and page {} came", page.pagination.page)));
+        }
+        if page.pagination.take == 0 {
+            return Err(nonsense(&format!("page {number} is said to hold 0 rows a page")));
+        }
+        Ok(page)
     }
-    if page.pagination.take == 0 {
-        return Err(nonsense(&format!("page {number} is said to hold 0 rows a page")));
-    }
-    Ok(page)
 }
 
 /// The number of pages to read, if it fits the number of rows.
@@ -193,16 +201,16 @@ fn shifted(number: u64, first: &Pagination, later: &Pagination) -> Option<String
         .then(|| format!("page {number} counts pages in another way than page 1"))
 }
 
-fn add(listing: &mut Listing, seen: &mut HashSet<String>, page: Page) -> Result<(), ReadError> {
+fn add(listing: &mut Listing, seen: &mut HashSet<Box<str>>, page: &Page<'_>, ids: &Ids) -> Result<(), ReadError> {
     let (before, Pagination { page: number, take, .. }) = (listing.rows.len(), page.pagination);
     for (index, raw) in page.items.iter().enumerate() {
         let fail = |why: String| match id_of(raw) {
             Some(id) => nonsense(&format!("the row {} {why}", clean(&id))),
             None => nonsense(&format!("row {} of page {} {why}", index + 1, number)),
         };
-        let row: Row = serde_json::from_str(raw.get())
+        let row: Row<'_> = serde_json::from_str(raw.get())
             .map_err(|error| fail(format!("cannot be understood: {}", clean(&error.to_string()))))?;
-        let is_direct = row.assignment.access_type == DIRECT;
+        let is_direct = &*row.assignment.access_type == DIRECT;
         let by_status = if is_direct { &mut listing.direct_by_status } else { &mut listing.inherited_by_status };
         if let Some(status) = row.assignment.status.as_deref().and_then(Status::parse) {
             by_status[status as usize] += 1;
@@ -211,12 +219,13 @@ fn add(listing: &mut Listing, seen: &mut HashSet<String>, page: Page) -> Result<
             listing.inherited += 1;
             continue;
         }
-        let direct = direct(row).map_err(fail)?;
+        let live = direct(&row, &mut listing.names, listing.handles.as_mut(), ids).map_err(fail)?;
         // Only direct rows: whether an inherited row repeats the id of the row that it comes from is not stated.
-        if !seen.insert(direct.id.clone()) {
-            listing.note(Some(format!("the row {} came twice", clean(&direct.id))));
+        if !live.id.iter().all(|id| seen.insert(id.clone())) {
+            let id = clean(live.id.as_deref().unwrap_or(""));
+            listing.note(Some(format!("the row {id} came twice")));
         }
-        listing.rows.push(direct);
+        listing.rows.push(live);
     }
     let directs = (listing.rows.len() - before) as u64;
     if directs > take {
@@ -225,33 +234,46 @@ fn add(listing: &mut Listing, seen: &mut HashSet<String>, page: Page) -> Result<
     Ok(())
 }
 
-/// A direct row with all that an assignment must have.
-fn direct(row: Row) -> Result<Direct, String> {
+/// A direct row, with all that an assignment must have. Its names are kept beside its ids.
+fn direct(row: &Row<'_>, names: &mut Names, handles: Option<&mut Handles>, ids: &Ids) -> Result<Live, String> {
     let Row { identity, role, assignment } = row;
-    let full = |text: Option<String>, name: &str| {
-        text.filter(|text| !text.is_empty()).ok_or_else(|| format!("has no `{name}`"))
+    let full = |text: &Option<Text<'_>>, name: &str| match text.as_deref() {
+        Some(text) if !text.is_empty() => Ok(ids.sym(text)),
+        _ => Err(format!("has no `{name}`")),
     };
-    let id = full(assignment.id, "assignment.id")?;
-    let node = full(assignment.source_node_id, "assignment.source_node_id")?;
-    let identity = identity.filter(|identity| !identity.id.is_empty()).ok_or("has no `identity.id`")?;
-    let role = role.filter(|role| !role.id.is_empty()).ok_or("has no `role.id`")?;
-    Ok(Direct {
-        id,
-        identity,
-        role,
-        node,
-        node_name: assignment.source_node_name.unwrap_or_default(),
-        from: instant(assignment.effective_from, "effective_from")?,
-        to: instant(assignment.effective_to, "effective_to")?,
-        // Shown beside the row at most, so an odd form costs nothing but itself.
-        created: assignment.created_at.as_deref().and_then(Instant::parse),
+    let id = assignment.id.as_deref().filter(|id| !id.is_empty()).ok_or("has no `assignment.id`")?;
+    let node = full(&assignment.source_node_id, "assignment.source_node_id")?;
+    let identity = identity.as_ref().filter(|identity| !identity.id.is_empty()).ok_or("has no `identity.id`")?;
+    let role = role.as_ref().filter(|role| !role.id.is_empty()).ok_or("has no `role.id`")?;
+    let dates = [
+        (FROM, date(&assignment.effective_from, "effective_from")?),
+        (TO, date(&assignment.effective_to, "effective_to")?),
+    ];
+    // Shown beside the row at most, so an odd form costs nothing but itself.
+    let created = assignment.created_at.as_deref().and_then(Instant::parse);
+    let key = Key::new(&[ids.sym(&identity.id), node, ids.sym(&role.id)]);
+    let node_name = assignment.source_node_name.as_deref().unwrap_or_default();
+    names.add_with(IDENTITY, key.part(IDENTITY), || identity.display());
+    names.add_with(NODE, node, || node_name.to_owned());
+    names.add_with(ROLE, key.part(ROLE), || role.name.as_deref().unwrap_or_default().to_owned());
+    if let Some(handles) = handles {
+        handles.add(IDENTITY_EMAIL, None, identity.email.as_deref().unwrap_or_default(), key.part(IDENTITY));
+        handles.add(NODE_NAME, None, node_name, node);
+        handles.add(ROLE_NAME, None, role.name.as_deref().unwrap_or_default(), key.part(ROLE));
+    }
+    Ok(Live {
+        key,
+        id: Some(id.into()),
+        fields: Fields::new(dates.into()),
+        info: created.map(|_| Box::new(LiveInfo { revision: None, created, updated: None })),
     })
 }
 
 /// A date that decides about access: one that cannot be read is an error, never "no date".
-fn instant(text: Option<String>, name: &str) -> Result<Option<Instant>, String> {
-    let Some(text) = text else { return Ok(None) };
-    Instant::parse(&text).map(Some).ok_or_else(|| format!("has the {name} {}, which is no instant", clean(&text)))
+fn date(text: &Option<Text<'_>>, name: &str) -> Result<Value, String> {
+    let Some(text) = text.as_deref() else { return Ok(Value::Null) };
+    let instant = Instant::parse(text).map(Value::Instant);
+    instant.ok_or_else(|| format!("has the {name} {}, which is no instant", clean(text)))
 }
 
 /// An answer that makes no sense is no listing: planning on a part of it could take access away.
@@ -263,6 +285,7 @@ pub(super) fn nonsense(what: &str) -> ReadError {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
+    use crate::model;
     use serde_json::{Value, json};
 
     fn pagination(take: u64, item_count: u64, page_count: u64) -> Pagination {
@@ -301,10 +324,14 @@ mod tests {
     }
 
     fn added(rows: &[Value]) -> Result<Listing, ReadError> {
-        let items = rows.iter().map(|row| serde_json::value::to_raw_value(row).unwrap()).collect();
-        let page = Page { items, pagination: pagination(100, rows.len() as u64, 1) };
-        let mut listing = Listing::new(rows.len() as u64, 1);
-        add(&mut listing, &mut HashSet::new(), page)?;
+        added_with(rows, &Ids::default())
+    }
+
+    fn added_with(rows: &[Value], ids: &Ids) -> Result<Listing, ReadError> {
+        let pagination = json!({"page": 1, "take": 100, "item_count": rows.len(), "page_count": 1});
+        let text = json!({"items": rows, "pagination": pagination}).to_string();
+        let mut listing = Listing::new(rows.len() as u64, 1, None);
+        add(&mut listing, &mut HashSet::new(), &serde_json::from_str(&text).unwrap(), ids)?;
         Ok(listing)
     }
 
@@ -317,12 +344,19 @@ mod tests {
 
     #[test]
     fn a_row_gives_key_parts_dates_and_names() {
-        let listing = added(&[row(|_| ())]).unwrap();
-        let direct = &listing.rows[0];
-        assert_eq!((&*direct.id, &*direct.identity.id, &*direct.node, &*direct.role.id), ("a", "i", "n", "r"));
-        assert_eq!(direct.from, Instant::parse("2026-01-01T00:00:00Z"));
-        assert_eq!(direct.to, None);
-        assert_eq!(direct.identity.display(), "Ann <a@x.example>");
+        let ids = Ids::default();
+        let listing = added_with(&[row(|row| row["identity"]["name"] = json!("An\"n"))], &ids).unwrap();
+        let live = &listing.rows[0];
+        assert_eq!(live.id.as_deref(), Some("a"));
+        assert_eq!(live.key, Key::new(&[ids.sym("i"), ids.sym("n"), ids.sym("r")]));
+        let date = |text| model::Value::Instant(Instant::parse(text).unwrap());
+        assert!(live.fields.get(FROM).unwrap().same(&date("2026-01-01T00:00:00Z")));
+        assert!(live.fields.get(TO).unwrap().is_null());
+        let name = |part| listing.names.get(part, live.key.part(part));
+        assert_eq!(
+            [name(IDENTITY), name(NODE), name(ROLE)],
+            [Some("An\"n <a@x.example>"), Some("EMEA"), Some("Support")]
+        );
         assert_eq!(Status::ALL.map(|status| listing.of_status(status)), [1, 0, 0]);
     }
 

@@ -10,13 +10,12 @@ use async_trait::async_trait;
 use futures::future::try_join_all;
 use futures::try_join;
 
-use crate::model::{Coverage, Fields, Handles, Key, Live, LiveInfo, Names, ReadRequest, Scope, Snapshot, Value};
+use crate::model::{Coverage, Handles, Key, Live, Names, ReadRequest, Scope, Snapshot};
 use crate::provider::refusal::clean;
 use crate::provider::{ReadError, Reader};
 
-use super::api::{Api, FROM, IDENTITY, NODE, ROLE, TO};
-use super::listing::{Direct, Listing, Status, count, list, nonsense};
-use super::spec::{IDENTITY_EMAIL, NODE_NAME, ROLE_NAME};
+use super::api::Api;
+use super::listing::{Listing, Status, count, list, nonsense};
 
 /// How often a listing that moved is begun anew. An environment that changes within each of three readings is being worked on:
 /// what was read is then told as incomplete, and nothing is removed on its word.
@@ -63,65 +62,49 @@ impl Pass {
     async fn read(api: &Api, names: bool) -> Result<Self, ReadError> {
         let [active, scheduled, expired] = Status::ALL;
         let (main, active, scheduled, expired) =
-            try_join!(list(api, None), count(api, active), count(api, scheduled), count(api, expired))?;
+            try_join!(list(api, None, names), count(api, active), count(api, scheduled), count(api, expired))?;
         let counts = [active, scheduled, expired];
         let missing = missing(&main, counts);
-        let extra = try_join_all(missing.iter().map(|status| list(api, Some(*status)))).await?;
+        let extra = try_join_all(missing.iter().map(|status| list(api, Some(*status), names))).await?;
         let trouble = trouble(&main, counts, &missing, &extra);
         let evidence = evidence(&main, counts, &missing, &extra);
-        let mut pass = Self {
-            rows: Vec::new(),
-            names: Names::default(),
-            handles: names.then(Handles::default),
-            evidence,
-            trouble: trouble.map(Trouble::Incomplete),
-        };
-        pass.collect(api, std::iter::once(main).chain(extra));
-        Ok(pass)
+        let handles = names.then(Handles::default);
+        Ok(Self::collect(std::iter::once(main).chain(extra), handles, trouble, evidence))
     }
 
     /// Rows of all listings, each id once. A row may be in two of them: listings of different filters overlap when a status
     /// changes with the clock.
-    fn collect(&mut self, api: &Api, listings: impl Iterator<Item = Listing>) {
+    fn collect(
+        listings: impl Iterator<Item = Listing>,
+        handles: Option<Handles>,
+        trouble: Option<String>,
+        evidence: String,
+    ) -> Self {
+        let mut pass = Self {
+            rows: Vec::new(),
+            names: Names::default(),
+            handles,
+            evidence,
+            trouble: trouble.map(Trouble::Incomplete),
+        };
         let mut by_key: HashMap<Key, usize> = HashMap::new();
-        for direct in listings.flat_map(|listing| listing.rows) {
-            let live = self.live(api, direct);
-            let Some(first) = by_key.get(&live.key).map(|index| &self.rows[*index]) else {
-                by_key.insert(live.key, self.rows.len());
-                self.rows.push(live);
-                continue;
-            };
-            if first.id != live.id {
-                let id = |live: &Live| clean(live.id.as_deref().unwrap_or(""));
-                self.trouble = Some(Trouble::TwoRows(format!(
-                    "the rows {} and {} give one identity the same role at the same node; remove one of them",
-                    id(first),
-                    id(&live)
-                )));
+        for listing in listings {
+            pass.names.extend(listing.names);
+            if let (Some(all), Some(seen)) = (&mut pass.handles, listing.handles) {
+                all.extend(seen);
+            }
+            for live in listing.rows {
+                let Some(first) = by_key.get(&live.key).map(|index| &pass.rows[*index]) else {
+                    by_key.insert(live.key, pass.rows.len());
+                    pass.rows.push(live);
+                    continue;
+                };
+                if first.id != live.id {
+                    pass.trouble = Some(Trouble::TwoRows(two_rows(first, &live)));
+                }
             }
         }
-    }
-
-    fn live(&mut self, api: &Api, direct: Direct) -> Live {
-        let ids = &api.ids;
-        let key = Key::new(&[ids.sym(&direct.identity.id), ids.sym(&direct.node), ids.sym(&direct.role.id)]);
-        self.names.add(IDENTITY, key.part(IDENTITY), &direct.identity.display());
-        self.names.add(NODE, key.part(NODE), &direct.node_name);
-        self.names.add(ROLE, key.part(ROLE), direct.role.name.as_deref().unwrap_or(""));
-        if let Some(handles) = &mut self.handles {
-            let email = direct.identity.email.as_deref().unwrap_or("");
-            handles.add(IDENTITY_EMAIL, None, email, key.part(IDENTITY));
-            handles.add(NODE_NAME, None, &direct.node_name, key.part(NODE));
-            handles.add(ROLE_NAME, None, direct.role.name.as_deref().unwrap_or(""), key.part(ROLE));
-        }
-        let date = |instant: Option<_>| instant.map_or(Value::Null, Value::Instant);
-        let info = LiveInfo { revision: None, created: direct.created, updated: None };
-        Live {
-            key,
-            id: Some(direct.id.into_boxed_str()),
-            fields: Fields::new(vec![(FROM, date(direct.from)), (TO, date(direct.to))]),
-            info: direct.created.map(|_| Box::new(info)),
-        }
+        pass
     }
 
     fn snapshot(self, requests: u64) -> Result<Snapshot, ReadError> {
@@ -136,6 +119,15 @@ impl Pass {
         let handles = self.handles.unwrap_or_default();
         Ok(Snapshot { rows: self.rows, names: self.names, handles, coverage, requests })
     }
+}
+
+fn two_rows(first: &Live, second: &Live) -> String {
+    let id = |live: &Live| clean(live.id.as_deref().unwrap_or(""));
+    format!(
+        "the rows {} and {} give one identity the same role at the same node; remove one of them",
+        id(first),
+        id(second)
+    )
 }
 
 /// The statuses that the list without `status` leaves out, wholly or in part; whether it does is not stated

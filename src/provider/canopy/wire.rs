@@ -3,17 +3,57 @@
 //! Unknown fields are ignored; a known field of a wrong type is an error. The node has three names: `node_id` in requests,
 //! `application_node_id` in answers to writes, `source_node_id` in lists (apis/canopy.md: Create, List).
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::http::{Answer, HttpError};
 
+/// A text of an answer, borrowed from it where it holds no escapes: a large listing is read without copying what is thrown away.
+#[derive(Debug)]
+pub(super) struct Text<'a>(Cow<'a, str>);
+
+impl std::ops::Deref for Text<'_> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Texts;
+
+        impl<'de> Visitor<'de> for Texts {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_str(Texts)
+    }
+}
+
 /// One page. Rows stay raw at first, so that one bad row can be named by its id.
 #[derive(Deserialize)]
-pub(super) struct Page {
-    pub items: Vec<Box<RawValue>>,
+pub(super) struct Page<'a> {
+    #[serde(borrow)]
+    pub items: Vec<&'a RawValue>,
     pub pagination: Pagination,
 }
 
@@ -28,21 +68,23 @@ pub(super) struct Pagination {
 
 /// One listed row. What only a direct row must have is optional here, so that an odd inherited row stops nothing.
 #[derive(Deserialize)]
-pub(super) struct Row {
-    pub identity: Option<Identity>,
-    pub role: Option<Role>,
-    pub assignment: Listed,
+pub(super) struct Row<'a> {
+    #[serde(borrow)]
+    pub identity: Option<Identity<'a>>,
+    pub role: Option<Role<'a>>,
+    pub assignment: Listed<'a>,
 }
 
 /// Who holds the role.
 #[derive(Deserialize)]
-pub(super) struct Identity {
-    pub id: String,
-    pub name: Option<String>,
-    pub email: Option<String>,
+pub(super) struct Identity<'a> {
+    #[serde(borrow)]
+    pub id: Text<'a>,
+    pub name: Option<Text<'a>>,
+    pub email: Option<Text<'a>>,
 }
 
-impl Identity {
+impl Identity<'_> {
     /// The name as a person reads it, with the email that tells two equal names apart.
     pub(super) fn display(&self) -> String {
         let (name, email) = (self.name.as_deref().unwrap_or(""), self.email.as_deref().unwrap_or(""));
@@ -56,22 +98,24 @@ impl Identity {
 
 /// Which role.
 #[derive(Deserialize)]
-pub(super) struct Role {
-    pub id: String,
-    pub name: Option<String>,
+pub(super) struct Role<'a> {
+    #[serde(borrow)]
+    pub id: Text<'a>,
+    pub name: Option<Text<'a>>,
 }
 
 /// The assignment of a listed row.
 #[derive(Deserialize)]
-pub(super) struct Listed {
-    pub id: Option<String>,
-    pub source_node_id: Option<String>,
-    pub source_node_name: Option<String>,
-    pub access_type: String,
-    pub effective_from: Option<String>,
-    pub effective_to: Option<String>,
-    pub status: Option<String>,
-    pub created_at: Option<String>,
+pub(super) struct Listed<'a> {
+    #[serde(borrow)]
+    pub id: Option<Text<'a>>,
+    pub source_node_id: Option<Text<'a>>,
+    pub source_node_name: Option<Text<'a>>,
+    pub access_type: Text<'a>,
+    pub effective_from: Option<Text<'a>>,
+    pub effective_to: Option<Text<'a>>,
+    pub status: Option<Text<'a>>,
+    pub created_at: Option<Text<'a>>,
 }
 
 /// The id of a raw row that could not be understood, if it has one.
@@ -96,7 +140,7 @@ struct Wrapped<T> {
 }
 
 /// The body of an answer, bare or inside `data`.
-pub(super) fn bare_or_wrapped<T: DeserializeOwned>(answer: &Answer) -> Result<T, HttpError> {
+pub(super) fn bare_or_wrapped<'a, T: Deserialize<'a>>(answer: &'a Answer) -> Result<T, HttpError> {
     answer.json::<T>().or_else(|error| answer.json::<Wrapped<T>>().map(|wrapped| wrapped.data).map_err(|_| error))
 }
 
@@ -157,13 +201,16 @@ mod tests {
 
     #[test]
     fn a_page_needs_its_pagination_with_numbers() {
-        let page = |pagination: Value| serde_json::from_value::<Page>(json!({"items": [], "pagination": pagination}));
+        let page = |pagination: Value| {
+            let text = json!({"items": [], "pagination": pagination}).to_string();
+            serde_json::from_str::<Page<'_>>(&text).map(|page| page.pagination)
+        };
         let whole = json!({"page": 1, "take": 20, "item_count": 0, "page_count": 0, "has_next_page": false});
         assert!(page(whole).is_ok());
         assert!(page(json!({"page": 1, "take": 20, "item_count": "0", "page_count": 0})).is_err());
         assert!(page(json!({"page": 1, "take": 20, "item_count": -1, "page_count": 0})).is_err());
         assert!(page(json!({"page": 1, "take": 20})).is_err());
-        assert!(serde_json::from_value::<Page>(json!({"items": {}, "pagination": {}})).is_err());
+        assert!(serde_json::from_str::<Page<'_>>(r#"{"items": {}, "pagination": {}}"#).is_err());
     }
 
     #[test]

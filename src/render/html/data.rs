@@ -1,6 +1,7 @@
 //! What the page is made of, in a compact form: names once a target, places and effects with each change. Not a public format: the JSON
 //! report is.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,9 +10,10 @@ use serde::{Serialize, Serializer};
 use crate::apply::{Exit, Outcome, Report, TargetReport, Totals, Verification};
 use crate::diag::{Diagnostics, Location, Severity, Sources};
 use crate::model::{FieldKind, Ids, Key, OnRemove, Sym};
+use crate::plan::drift::{self, Drift, Finding, SetDrift};
 use crate::plan::saved::Held;
 use crate::plan::{Cause, Counts, FieldChange, Plan, PlannedChange, SetPlan, TargetPlan, field_changes};
-use crate::render::json::{FieldView, Verdict};
+use crate::render::json::{FieldView, Moment, Verdict};
 use crate::render::report::said;
 use crate::render::words::{self, Speaker};
 
@@ -30,6 +32,12 @@ pub(super) struct Page<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     base: Option<Base<'a>>,
     counts: Counts,
+    /// The counts of drift.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drift: Option<drift::Counts>,
+    /// Earlier runs and this one: when, and how many assignments differed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    trend: Vec<Point<'a>>,
     requests: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     totals: Option<Totals>,
@@ -50,6 +58,9 @@ impl Page<'_> {
                 "{}: {done} done, {already} already so, {skipped} skipped, {blocked} blocked, {failed} failed, {unknown} unknown",
                 self.verdict
             );
+        }
+        if let Some(counts) = self.drift {
+            return format!("{}: {}", self.verdict, crate::render::drift::rest(&counts));
         }
         let Counts { create, update, remove, .. } = self.counts;
         format!("{}: {create} to create, {update} to update, {remove} to remove", self.verdict)
@@ -172,7 +183,7 @@ struct Row<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     c: Option<Cause>,
     /// Why.
-    r: &'static str,
+    r: Cow<'static, str>,
     /// Where.
     #[serde(skip_serializing_if = "Option::is_none")]
     p: Option<String>,
@@ -184,15 +195,30 @@ struct Row<'a> {
     o: Option<(&'static str, Option<String>)>,
 }
 
-/// The lines of the list, made while they are written: removals, other losses, then the rest, in the order of the plan; drift after what
-/// a pull request does.
+/// A run of the history. Short names: there may be hundreds.
+#[derive(Serialize)]
+struct Point<'a> {
+    /// When.
+    t: &'a str,
+    /// How many assignments differed.
+    n: u64,
+    /// How many of them were changed, missing, and extra.
+    k: [u64; 3],
+}
+
+/// The lines of the list, made while they are written: removals, other losses, then the rest, in the order of the plan, drift after what
+/// a pull request does; or findings.
 struct Rows<'a> {
     plan: Option<&'a Plan>,
     report: Option<&'a Report>,
+    drift: Option<&'a Drift<'a>>,
 }
 
 impl Serialize for Rows<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if let Some(drift) = self.drift {
+            return serializer.collect_seq(found(drift));
+        }
         let rows = (0..=RANKS).flat_map(|rank| {
             let targets =
                 self.plan.into_iter().flat_map(|plan| plan.targets.iter().enumerate().map(move |t| (plan, t)));
@@ -205,6 +231,19 @@ impl Serialize for Rows<'_> {
         });
         serializer.collect_seq(rows)
     }
+}
+
+/// Drift before what is none, by target, set and kind.
+fn found<'a>(drift: &'a Drift<'a>) -> impl Iterator<Item = Row<'a>> {
+    [true, false].into_iter().flat_map(move |wanted| {
+        drift.targets.iter().enumerate().flat_map(move |(t, found)| {
+            let of = Of { ids: &drift.plan.ids, t, target: found.target, ended: None };
+            let findings = found.sets.iter().flat_map(|set| set.findings.iter().map(move |finding| (set, finding)));
+            findings
+                .filter(move |(_, finding)| finding.is_drift == wanted)
+                .map(move |(set, finding)| of.finding(set, finding))
+        })
+    })
 }
 
 /// Changes have the ranks below this one; unmanaged rows have this one.
@@ -246,7 +285,7 @@ impl<'a> Of<'a> {
                 l: Vec::new(),
                 g: Vec::new(),
                 c: None,
-                r: row.why.text(),
+                r: row.why.text().into(),
                 p: None,
                 m: None,
                 o: None,
@@ -271,10 +310,35 @@ impl<'a> Of<'a> {
             l: planned.losses.iter().map(|loss| speaker.loss(planned, *loss)).collect(),
             g: planned.grants.iter().map(|grant| speaker.grant(planned, *grant)).collect(),
             c: planned.cause,
-            r: planned.reason.text(),
+            r: planned.reason.text().into(),
             p: Some(place(&planned.at)),
             m: Some(planned.route.name),
             o: outcome.map(|outcome| (outcome.word(), self.said(outcome))),
+        }
+    }
+
+    fn finding(self, set: &SetDrift<'a>, finding: &Finding<'a>) -> Row<'a> {
+        let speaker = Speaker::new(self.ids, self.target);
+        let fields = finding.planned.map(|planned| field_changes(&planned.change, self.target.capabilities));
+        let replaced = finding.planned.and_then(|planned| speaker.replaced(planned));
+        let reason = finding.planned.map(|planned| planned.reason.text().to_owned());
+        let notes = reason.into_iter().chain(crate::render::drift::notes(finding)).collect::<Vec<_>>();
+        let at = crate::render::drift::place(finding).unwrap_or(&set.set.at);
+        Row {
+            t: self.t,
+            s: self.target.sets.iter().position(|known| std::ptr::eq(known, set.set)).unwrap_or_default(),
+            a: finding.kind.name(),
+            w: None,
+            k: self.parts(&finding.key),
+            f: replaced.map(|(part, before, _)| (part, self.text(before))),
+            d: fields.iter().flatten().filter_map(field).collect(),
+            l: Vec::new(),
+            g: Vec::new(),
+            c: None,
+            r: notes.join(", ").into(),
+            p: Some(place(at)),
+            m: None,
+            o: None,
         }
     }
 
@@ -354,6 +418,7 @@ impl<'a> Of<'a> {
                 planned.change.from_key.iter().for_each(&mut add);
             }
             set.unmanaged.iter().for_each(|row| add(&row.key));
+            set.ignored.iter().for_each(|row| add(&row.key));
         }
         self.target.refusals.iter().flat_map(|refusal| &refusal.keys).for_each(add);
         names
@@ -424,11 +489,37 @@ fn of<'a>(
         policy: words::policy(plan),
         base: Base::of(plan),
         counts: plan.counts(),
+        drift: None,
+        trend: Vec::new(),
         requests: plan.targets.iter().map(|target| target.write_requests).sum(),
         totals: report.map(Report::totals),
         targets: targets.collect(),
-        rows: Rows { plan: Some(plan), report },
+        rows: Rows { plan: Some(plan), report, drift: None },
         findings: Vec::new(),
+    }
+}
+
+/// Points of the trend: more are not told apart on a screen.
+const POINTS: usize = 365;
+
+pub(super) fn drift<'a>(found: &'a Drift<'a>, exit: Exit, history: &'a [Moment]) -> Page<'a> {
+    let counts = found.counts();
+    let verdict = match (found.unreadable(), counts.drift > 0) {
+        (true, _) => "Not every target could be read",
+        (false, true) => "Drift",
+        (false, false) => "No drift",
+    };
+    let shown = history.iter().skip(history.len().saturating_sub(POINTS));
+    let point = |run: &'a Moment| {
+        let drift::Counts { drift, changed, missing, extra, .. } = run.counts;
+        Point { t: &run.checked_at, n: drift, k: [changed, missing, extra] }
+    };
+    Page {
+        drift: Some(counts),
+        trend: shown.map(point).collect(),
+        rows: Rows { plan: None, report: None, drift: Some(found) },
+        requests: 0,
+        ..of(found.plan, None, "drift", verdict, exit)
     }
 }
 
@@ -440,20 +531,41 @@ pub(super) fn findings<'a>(diagnostics: &'a Diagnostics, sources: &Sources) -> P
         at: finding.primary.as_ref().map(|label| sources.locate(label.span).to_string()),
         help: finding.help.iter().map(String::as_str).collect(),
     });
-    let exit = if diagnostics.errors() > 0 { Exit::Error } else { Exit::Success };
+    let (exit, verdict) = match diagnostics.errors() {
+        0 => (Exit::Success, "Valid"),
+        _ => (Exit::Error, "Not valid"),
+    };
+    bare("validate", verdict, exit, None, found.collect())
+}
+
+pub(super) fn stopped(why: &str, exit: Exit) -> Page<'_> {
+    let found = Found { error: true, code: "stopped", message: why, at: None, help: Vec::new() };
+    bare("apply", "Nothing applied", exit, Some(Totals::default()), vec![found])
+}
+
+/// A page without a plan.
+fn bare<'a>(
+    command: &'static str,
+    verdict: &'static str,
+    exit: Exit,
+    totals: Option<Totals>,
+    findings: Vec<Found<'a>>,
+) -> Page<'a> {
     Page {
-        command: "validate",
+        command,
         version: env!("CARGO_PKG_VERSION"),
-        verdict: if diagnostics.errors() > 0 { "Not valid" } else { "Valid" },
+        verdict,
         exit: exit.code(),
         planned_at: None,
         policy: None,
         base: None,
         counts: Counts::default(),
+        drift: None,
+        trend: Vec::new(),
         requests: 0,
-        totals: None,
+        totals,
         targets: Vec::new(),
-        rows: Rows { plan: None, report: None },
-        findings: found.collect(),
+        rows: Rows { plan: None, report: None, drift: None },
+        findings,
     }
 }

@@ -18,8 +18,10 @@ use sha2::{Digest, Sha256};
 use crate::apply::{Exit, Report};
 use crate::diag::{Diagnostics, Sources};
 use crate::plan::Plan;
+use crate::plan::drift::Drift;
 
 use super::clean;
+use super::json::Moment;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -39,6 +41,22 @@ pub fn plan(out: &mut dyn Write, plan: &Plan, exit: Exit) -> io::Result<()> {
 /// Those of the writer.
 pub fn report(out: &mut dyn Write, plan: &Plan, report: &Report, exit: Exit) -> io::Result<()> {
     page(out, "assignctl apply", &data::report(plan, report, exit))
+}
+
+/// Writes an apply that ended before there was a plan.
+///
+/// # Errors
+/// Those of the writer.
+pub fn stopped(out: &mut dyn Write, why: &str, exit: Exit) -> io::Result<()> {
+    page(out, "assignctl apply", &data::stopped(why, exit))
+}
+
+/// Writes how live differs from the manifests; `history` holds earlier runs, the oldest first.
+///
+/// # Errors
+/// Those of the writer.
+pub fn drift(out: &mut dyn Write, drift: &Drift<'_>, exit: Exit, history: &[Moment]) -> io::Result<()> {
+    page(out, "assignctl drift", &data::drift(drift, exit, history))
 }
 
 /// Writes what is wrong with manifests.

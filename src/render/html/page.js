@@ -62,7 +62,16 @@
   };
 
   // ---- summary ----
+  const DRIFT = data.command === "drift";
   const ACTIONS = ["create", "update", "remove", "archive"];
+  const KINDS = ["changed", "missing", "extra", "expired", "expiring_soon", "unmanaged", "ignored"];
+  /** How a row is drawn: as something that goes, comes, or becomes another; null for what is no change and no drift. */
+  const STACKED = DRIFT
+    ? { extra: "remove", changed: "update", expired: "update", missing: "create" }
+    : { remove: "remove", archive: "remove", update: "update", create: "create" };
+  const STACKS = DRIFT
+    ? { remove: "extra", update: "changed or expired", create: "missing" }
+    : { remove: "remove", update: "update", create: "create" };
   const OUTCOMES = ["done", "already", "skipped", "blocked", "failed", "unknown"];
   const tally = (rows, of) => {
     const counts = new Map();
@@ -86,6 +95,9 @@
     };
     if (data.totals) {
       for (const word of OUTCOMES) if (data.totals[word] || word === "done") add(word, data.totals[word], { outcome: word });
+    } else if (DRIFT) {
+      for (const word of KINDS) if (data.drift[word] || KINDS.indexOf(word) < 3) add(word, data.drift[word], { action: word });
+      add("unchanged", data.drift.unchanged, null);
     } else {
       const actions = tally(data.rows, (row) => row.a);
       for (const word of ACTIONS) if (actions.get(word) || word !== "archive") add(word, actions.get(word) || 0, { action: word });
@@ -121,9 +133,9 @@
   const chart = (title, of, filter) => {
     const groups = new Map();
     for (const row of data.rows) {
-      const action = row.a === "archive" ? "remove" : row.a;
+      const action = Object.hasOwn(STACKED, row.a) ? STACKED[row.a] : null;
       const name = of(row);
-      if (!ACTIONS.includes(action) || !name) continue;
+      if (!action || !name) continue;
       const group = groups.get(name) || { create: 0, update: 0, remove: 0, all: 0, row };
       group[action] += 1;
       group.all += 1;
@@ -133,7 +145,7 @@
     if (top.length === 0) return null;
     const most = Math.max(...top.map(([, group]) => group.all));
     const image = svg("svg", { viewBox: `0 0 300 ${top.length * 30}`, role: "img" });
-    image.append(svg("title", {}, `${title}: ${top.map(([name, g]) => `${name} ${g.create} create, ${g.update} update, ${g.remove} remove`).join("; ")}`));
+    image.append(svg("title", {}, `${title}: ${top.map(([name, g]) => `${name} ${g.create} ${STACKS.create}, ${g.update} ${STACKS.update}, ${g.remove} ${STACKS.remove}`).join("; ")}`));
     top.forEach(([name, group], index) => {
       const line = svg("g", { transform: `translate(0 ${index * 30})` });
       const short = name.length > 36 ? `${name.slice(0, 35)}…` : name;
@@ -149,6 +161,32 @@
     });
     const more = groups.size > top.length ? make("p", "dim", `and ${grouped(groups.size - top.length)} more`) : null;
     return make("div", "card", make("h2", "", title), image, more);
+  };
+
+  /** The history: how many assignments differed, run after run; each bar is a run, the last one is this. */
+  const trend = () => {
+    const runs = data.trend || [];
+    if (runs.length < 2) return null;
+    const most = Math.max(1, ...runs.map((run) => run.n));
+    const [width, height] = [300, 70];
+    const step = width / runs.length;
+    const image = svg("svg", { viewBox: `0 0 ${width} ${height + 32}`, role: "img" });
+    const [first, last] = [runs[0], runs[runs.length - 1]];
+    image.append(svg("title", {}, `Drift over ${counted(runs.length, "run")}: ${first.n} at ${first.t}, ${last.n} at ${last.t}, at most ${most}`));
+    image.append(svg("text", { x: 0, y: 11 }, `at most ${grouped(most)}`), svg("text", { x: width, y: 11, "text-anchor": "end" }, `now ${grouped(last.n)}`));
+    const base = height + 16;
+    runs.forEach((run, index) => {
+      const bar = svg("g", { class: "run" });
+      bar.append(svg("title", {}, `${run.t}: ${counted(run.n, "assignment")} (${run.k[0]} changed, ${run.k[1]} missing, ${run.k[2]} extra)`));
+      const tall = (run.n / most) * height;
+      bar.append(svg("rect", { x: index * step, y: base - tall, width: Math.max(step * 0.8, 0.5), height: tall, class: "fill-update" }));
+      image.append(bar);
+    });
+    image.append(svg("line", { x1: 0, y1: base, x2: width, y2: base, class: "axis" }));
+    image.append(svg("text", { x: 0, y: base + 13 }, first.t.slice(0, 10)), svg("text", { x: width, y: base + 13, "text-anchor": "end" }, last.t.slice(0, 10)));
+    const card = make("div", "card", make("h2", "", `Drift, ${counted(runs.length, "run")}`), image);
+    card.id = "trend";
+    return card;
   };
 
   const problem = (kind, ...content) => make("div", `problem ${kind}`, ...content);
@@ -172,7 +210,7 @@
         const keys = refusal.keys.map((key) => key.map((id, index) => withName(target, index, id)).join(" / "));
         const list = keys.length ? make("details", "", make("summary", "", `concerns ${counted(keys.length, "assignment")}${keys.length === 50 ? " or more" : ""}`), ...keys.map((key) => make("p", "mono", key))) : null;
         const set = refusal.set === null ? "" : `, set ${refusal.set}`;
-        box.append(problem("", make("p", "", name(), `${set}: refused, nothing of this target will be applied. ${refusal.message}`), make("p", "", "To allow it: ", make("code", "", refusal.allow), refusal.at ? ` (${refusal.at})` : ""), list));
+        box.append(problem("", make("p", "", name(), `${set}: ${DRIFT ? "an apply would be refused." : "refused, nothing of this target will be applied."} ${refusal.message}`), make("p", "", "To allow it: ", make("code", "", refusal.allow), refusal.at ? ` (${refusal.at})` : ""), list));
       }
       for (const gap of target.gaps) box.append(problem("warning", make("p", "", name(), `: the listing is not proven complete, nothing is removed there: ${gap}`)));
       if (target.held.length) {
@@ -195,7 +233,7 @@
 
   const about = () => {
     const parts = [`assignctl ${data.version}`];
-    if (data.planned_at) parts.push(`planned ${data.planned_at}`);
+    if (data.planned_at) parts.push(`${DRIFT ? "checked" : "planned"} ${data.planned_at}`);
     if (data.requests) parts.push(`${counted(data.requests, "request")} to apply`);
     if (data.policy) parts.push(data.policy.replace(/\.$/, ""));
     parts.push(`exit ${data.exit}`);
@@ -276,8 +314,8 @@
   };
 
   const line = (row, index) => {
-    const said = row.o && row.o[0] !== "done" ? row.o.filter(Boolean).join(": ") : effectText(row) || changesText(row) || (row.a === "unmanaged" ? row.r : "");
-    const bad = row.l || (row.o && ["failed", "blocked", "unknown"].includes(row.o[0]));
+    const said = row.o && row.o[0] !== "done" ? row.o.filter(Boolean).join(": ") : effectText(row) || changesText(row) || (DRIFT || row.a === "unmanaged" ? row.r : "");
+    const bad = row.l || row.a === "extra" || (row.o && ["failed", "blocked", "unknown"].includes(row.o[0]));
     const element = make(
       "div", "row",
       make("span", `act ${row.a}`, row.a),
@@ -338,7 +376,8 @@
 
   const fieldDiff = ([name, json, before, after]) => {
     const table = make("table", "diff");
-    const head = make("tr", "", make("th", "", `${name}, before`), make("th", "", after === null && before !== null ? "after (nothing)" : "after"));
+    const [left, right] = DRIFT ? ["live", "declared"] : ["before", "after"];
+    const head = make("tr", "", make("th", "", `${name}, ${left}`), make("th", "", after === null && before !== null ? `${right} (nothing)` : right));
     table.append(head);
     for (const [old, now, same] of sideBySide(pretty(json, before), pretty(json, after))) {
       table.append(make("tr", "", make("td", old === null || same ? "" : "old", old), make("td", now === null || same ? "" : "new", now)));
@@ -428,6 +467,7 @@
   if (data.command !== "validate") {
     byId("summary").append(...[
       countCards(),
+      trend(),
       causeCard(),
       data.targets.length > 1 ? chart("By target", (row) => targetOf(row).name, (row, name) => ({ target: name })) : null,
       chart("By set", (row) => setText(row), (row) => ({ target: targetOf(row).name, set: setOf(row).name })),
@@ -437,11 +477,12 @@
   if (data.rows.length > 0) {
     options("target", data.targets.map((target) => target.name), "all");
     options("set", unique((row) => setOf(row).name).sort(), "all");
-    options("action", [...ACTIONS, "observed", "unmanaged"].filter((action) => data.rows.some((row) => row.a === action)), "all");
+    options("action", [...(DRIFT ? KINDS : [...ACTIONS, "observed", "unmanaged"])].filter((action) => data.rows.some((row) => row.a === action)), "all");
     options("outcome", OUTCOMES.filter((word) => data.totals && data.totals[word]), "all");
     byId("causes").hidden = !data.base;
     byId("cause").replaceChildren(new Option("anyone's", ""), ...Object.entries(CAUSES).filter(([cause]) => data.rows.some((row) => row.c === cause)).map(([cause, text]) => new Option(text, cause)));
     byId("outcomes").hidden = !data.totals;
+    byId("effects").hidden = DRIFT;
     byId("people").replaceChildren(...unique(personOf).sort().slice(0, 500).map((name) => new Option("", visible(name))));
     byId("list").hidden = false;
     let waiting = 0;

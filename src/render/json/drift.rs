@@ -242,6 +242,23 @@ pub fn drift_history<'a>(drift: &'a Drift<'a>, exit: Exit) -> impl Serialize + '
     }
 }
 
+/// One run of the history, as a report draws it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+pub struct Moment {
+    /// When it looked, RFC 3339 in UTC.
+    pub checked_at: String,
+    /// Totals over its sets.
+    pub counts: Counts,
+}
+
+/// The runs of a history, the oldest first, and how many lines are none: a file that others write too may hold anything.
+pub fn read_drift_history(text: &str) -> (Vec<Moment>, usize) {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
+    let runs: Vec<Moment> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let unread = lines.len() - runs.len();
+    (runs, unread)
+}
+
 /// One run of `assignctl drift`, as `--history` appends it: one line of JSON a run.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "assignctl drift history", extend("$id" = "urn:assignctl:drift-history:1"))]

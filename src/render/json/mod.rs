@@ -13,13 +13,13 @@ pub mod read;
 mod report;
 mod value;
 
-pub use drift::{drift, drift_history};
+pub use drift::{Moment, drift, drift_history, read_drift_history};
 pub(super) use plan::Verdict;
 pub(super) use value::FieldView;
 
 pub use events::EventLines;
 pub use plan::plan;
-pub use report::report;
+pub use report::{report, stopped};
 
 use std::borrow::Cow;
 

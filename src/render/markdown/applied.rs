@@ -28,6 +28,11 @@ pub fn report(plan: &Plan, report: &Report, options: Options) -> String {
     page.end("The JSON and HTML reports have everything.")
 }
 
+/// An apply that ended before there was a plan.
+pub fn stopped(why: &str) -> String {
+    format!("**Nothing applied:** {}\n", code(why))
+}
+
 /// Verdict and counts, in one line.
 fn summary(report: &Report) -> String {
     let totals = report.totals();
@@ -60,6 +65,8 @@ fn targets(page: &mut Page, plan: &Plan, report: &Report) {
             None => "",
             Some(NotRun::Refused) => " **not run:** a guard refused its plan.",
             Some(NotRun::Stale) => " **not run:** the approved plan is stale.",
+            Some(NotRun::NotApproved) => " **not run:** nobody approved it.",
+            Some(NotRun::NotBegun) => " **not run:** what has to be written first could not be.",
             Some(NotRun::Unreadable { .. }) => " **not run:** it could not be read.",
         };
         format!(

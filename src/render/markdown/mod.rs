@@ -6,11 +6,13 @@
 
 mod applied;
 mod details;
+mod drift;
 mod findings;
 mod inert;
 mod page;
 
-pub use applied::report;
+pub use applied::{report, stopped};
+pub use drift::drift;
 pub use findings::findings;
 
 use crate::model::{Action, Mode};
