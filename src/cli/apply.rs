@@ -19,8 +19,8 @@ use super::terminal::Terminal;
 use super::undo;
 use crate::apply::{self, Exit, NotRun, Options, Report, Silent, Sink, Sinks, Stop, TargetRun};
 use crate::http::Client;
-use crate::model::{Mode, ReadRequest, Snapshot};
-use crate::plan::{Plan, TargetPlan};
+use crate::model::{Mode, NamePlace, ReadRequest, Snapshot};
+use crate::plan::{Plan, SetPlan, TargetPlan};
 use crate::render::json::EventLines;
 use crate::render::json::journal::Journal;
 use crate::render::{self, Style, human, progress, report};
@@ -253,12 +253,17 @@ fn show(plan: &Plan, args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<()
 /// Names can be changed by whoever may rename something there. One that says what a set may take away is believed where somebody saw the
 /// id that it means, and not by a run that nobody looks at.
 fn authority_by_id(plan: &Plan) -> anyhow::Result<()> {
-    let sets = plan.targets.iter().flat_map(|target| &target.sets);
-    let removing = sets.filter(|set| set.applies() && set.mode == Mode::Authoritative);
-    for set in removing {
-        if let Some(name) = set.names.iter().find(|name| name.authority) {
+    let removes = |set: &SetPlan| set.applies() && set.mode == Mode::Authoritative;
+    for target in plan.targets.iter().filter(|target| target.sets.iter().any(removes)) {
+        for (set, name) in target.sets.iter().flat_map(|set| set.names.iter().map(move |name| (set, name))) {
+            // A protection holds for the whole target, whichever set says it.
+            let what = match name.decides {
+                NamePlace::Protect => "what is protected",
+                NamePlace::Scope if removes(set) => "what may be taken away",
+                NamePlace::Scope | NamePlace::Assignment => continue,
+            };
             bail!(
-                "nothing was applied: set {} is authoritative, and its scope or protection goes by name ({} {}, now {}), which others can change; apply a reviewed plan (plan --out FILE, then apply --plan FILE), answer at a terminal, or write the id",
+                "nothing was applied: set {} says {what} by name ({} {}, now {}), which others can change; apply a reviewed plan (plan --out FILE, then apply --plan FILE), answer at a terminal, or write the id",
                 set.name,
                 name.field,
                 render::clean::terminal(&name.name),

@@ -16,7 +16,10 @@ pub struct NameRef {
 }
 
 /// What a name decides about, from the least to the most dangerous place for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum NamePlace {
     /// One assignment.
     Assignment,

@@ -28,7 +28,7 @@ pub use ignore::{Difference, Ignored};
 pub use planner::{Input, SetInput, plan_target};
 
 use crate::diag::Location;
-use crate::model::{Account, Action, Capabilities, Change, Ids, Instant, Key, Mode, Names, Route};
+use crate::model::{Account, Action, Capabilities, Change, Ids, Instant, Key, Mode, NamePlace, Names, Route};
 
 /// What would be done, and what was seen on the way.
 #[derive(Debug)]
@@ -229,8 +229,8 @@ pub struct ResolvedName {
     pub name: String,
     /// The id.
     pub id: String,
-    /// Whether it says what the set has authority over, or what is protected, and not only which assignments it declares.
-    pub authority: bool,
+    /// What it decides about.
+    pub decides: NamePlace,
 }
 
 impl SetPlan {

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use crate::diag::{Location, SourceId, Sources, Span};
 use crate::model::{
-    Action, Capabilities, Change, Desired, DesiredSet, Fields, Ids, Instant, Key, Live, Mode, NamePlace, NameUse,
-    Names, Origin, PartScope, Scope, Snapshot, Sym, Target, TargetPolicy, Value,
+    Action, Capabilities, Change, Desired, DesiredSet, Fields, Ids, Instant, Key, Live, Mode, NameUse, Names, Origin,
+    PartScope, Scope, Snapshot, Sym, Target, TargetPolicy, Value,
 };
 
 use super::compare::{differing_fields, instant, with_field};
@@ -460,7 +460,7 @@ fn names(ids: &Ids, set: &DesiredSet) -> Vec<ResolvedName> {
             within: name.within.as_deref().map(str::to_owned),
             name: name.text.to_string(),
             id: ids.text(used.id?).to_string(),
-            authority: used.place != NamePlace::Assignment,
+            decides: used.place,
         })
     };
     let mut names: Vec<ResolvedName> = set.names.iter().filter_map(resolved).collect();

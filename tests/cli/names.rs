@@ -78,7 +78,7 @@ fn a_saved_plan_pins_the_ids_and_shows_them() {
     let html = std::fs::read_to_string(place.path().join("plan.html")).unwrap();
     assert!(html.contains(r#"["tenantName Acme","t1"]"#));
     let names = &saved(&place)["targets"][0]["sets"][0]["names"];
-    assert_eq!(names[1], json!({ "field": "tenantName", "name": "Acme", "id": "t1", "authority": false }));
+    assert_eq!(names[1], json!({ "field": "tenantName", "name": "Acme", "id": "t1", "decides": "assignment" }));
 
     let run = place.run(&APPLY);
     assert_eq!(run.code, 0, "{}", run.text());
@@ -193,6 +193,13 @@ fn an_unattended_apply_takes_nothing_away_on_a_names_word() {
     let run = place.run(&APPLY);
     assert_eq!(run.code, 0, "{}", run.text());
     assert_eq!(writes(&place), 1);
+    // A protection by name, of whichever set of the target, is as weak.
+    let place = canopy("{ node_ids: [emea] }");
+    place.write("guard.yaml", "apiVersion: assignctl/v1\nkind: CanopyAssignments\nmetadata: { name: guard }\nspec: { target: crm, mode: observe, protect: [{ identity_email: anna@example.com }], assignments: [] }\n");
+    let run = place.run(&["apply", "--auto-approve"]);
+    assert_eq!(run.code, 1, "{}", run.text());
+    assert!(run.stderr.contains("identity_email anna@example.com, now anna"), "{}", run.text());
+    assert_eq!(writes(&place), 0);
     // The last row that shows the name may go: what the run resolved holds to its end.
     let by_id = canopy("{ node_ids: [emea] }");
     assert_eq!(by_id.run(&["apply", "--auto-approve"]).code, 0);

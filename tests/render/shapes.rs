@@ -1,7 +1,7 @@
 //! Plans of each shape that every format has to bear.
 
 use assignctl::diag::Location;
-use assignctl::model::{DesiredSet, Names};
+use assignctl::model::{DesiredSet, NamePlace, Names};
 use assignctl::plan::cause::Leaving;
 use assignctl::plan::{Base, Cause, Plan, ResolvedName, Unreadable};
 
@@ -118,7 +118,7 @@ pub fn compared() -> Plan {
         within: within.map(str::to_owned),
         name: name.to_owned(),
         id: id.to_owned(),
-        authority: false,
+        decides: NamePlace::Assignment,
     };
     set.names =
         vec![name("identity_email", None, HOSTILE[1], "idn_anna"), name("node_name", Some("a b"), "EMEA", "node_emea")];
