@@ -232,7 +232,7 @@ impl World {
         let client = Client::canned(config, move |_, url, body| account.answer(url, body)).unwrap();
         let connection = (self.provider.connect)(self.target(), client, Arc::clone(&self.ids), Arc::new(NoSecrets));
         let scopes = self.loaded.sets.iter().filter_map(|set| set.scope.clone()).collect();
-        let request = ReadRequest { scopes, keys: Vec::new() };
+        let request = ReadRequest { scopes, keys: Vec::new(), names: false };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         move || runtime.block_on(connection.reader.read(&request)).unwrap()
     }

@@ -62,8 +62,8 @@ pub enum NotRun {
 }
 
 impl NotRun {
-    /// For a change that was therefore not sent.
-    pub(super) fn why(self) -> &'static str {
+    /// Why, as said of each change that was therefore not sent.
+    pub fn why(self) -> &'static str {
         match self {
             NotRun::Refused => "a guard refused the target's plan",
             NotRun::Stale => "the approved plan is stale, so nothing of it was applied",
@@ -192,9 +192,11 @@ impl Report {
     pub fn nothing_sent<'a>(targets: impl IntoIterator<Item = &'a TargetPlan>, why: NotRun) -> Self {
         let of = |target: &'a TargetPlan| {
             let why = super::not_run(target, false).unwrap_or(why);
+            let mut ledger = Ledger::new(target, &Silent);
+            ledger.skip_unsent(why.why());
             TargetReport {
                 name: target.name.clone(),
-                changes: Ledger::unsent(target, why.why()),
+                changes: ledger.close(),
                 held: target.held.clone(),
                 not_run: Some(why),
                 verification: Verification::Untouched,

@@ -1,5 +1,6 @@
 //! `apply`: show the plan, ask, carry it out, say how every change ended.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -16,9 +17,9 @@ use super::report::{Reports, Run};
 use super::session::{Open, Session, Step, plan_exit, runtime};
 use super::terminal::Terminal;
 use super::undo;
-use crate::apply::{self, Exit, Options, Report, Silent, Sink, Sinks, Stop, TargetRun};
+use crate::apply::{self, Exit, NotRun, Options, Report, Silent, Sink, Sinks, Stop, TargetRun};
 use crate::http::Client;
-use crate::model::{ReadRequest, Snapshot};
+use crate::model::{Mode, ReadRequest, Snapshot};
 use crate::plan::{Plan, TargetPlan};
 use crate::render::json::EventLines;
 use crate::render::json::journal::Journal;
@@ -27,16 +28,32 @@ use crate::render::{self, Style, human, progress, report};
 /// Plans, asks, applies, verifies; see DESIGN section 6 for the exit codes.
 pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut reports = Reports::new(&args.reports, Run::Apply, args.output.format)?;
+    let planned = Cell::new(false);
+    let ended = carry_out(args, terminal, &mut reports, &planned);
+    if let (Err(error), false) = (&ended, planned.get()) {
+        // Nothing was sent: whoever reads the reports of this run must not find those of an earlier one.
+        reports.stopped(error, super::exit_of(error), terminal);
+    }
+    ended
+}
+
+/// The run itself; notes when there is a plan, which then has reports of its own.
+fn carry_out(
+    args: &ApplyArgs,
+    terminal: &Terminal,
+    reports: &mut Reports,
+    planned: &Cell<bool>,
+) -> anyhow::Result<Exit> {
     args.undo_out.as_deref().map_or(Ok(()), undo::check)?;
     let approved = args.plan.as_deref().map(approved::read).transpose()?;
-    let session = match Session::load(&args.source, approved, terminal, &mut reports)? {
+    let mut session = match Session::load(&args.source, approved, terminal, reports)? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
     runtime()?.block_on(async {
         let mut connector = Connector::new(&args.source.credentials, Arc::clone(&session.ids))?;
         let open = session.open(&mut connector).await?;
-        let exit = agree_and_apply(&session, &open, &connector, args, &reports, terminal).await;
+        let exit = agree_and_apply(&mut session, &open, &connector, args, reports, terminal, planned).await;
         drop(open);
         connector.close().await?;
         exit
@@ -45,21 +62,34 @@ pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit>
 
 /// Plans, shows, asks, reads again where a person had to answer, applies.
 async fn agree_and_apply(
-    session: &Session,
+    session: &mut Session,
     open: &[Open],
     connector: &Connector,
     args: &ApplyArgs,
     reports: &Reports,
     terminal: &Terminal,
+    planned: &Cell<bool>,
 ) -> anyhow::Result<Exit> {
-    let (mut plan, mut before) = session.plan_and_keep(open, args.undo_out.is_some()).await?;
+    let (mut plan, mut before) = session.plan_and_keep(open, args.undo_out.is_some(), terminal).await?;
+    planned.set(true);
+    let session = &*session;
     show(&plan, args, terminal)?;
+    if has_work(&plan, args) && args.auto_approve && session.approved().is_none() {
+        authority_by_id(&plan)?;
+    }
     if has_work(&plan, args) && !args.auto_approve {
-        if !approved(&plan, terminal)? {
-            terminal.say("Nothing was applied.\n");
-            return Ok(Exit::Error);
+        let answer = approved(&plan, terminal);
+        if !matches!(answer, Ok(true)) {
+            match &answer {
+                Err(error) => terminal.error(error),
+                Ok(_) => terminal.say("Nothing was applied.\n"),
+            }
+            let apply = Apply { session, open, plan: &plan, before: &before, args, reports, terminal };
+            return apply.nothing_sent(NotRun::NotApproved);
         }
+        planned.set(false);
         let again = again::read_again(session, open, plan, before).await?;
+        planned.set(true);
         (plan, before) = (again.plan, again.before);
         if again.moved {
             show(&plan, args, terminal)?;
@@ -97,14 +127,13 @@ impl Apply<'_> {
         let Self { plan, args, reports, terminal, .. } = *self;
         let json = args.output.format == Format::Json;
         let (stale, work) = (is_stale(plan, args), has_work(plan, args));
-        if let Some(path) = args.undo_out.as_deref().filter(|_| work) {
-            let state = self.session.sandbox_state(plan, &args.source.credentials)?;
-            let command = next::undo(path, &args.source, state.as_deref());
-            undo::save(path, &command, self.session, plan, self.before)?;
-            terminal.hint(&format!("The way back, which shows what it will do, and asks: {command}\n"));
-        }
-        let journal = args.journal.as_deref().map(|path| journal::begin(path, self.session, plan)).transpose()?;
-        let events = reports.events(plan)?;
+        let (journal, events) = match self.begin(work) {
+            Ok(begun) => begun,
+            Err(error) => {
+                terminal.error(&error);
+                return self.nothing_sent(NotRun::NotBegun);
+            }
+        };
         let report = self.send(clients, journal.as_ref(), &events).await;
         let exit = report.exit().worse(plan_exit(plan));
         let journaled = journal.map_or(Ok(()), |journal| journal.end(exit));
@@ -131,6 +160,30 @@ impl Apply<'_> {
                 Ok(exit.worse(Exit::Error))
             }
         }
+    }
+
+    /// What has to be there before the first change is sent: the way back, the journal, the files that events go to.
+    fn begin(&self, work: bool) -> anyhow::Result<(Option<Journal>, Vec<EventLines>)> {
+        let Self { session, plan, args, .. } = *self;
+        if let Some(path) = args.undo_out.as_deref().filter(|_| work) {
+            let state = session.sandbox_state(plan, &args.source.credentials)?;
+            let command = next::undo(path, &args.source, state.as_deref());
+            undo::save(path, &command, session, plan, self.before)?;
+            self.terminal.hint(&format!("The way back, which shows what it will do, and asks: {command}\n"));
+        }
+        let journal = args.journal.as_deref().map(|path| journal::begin(path, session, plan)).transpose()?;
+        Ok((journal, self.reports.events(plan)?))
+    }
+
+    /// The reports of a run that ends here.
+    fn nothing_sent(&self, why: NotRun) -> anyhow::Result<Exit> {
+        let Self { plan, args, reports, terminal, .. } = *self;
+        let report = Report::nothing_sent(&plan.targets, why);
+        let exit = report.exit().worse(plan_exit(plan)).worse(Exit::Error);
+        if args.output.format == Format::Json {
+            terminal.json(&render::json::report(plan, &report))?;
+        }
+        Ok(exit.worse(reports.applied(plan, &report, exit, Vec::new(), terminal)))
     }
 
     async fn send(&self, clients: Vec<Client>, journal: Option<&Journal>, events: &[EventLines]) -> Report {
@@ -194,6 +247,25 @@ fn show(plan: &Plan, args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<()
         terminal.hint(&String::from_utf8_lossy(&text));
     } else {
         terminal.stream(|out| human::plan(out, plan, &options))?;
+    }
+    Ok(())
+}
+
+/// Names can be changed by whoever may rename something there. One that says what a set may take away is believed where somebody saw the
+/// id that it means, and not by a run that nobody looks at.
+fn authority_by_id(plan: &Plan) -> anyhow::Result<()> {
+    let sets = plan.targets.iter().flat_map(|target| &target.sets);
+    let removing = sets.filter(|set| set.applies() && set.mode == Mode::Authoritative);
+    for set in removing {
+        if let Some(name) = set.names.iter().find(|name| name.authority) {
+            bail!(
+                "nothing was applied: set {} is authoritative, and its scope or protection goes by name ({} {}, now {}), which others can change; apply a reviewed plan (plan --out FILE, then apply --plan FILE), answer at a terminal, or write the id",
+                set.name,
+                name.field,
+                render::clean::terminal(&name.name),
+                render::clean::terminal(&name.id),
+            );
+        }
     }
     Ok(())
 }

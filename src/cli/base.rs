@@ -8,13 +8,13 @@ use anyhow::{Context, bail};
 
 use super::args::{BaseArgs, ManifestArgs};
 use super::git_tree;
-use super::session::{Open, Seen, Session};
+use super::session::{Open, Seen, Session, unresolved};
 use super::terminal::Terminal;
 use crate::diag::{SourceId, Span};
 use crate::manifest::{self, Inputs, Loaded};
-use crate::model::{DesiredSet, Key, Mode, ReadRequest, Target};
+use crate::model::{Capabilities, DesiredSet, Ids, Key, Mode, ReadRequest, Snapshot, Target};
 use crate::plan::cause::{self, Base, Leaving};
-use crate::plan::{Input, Plan, SetInput, TargetPlan, plan_target};
+use crate::plan::{Input, Plan, SetInput, TargetPlan, Unreadable, plan_target};
 use crate::provider;
 
 /// The manifests to compare with.
@@ -23,6 +23,8 @@ pub(super) struct BaseManifests {
     name: String,
     commit: Option<String>,
     as_mode: Option<Mode>,
+    /// Targets whose names have no ids: for them there is nothing to compare with.
+    unresolved: Vec<(usize, Unreadable)>,
 }
 
 /// What the base would do with the live state that was read.
@@ -50,7 +52,7 @@ pub(super) fn load(
         }
     };
     match loaded.diagnostics.errors() {
-        0 => Ok(Some(BaseManifests { loaded, name, commit, as_mode })),
+        0 => Ok(Some(BaseManifests { loaded, name, commit, as_mode, unresolved: Vec::new() })),
         errors => {
             let first = loaded.diagnostics.sorted().first().map(|found| found.message.clone()).unwrap_or_default();
             terminal.say(&crate::render::clean::terminal(&format!(
@@ -128,6 +130,29 @@ impl BaseManifests {
         let Some(target) = self.target(target) else { return };
         request.scopes.extend(self.sets(target).filter_map(|set| set.scope.clone()));
         request.keys.extend(self.sets(target).flat_map(|set| set.rows.iter().map(|row| row.key)));
+        request.names |= self.sets(target).any(|set| !set.names.is_empty());
+    }
+
+    /// Finds the ids of the names in the sets of a target. Where one has none, the base is not used for this target.
+    pub(super) fn resolve(
+        &mut self,
+        target: &Target,
+        snapshot: &Snapshot,
+        capabilities: &Capabilities,
+        ids: &Ids,
+        terminal: &Terminal,
+    ) {
+        let Some(target) = self.target(target) else { return };
+        let wrong = self.loaded.resolve(target, snapshot, capabilities, ids);
+        if wrong.errors() > 0 {
+            let unreadable = unresolved(&wrong, &self.loaded);
+            terminal.say(&crate::render::clean::terminal(&format!(
+                "warning: the base {} is not used for target {}: {}. Its changes are shown without their cause.",
+                self.name, self.loaded.targets[target].name, unreadable.message
+            )));
+            terminal.say("\n");
+            self.unresolved.push((target, unreadable));
+        }
     }
 
     /// Plans the base against what was read.
@@ -139,7 +164,8 @@ impl BaseManifests {
                 let sources = &self.loaded.sources;
                 let input =
                     Input { sources, target: &self.loaded.targets[target], sets: &sets, rotate: false, ..*head };
-                plan_target(&input, live.clone())
+                let unresolved = self.unresolved.iter().find(|(place, _)| *place == target);
+                plan_target(&input, unresolved.map_or_else(|| live.clone(), |(_, why)| Err(why.clone())))
             });
             Some(plan)
         });
@@ -159,9 +185,10 @@ impl BaseManifests {
 
     fn leaving<C>(&self, session: &Session, open: &[Open<C>], seen: &[Seen]) -> Vec<Leaving> {
         let mut all = Vec::new();
-        for (index, target) in self.loaded.targets.iter().enumerate() {
+        let known = |(index, _): &(usize, &Target)| !self.unresolved.iter().any(|(place, _)| place == index);
+        for (index, target) in self.loaded.targets.iter().enumerate().filter(known) {
             let theirs = session.loaded.targets.iter().position(|other| same_account(other, target));
-            let sets: Vec<&DesiredSet> = session.loaded.sets.iter().filter(|set| Some(set.target) == theirs).collect();
+            let sets: Vec<&DesiredSet> = theirs.into_iter().flat_map(|theirs| session.sets_of(theirs)).collect();
             let live = theirs.and_then(|theirs| live_keys(theirs, open, seen));
             for set in self.sets(index) {
                 let assignments = cause::leaving(set, &sets, live.as_ref());

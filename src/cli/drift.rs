@@ -23,11 +23,11 @@ pub(super) fn run(args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<Exit>
     let mut source = args.source.clone();
     source.planning.rotate = false;
     let mut reports = Reports::new(&args.reports, Run::Drift, args.output.format)?;
-    let session = match Session::load(&source, None, terminal, &mut reports)? {
+    let mut session = match Session::load(&source, None, terminal, &mut reports)? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
-    let (plan, ending) = runtime()?.block_on(look(&session, args))?;
+    let (plan, ending) = runtime()?.block_on(look(&mut session, args, terminal))?;
     let drift = drift(&plan, &ending, &declared(&session), args.unmanaged);
     let exit = exit_of(&drift);
     let next = (args.remediate && plan.changes().next().is_some()).then(|| next::apply(&args.source, None));
@@ -59,10 +59,14 @@ fn history(args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<Vec<Moment>>
 }
 
 /// Reads and plans; gives for each target what ends soon.
-async fn look(session: &Session, args: &DriftArgs) -> anyhow::Result<(Plan, Vec<Vec<Ending>>)> {
+async fn look(
+    session: &mut Session,
+    args: &DriftArgs,
+    terminal: &Terminal,
+) -> anyhow::Result<(Plan, Vec<Vec<Ending>>)> {
     let mut connector = Connector::new(&args.source.credentials, std::sync::Arc::clone(&session.ids))?;
     let open = session.open_readers(&mut connector).await?;
-    let seen = session.read(&open).await;
+    let seen = session.read(&open, terminal).await;
     let horizon = args.expiring.map_or(0, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
     let horizon = Instant(session.now().0.saturating_add(horizon));
     let ends = |(open, live): (&super::session::Open<_>, &super::session::Seen)| match live {
@@ -78,9 +82,10 @@ async fn look(session: &Session, args: &DriftArgs) -> anyhow::Result<(Plan, Vec<
 
 fn declared(session: &Session) -> Declared {
     let mut declared = Declared::default();
-    for set in &session.loaded.sets {
-        let target = &session.target(set.target).name;
-        set.rows.iter().for_each(|row| declared.add(target, &set.name, row.key));
+    for (index, target) in session.loaded.targets.iter().enumerate() {
+        for set in session.sets_of(index) {
+            set.rows.iter().for_each(|row| declared.add(&target.name, &set.name, row.key));
+        }
     }
     declared
 }

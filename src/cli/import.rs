@@ -39,7 +39,7 @@ pub(super) fn run(args: &ImportArgs, terminal: &Terminal) -> anyhow::Result<Exit
         return Ok(Exit::Error);
     }
     let import = Import::new(args, &loaded, &policy, &ids)?;
-    let request = import.request()?;
+    let (request, target, capabilities) = (import.request()?, import.target, import.kind.capabilities);
     let snapshot = match runtime()?.block_on(import.read(&request))? {
         Ok(snapshot) => snapshot,
         Err(unreadable) => {
@@ -48,7 +48,15 @@ pub(super) fn run(args: &ImportArgs, terminal: &Terminal) -> anyhow::Result<Exit
             return Ok(if unreadable.temporary { Exit::Temporary } else { Exit::Error });
         }
     };
-    import.write(&request, &snapshot, terminal)
+    if request.names {
+        let wrong = loaded.resolve(target, &snapshot, capabilities, &ids);
+        if wrong.errors() > 0 {
+            // What the sets own already is not known, so nothing can be left to them.
+            terminal.say(&render::diagnostics::human(&wrong, &loaded.sources, terminal.stderr_color));
+            return Ok(Exit::Error);
+        }
+    }
+    Import::new(args, &loaded, &policy, &ids)?.write(&request, &snapshot, terminal)
 }
 
 /// One run of the command.
@@ -102,7 +110,11 @@ impl<'a> Import<'a> {
     /// Everything, or the addresses that were named.
     fn request(&self) -> anyhow::Result<ReadRequest> {
         if !self.kind.address_is_scope {
-            return Ok(ReadRequest { scopes: vec![Scope::default()], keys: Vec::new() });
+            return Ok(ReadRequest {
+                scopes: vec![Scope::default()],
+                keys: Vec::new(),
+                names: self.sets().any(|set| !set.names.is_empty()),
+            });
         }
         let mut scopes: Vec<Scope> = self.sets().filter_map(|set| set.scope.clone()).collect();
         if !self.args.domain.is_empty() {
@@ -121,7 +133,8 @@ impl<'a> Import<'a> {
                 self.kind.provider()
             );
         }
-        Ok(ReadRequest { scopes, keys: self.sets().flat_map(|set| set.rows.iter().map(|row| row.key)).collect() })
+        let keys = self.sets().flat_map(|set| set.rows.iter().map(|row| row.key)).collect();
+        Ok(ReadRequest { scopes, keys, names: false })
     }
 
     async fn read(&self, request: &ReadRequest) -> anyhow::Result<Result<Snapshot, Unreadable>> {

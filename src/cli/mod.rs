@@ -90,7 +90,7 @@ fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<Exit> {
 }
 
 /// An approved plan that was fine once has an exit of its own.
-fn exit_of(error: &anyhow::Error) -> Exit {
+pub(super) fn exit_of(error: &anyhow::Error) -> Exit {
     let stale = error.downcast_ref::<SavedError>().is_some_and(SavedError::is_stale);
     if stale { Exit::Stale } else { Exit::Error }
 }

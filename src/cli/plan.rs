@@ -21,7 +21,7 @@ pub(super) fn run(args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
     if let Some(base) = base::load(&args.base, manifests, as_mode, &session, terminal)? {
         session.compare_with(base);
     }
-    let plan = runtime()?.block_on(make(&session, args))?;
+    let plan = runtime()?.block_on(make(&mut session, args, terminal))?;
     if let Some(out) = &args.out {
         approved::save(&session, &plan, args, out)?;
     }
@@ -37,10 +37,10 @@ pub(super) fn run(args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
     Ok(exit.worse(reports.plan(&plan, exit, terminal)))
 }
 
-async fn make(session: &Session, args: &PlanArgs) -> anyhow::Result<Plan> {
+async fn make(session: &mut Session, args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Plan> {
     let mut connector = Connector::new(&args.source.credentials, std::sync::Arc::clone(&session.ids))?;
     let open = session.open_readers(&mut connector).await?;
-    let plan = session.plan(&open).await;
+    let plan = session.plan(&open, terminal).await;
     drop(open);
     connector.close().await?;
     plan

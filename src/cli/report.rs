@@ -147,6 +147,22 @@ impl Reports {
         written.worse(self.github(terminal, annotations, summary, Some(&github::drift_outputs(drift, exit))))
     }
 
+    /// An apply that ended before there was a plan.
+    pub(super) fn stopped(&self, error: &anyhow::Error, exit: Exit, terminal: &Terminal) -> Exit {
+        let why = format!("{error:#}");
+        let written = self.write(terminal, |format, out| match format {
+            ReportFormat::Json => json(out, &render::json::stopped(&why, exit)),
+            ReportFormat::Markdown => out.write_all(markdown::stopped(&why).as_bytes()),
+            ReportFormat::Html => html::stopped(out, &why, exit),
+            ReportFormat::Sarif => json(out, &sarif::stopped(&why, exit, self.sarif())),
+            ReportFormat::Junit => junit::stopped(out, &why),
+            // There are no counts and no events.
+            ReportFormat::GitlabTerraform | ReportFormat::Ndjson => Ok(()),
+        });
+        let summary = |_| markdown::stopped(&why);
+        written.worse(self.github(terminal, || github::stopped(&why), summary, None))
+    }
+
     /// Where the events of an apply go as they come. These files grow while the apply runs, and are not replaced at its end.
     pub(super) fn events(&self, plan: &Plan) -> anyhow::Result<Vec<EventLines>> {
         let wanted = self.wanted.iter().filter(|report| report.format == ReportFormat::Ndjson);
@@ -175,7 +191,7 @@ impl Reports {
             ReportFormat::Json => json(out, &render::json::report(plan, report)),
             ReportFormat::Markdown => out.write_all(markdown::report(plan, report, self.markdown).as_bytes()),
             ReportFormat::Html => html::report(out, plan, report, exit),
-            ReportFormat::Sarif => json(out, &sarif::plan(plan, exit, self.sarif())),
+            ReportFormat::Sarif => json(out, &sarif::report(plan, report, exit, self.sarif())),
             ReportFormat::Junit => junit::report(out, plan, report),
             ReportFormat::GitlabTerraform => json(out, &render::gitlab::plan(plan)),
             ReportFormat::Ndjson => Ok(()),

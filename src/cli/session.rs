@@ -14,8 +14,11 @@ use super::report::Reports;
 use super::shard::Shard;
 use super::terminal::Terminal;
 use crate::apply::Exit;
+use crate::diag::Diagnostics;
 use crate::manifest::{self, Loaded};
-use crate::model::{Capabilities, DesiredSet, Endpoint, Ids, Instant, Mode, Protect, ReadRequest, Snapshot, Target};
+use crate::model::{
+    Capabilities, DesiredSet, Endpoint, Ids, Instant, Mode, Protect, ReadRequest, Scope, Snapshot, Target,
+};
 use crate::plan::saved::{DesiredDigests, Identity, SavedError, SavedPlan, manifests_digest};
 use crate::plan::{Input, Part, Plan, SetInput, TargetPlan, Unreadable, digest, plan_target};
 use crate::provider::{self, Connection, ReadError, Reader};
@@ -49,6 +52,9 @@ pub(super) struct Session {
     approved: Option<SavedPlan>,
     endpoints: Vec<String>,
     capabilities: Vec<&'static Capabilities>,
+    /// For each set of `loaded` with names in place of ids, the same set with ids, once its target was read. From then on it holds for the
+    /// whole run, whatever is renamed meanwhile.
+    resolved: Vec<Option<DesiredSet>>,
 }
 
 /// One target of the run, with an open connection or the reason why there is none. What only reads holds readers, and cannot write.
@@ -123,6 +129,7 @@ impl Session {
         let capabilities = loaded.targets.iter().map(capabilities).collect::<anyhow::Result<_>>()?;
         let (planning, shard) = (args.planning.clone(), args.select.shard);
         let base = None;
+        let resolved = vec![None; loaded.sets.len()];
         let mut session = Self {
             loaded,
             ids,
@@ -136,6 +143,7 @@ impl Session {
             approved,
             endpoints,
             capabilities,
+            resolved,
         };
         session.check_modes()?;
         session.check_approved()?;
@@ -178,7 +186,7 @@ impl Session {
         .collect()
     }
 
-    /// The digest of what each set declares.
+    /// The digest of what each set declares, with names as they are written.
     pub(super) fn desired(&self) -> DesiredDigests {
         let sets = self.loaded.sets.iter();
         sets.map(|set| {
@@ -220,7 +228,13 @@ impl Session {
     }
 
     fn sets(&self) -> impl Iterator<Item = (usize, &DesiredSet, bool)> {
-        self.loaded.sets.iter().zip(&self.selected).enumerate().map(|(index, (set, selected))| (index, set, *selected))
+        let sets = self.loaded.sets.iter().zip(&self.resolved).zip(&self.selected).enumerate();
+        sets.map(|(index, ((set, resolved), selected))| (index, resolved.as_ref().unwrap_or(set), *selected))
+    }
+
+    /// All sets of a target, chosen or not; with ids in place of names once it was read.
+    pub(super) fn sets_of(&self, target: usize) -> impl Iterator<Item = &DesiredSet> {
+        self.sets().map(|(_, set, _)| set).filter(move |set| set.target == target)
     }
 
     /// The targets with at least one chosen set, sorted by name.
@@ -297,19 +311,22 @@ impl Session {
         if let Some(base) = &self.base {
             base.widen(self.target(target), &mut request);
         }
+        whole_for_names(&mut request);
         request
     }
 
     /// The scopes and keys of some of a target's sets.
     fn request_of(&self, target: usize, concerned: impl Fn(&DesiredSet) -> bool) -> ReadRequest {
-        let sets = || self.loaded.sets.iter().filter(move |set| set.target == target);
+        let sets = || self.sets_of(target);
         // Holders are counted on the whole target (DESIGN section 5), also where no set looks.
         let protects = sets().flat_map(|set| &set.protect).chain(self.policy.protects(target));
         let counted = protects.filter(|protect| protect.min_holders.is_some()).map(Protect::scope);
         let read = || sets().filter(|set| concerned(set));
+        let unknown = |set: &DesiredSet| set.names.iter().any(|used| used.id.is_none());
         ReadRequest {
             scopes: read().filter_map(|set| set.scope.clone()).chain(counted).collect(),
             keys: read().flat_map(|set| set.rows.iter().map(|row| row.key)).collect(),
+            names: sets().any(unknown),
         }
     }
 
@@ -365,25 +382,54 @@ impl Session {
     }
 
     /// Reads all open targets side by side and plans them; of an approved plan, what it approves.
-    pub(super) async fn plan<C: Readable>(&self, open: &[Open<C>]) -> anyhow::Result<Plan> {
-        let seen = self.read(open).await;
+    pub(super) async fn plan<C: Readable>(&mut self, open: &[Open<C>], terminal: &Terminal) -> anyhow::Result<Plan> {
+        let seen = self.read(open, terminal).await;
         self.plan_seen(open, seen)
     }
 
     /// The same, with what was read of each target where it is to be kept.
     pub(super) async fn plan_and_keep<C: Readable>(
-        &self,
+        &mut self,
         open: &[Open<C>],
         keep: bool,
+        terminal: &Terminal,
     ) -> anyhow::Result<(Plan, Vec<Option<Snapshot>>)> {
-        let seen = self.read(open).await;
+        let seen = self.read(open, terminal).await;
         let kept = seen.iter().map(|live| live.as_ref().ok().filter(|_| keep).cloned()).collect();
         Ok((self.plan_seen(open, seen)?, kept))
     }
 
-    /// Reads all open targets side by side.
-    pub(super) async fn read<C: Readable>(&self, open: &[Open<C>]) -> Vec<Seen> {
-        join_all(open.iter().map(Open::read)).await
+    /// Reads all open targets side by side, and finds the ids of all names in their sets. A target with a name that has none is not
+    /// planned; what is wrong with its names is shown.
+    pub(super) async fn read<C: Readable>(&mut self, open: &[Open<C>], terminal: &Terminal) -> Vec<Seen> {
+        let mut seen = join_all(open.iter().map(Open::read)).await;
+        for (open, live) in open.iter().zip(&mut seen) {
+            if let Ok(snapshot) = live
+                && open.request.names
+                && let Err(unreadable) = self.resolve(open.target, snapshot, terminal)
+            {
+                *live = Err(unreadable);
+            }
+        }
+        seen
+    }
+
+    fn resolve(&mut self, target: usize, snapshot: &Snapshot, terminal: &Terminal) -> Result<(), Unreadable> {
+        let (places, sets): (Vec<usize>, Vec<&DesiredSet>) =
+            self.loaded.sets.iter().enumerate().filter(|(_, set)| set.target == target).unzip();
+        let (resolved, wrong) = manifest::names::resolve(&sets, snapshot, self.capabilities[target], &self.ids);
+        if wrong.errors() > 0 {
+            terminal.say(&render::diagnostics::human(&wrong, &self.loaded.sources, terminal.stderr_color));
+            return Err(unresolved(&wrong, &self.loaded));
+        }
+        for (place, set) in places.into_iter().zip(resolved) {
+            self.resolved[place] = set;
+        }
+        let account = self.loaded.targets.get(target);
+        if let (Some(base), Some(account)) = (&mut self.base, account) {
+            base.resolve(account, snapshot, self.capabilities[target], &self.ids, terminal);
+        }
+        Ok(())
     }
 
     /// Plans what was read, and says whose change each change is where there is a base.
@@ -407,6 +453,29 @@ impl Session {
         }
         Ok(plan)
     }
+}
+
+/// Names are found in a listing of the whole target, or two of the same name could pass for one.
+fn whole_for_names(request: &mut ReadRequest) {
+    if request.names {
+        request.scopes = vec![Scope::default()];
+        request.keys.retain(|key| !key.has_name());
+    }
+}
+
+/// Why a target whose names have no ids is not planned.
+pub(super) fn unresolved(wrong: &Diagnostics, loaded: &Loaded) -> Unreadable {
+    let sorted = wrong.sorted();
+    let first = sorted.first().map(|first| {
+        let at = first.primary.as_ref().map(|label| loaded.sources.locate(label.span));
+        let place = at.map(|at| format!("{}:{}:{}: ", at.file, at.line, at.column)).unwrap_or_default();
+        let help = first.help.join("; ").replace("?; ", "? ");
+        format!("{place}{}; {help}", first.message)
+    });
+    let count = wrong.errors();
+    let which = if count == 1 { String::new() } else { format!(" ({count} findings; the first follows)") };
+    let message = format!("the names in its manifests do not fit what is live{which}: {}", first.unwrap_or_default());
+    Unreadable { message, temporary: false }
 }
 
 /// Where the embedded server of these manifests keeps its files.

@@ -7,7 +7,8 @@ use anyhow::{Context, bail};
 use super::files;
 use super::session::Session;
 use crate::manifest::shape::Type;
-use crate::manifest::{Kind, ROOT_FILE, exact};
+use crate::manifest::write::exact;
+use crate::manifest::{Kind, ROOT_FILE};
 use crate::model::{DesiredSet, Fields, Ids, Key, Snapshot};
 use crate::plan::undo::{self, UndoRow, UndoSet};
 use crate::plan::{Plan, TargetPlan};
@@ -55,7 +56,7 @@ fn documents(session: &Session, plan: &Plan, target: &TargetPlan, before: &Snaps
         provider::find(target.provider).with_context(|| format!("there is no provider {}", target.provider))?.kind;
     let known = session.loaded.targets.iter().position(|known| known.name == target.name);
     let index = known.with_context(|| format!("there is no target {}", target.name))?;
-    let own: Vec<&DesiredSet> = session.loaded.sets.iter().filter(|set| set.target == index).collect();
+    let own: Vec<&DesiredSet> = session.sets_of(index).collect();
     let (scope_parts, required) = (scope_parts(kind), required(kind));
     let sets = undo::undo(&undo::Input {
         target,

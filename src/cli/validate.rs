@@ -23,7 +23,10 @@ pub(super) fn run(args: &ValidateArgs, terminal: &Terminal) -> anyhow::Result<Ex
         }
         Format::Text => {
             terminal.say(&render::diagnostics::human(diagnostics, sources, terminal.stderr_color));
-            if diagnostics.errors() == 0 {
+            let nothing = loaded.targets.is_empty() && loaded.sets.is_empty() && loaded.root.is_none();
+            if diagnostics.errors() == 0 && nothing {
+                terminal.data("Nothing to validate: no target and no set was read.\n")?;
+            } else if diagnostics.errors() == 0 {
                 let rows: usize = loaded.sets.iter().map(|set| set.rows.len()).sum();
                 terminal.data(&format!(
                     "Valid: {} in {}, {}, {}.\n",

@@ -124,7 +124,7 @@ pub static AUTH: Shape = Shape {
     ]],
     rules: &[
         Rule::ExactlyOne(&["bearer", "api_key", "client_credentials", "project_secret"]),
-        Rule::Needs("org_user_id", "project_secret"),
+        Rule::Needs("org_user_id", &["project_secret"]),
     ],
     secret: true,
     masks: Masks::new(),

@@ -24,10 +24,10 @@ pub(super) fn join(
     same_accounts(&targets, findings);
     let owners: Vec<Option<usize>> = sets.iter().map(|set| owner(set, &targets, &by_name, context, findings)).collect();
     for index in 0..targets.len() {
-        let of_target: Vec<&DraftSet> =
-            sets.iter().zip(&owners).filter(|(_, owner)| **owner == Some(index)).map(|(set, _)| set).collect();
-        duplicates(&of_target, context, findings);
-        overlaps(&of_target, context.ids, findings);
+        let owned = || sets.iter().zip(&owners).filter(|(_, owner)| **owner == Some(index)).map(|(set, _)| set);
+        let Some(kind) = owned().next().and_then(|set| context.kinds.get(set.kind)) else { continue };
+        let of_target: Vec<&DesiredSet> = owned().map(|set| &set.set).collect();
+        one_owner(&of_target, kind.capabilities, context.ids, findings);
     }
     finish(targets, sets, &owners)
 }
@@ -92,15 +92,18 @@ fn set_names(sets: &[DraftSet], findings: &mut Findings) {
 
 /// Two targets for one account would give its rows two owners. Where no field names the account, the credential does.
 fn same_accounts(targets: &[DraftTarget], findings: &mut Findings) {
-    let mut seen: HashMap<String, Span> = HashMap::new();
+    let mut seen: HashMap<String, (Span, &str)> = HashMap::new();
     for draft in targets {
         let Some(target) = &draft.target else { continue };
         let credential = if target.account.is_empty() { format!("{:?}", target.auth) } else { String::new() };
         let identity = format!("{} {:?} {:?} {credential}", target.provider, target.endpoint, target.account);
-        let Some(first) = seen.get(&identity) else {
-            seen.insert(identity, draft.name_span);
+        let Some((first, name)) = seen.get(&identity) else {
+            seen.insert(identity, (draft.name_span, &target.name));
             continue;
         };
+        if *name == target.name {
+            continue; // one document twice, which its name says already
+        }
         let message = format!("{} is the same account as another target", shown(&target.name));
         let diagnostic = Diagnostic::error("same-account", message, draft.name_span).also(*first, "the other target");
         findings.push(diagnostic.help("keep one of the two: with both, every live row would have two owners"));
@@ -139,15 +142,22 @@ fn owner(
     None
 }
 
+/// That every live row has at most one owner among the sets of one target. References by name count as what they are: two names, or a
+/// name and an id, that turn out to be one are found when they are resolved.
+pub(super) fn one_owner(sets: &[&DesiredSet], capabilities: &Capabilities, ids: &Ids, findings: &mut Findings) {
+    duplicates(sets, capabilities, ids, findings);
+    overlaps(sets, ids, findings);
+}
+
 /// A key declared twice, in one set or in two. Sorting finds them without a table of all keys.
-fn duplicates(sets: &[&DraftSet], context: Context<'_>, findings: &mut Findings) {
-    let mut keys: Vec<(Key, u32, u32)> = Vec::with_capacity(sets.iter().map(|set| set.set.rows.len()).sum());
+fn duplicates(sets: &[&DesiredSet], capabilities: &Capabilities, ids: &Ids, findings: &mut Findings) {
+    let mut keys: Vec<(Key, u32, u32)> = Vec::with_capacity(sets.iter().map(|set| set.rows.len()).sum());
     for (s, set) in sets.iter().enumerate() {
         let s = u32::try_from(s).unwrap_or(u32::MAX);
-        keys.extend(set.set.rows.iter().zip(0..).map(|(row, r)| (row.key, s, r)));
+        keys.extend(set.rows.iter().zip(0..).map(|(row, r)| (row.key, s, r)));
     }
     keys.sort_unstable();
-    let row = |s: u32, r: u32| sets.get(s as usize).and_then(|set| set.set.rows.get(r as usize));
+    let row = |s: u32, r: u32| sets.get(s as usize).and_then(|set| set.rows.get(r as usize));
     let mut first = 0;
     for index in 1..keys.len() {
         if keys[index].0 != keys[first].0 {
@@ -156,18 +166,17 @@ fn duplicates(sets: &[&DraftSet], context: Context<'_>, findings: &mut Findings)
         }
         let ((key, s1, r1), (_, s2, r2)) = (keys[first], keys[index]);
         if let (Some(a), Some(b)) = (row(s1, r1), row(s2, r2)) {
-            findings.push(duplicate(&key, (a, sets[s1 as usize]), (b, sets[s2 as usize]), context));
+            let key = key_text(&key, capabilities, ids);
+            findings.push(duplicate(&key, (a, sets[s1 as usize]), (b, sets[s2 as usize])));
         }
     }
 }
 
-fn duplicate(key: &Key, a: (&Desired, &DraftSet), b: (&Desired, &DraftSet), context: Context<'_>) -> Diagnostic {
+fn duplicate(key: &str, a: (&Desired, &DesiredSet), b: (&Desired, &DesiredSet)) -> Diagnostic {
     let ((first, set_a), (again, set_b)) = (a, b);
-    let key =
-        context.kinds.get(set_b.kind).map_or_else(String::new, |kind| key_text(key, kind.capabilities, context.ids));
     let at = span(again.origin);
     let elsewhere =
-        if std::ptr::eq(set_a, set_b) { String::new() } else { format!(" in the set {}", shown(&set_a.set.name)) };
+        if std::ptr::eq(set_a, set_b) { String::new() } else { format!(" in the set {}", shown(&set_a.name)) };
     let diagnostic = match differing(&first.fields, &again.fields) {
         None => Diagnostic::error("duplicate-assignment", format!("{key} is declared twice"), at)
             .label("declared again here")
@@ -192,7 +201,13 @@ fn differing(a: &Fields, b: &Fields) -> Option<&'static str> {
 
 fn key_text(key: &Key, capabilities: &Capabilities, ids: &Ids) -> String {
     let parts = (0..capabilities.key_fields.len()).filter(|part| !key.part(*part).is_none());
-    let text = |part| Some(format!("{} {}", capabilities.key_name(ids, key, part)?, shown(&ids.text(key.part(part)))));
+    let text = |part| {
+        let field = match ids.name(key.part(part)) {
+            Some(name) => name.field,
+            None => capabilities.key_name(ids, key, part)?,
+        };
+        Some(format!("{field} {}", shown(&ids.text(key.part(part)))))
+    };
     parts.filter_map(text).collect::<Vec<_>>().join(", ")
 }
 
@@ -238,54 +253,53 @@ impl Index {
 }
 
 /// Scopes that can meet where either is authoritative, and declared keys inside another set's authoritative scope.
-fn overlaps(sets: &[&DraftSet], ids: &Ids, findings: &mut Findings) {
+fn overlaps(sets: &[&DesiredSet], ids: &Ids, findings: &mut Findings) {
     let mut index = Index::default();
     for (number, set) in sets.iter().enumerate() {
-        let Some(scope) = &set.set.scope else { continue };
+        let Some(scope) = &set.scope else { continue };
         let other = index.candidates(scope, number).into_iter().find_map(|candidate| {
             let other = sets.get(candidate)?;
-            let either = [set.set.mode, other.set.mode].contains(&Mode::Authoritative);
-            (either && other.set.scope.as_ref()?.intersects(scope)).then_some(other)
+            let either = [set.mode, other.mode].contains(&Mode::Authoritative);
+            (either && other.scope.as_ref()?.intersects(scope)).then_some(other)
         });
         if let Some(other) = other {
             findings.push(overlap(set, other));
         }
         index.add(scope, number);
     }
-    for set in sets.iter().filter(|set| set.set.scope.is_none()) {
+    for set in sets.iter().filter(|set| set.scope.is_none()) {
         foreign_keys(set, sets, &index, ids, findings);
     }
 }
 
-fn overlap(set: &DraftSet, other: &DraftSet) -> Diagnostic {
+fn overlap(set: &DesiredSet, other: &DesiredSet) -> Diagnostic {
     let message = format!(
         "the scopes of {} ({}) and {} ({}) can meet, and {} authoritative",
-        shown(&set.set.name),
-        set.set.scope_text,
-        shown(&other.set.name),
-        other.set.scope_text,
-        if set.set.mode == other.set.mode { "both are" } else { "one is" },
+        shown(&set.name),
+        set.scope_text,
+        shown(&other.name),
+        other.scope_text,
+        if set.mode == other.mode { "both are" } else { "one is" },
     );
-    Diagnostic::error("overlapping-scopes", message, set.scope_span)
+    Diagnostic::error("overlapping-scopes", message, span(set.scope_origin))
         .label("this scope")
-        .also(other.scope_span, "meets this one")
+        .also(span(other.scope_origin), "meets this one")
         .help("narrow one scope so that every live row has at most one owner; limiting both by the same field keeps them apart")
 }
 
-fn foreign_keys(set: &DraftSet, sets: &[&DraftSet], index: &Index, ids: &Ids, findings: &mut Findings) {
-    for row in &set.set.rows {
+fn foreign_keys(set: &DesiredSet, sets: &[&DesiredSet], index: &Index, ids: &Ids, findings: &mut Findings) {
+    for row in &set.rows {
         let by_part = (0..MAX_KEY_PARTS).map(|part| index.at(part, std::iter::once(row.key.part(part))));
         let Some(candidates) = by_part.min_by_key(Vec::len) else { continue };
         let owner = candidates.into_iter().filter_map(|number| sets.get(number)).find(|other| {
-            other.set.mode == Mode::Authoritative && other.set.scope.as_ref().is_some_and(|s| s.contains(&row.key))
+            other.mode == Mode::Authoritative && other.scope.as_ref().is_some_and(|s| s.contains(&row.key))
         });
         let Some(owner) = owner else { continue };
         let texts: Vec<String> =
             row.key.0.iter().filter(|sym| !sym.is_none()).map(|sym| shown(&ids.text(*sym))).collect();
-        let message =
-            format!("{} lies in the scope of the authoritative set {}", texts.join(", "), shown(&owner.set.name));
+        let message = format!("{} lies in the scope of the authoritative set {}", texts.join(", "), shown(&owner.name));
         let diagnostic = Diagnostic::error("foreign-scope", message, span(row.origin));
-        let diagnostic = diagnostic.also(owner.scope_span, "this set would remove it");
+        let diagnostic = diagnostic.also(span(owner.scope_origin), "this set would remove it");
         findings.push(diagnostic.help("declare it in that set, or narrow that set's scope"));
     }
 }

@@ -6,7 +6,7 @@ use super::root::{self, RootSpec};
 use super::set::{self, DraftSet};
 use super::shape::Record;
 use super::target::{self, DraftTarget};
-use super::yaml::{self, Node, NodeKind, is_null};
+use super::yaml::{self, Node, NodeKind, Tree, is_null};
 use super::{Kind, ROOT_FILE};
 use crate::diag::{Diagnostic, Diagnostics, SourceId, Span};
 use crate::model::Ids;
@@ -36,17 +36,28 @@ pub(super) struct Meta {
     pub(super) labels: Vec<(String, String)>,
 }
 
+/// One text as YAML: its arena, and what is wrong with its syntax.
+pub(super) struct Parsed<'s> {
+    pub(super) source: SourceId,
+    tree: Tree<'s>,
+    diagnostics: Diagnostics,
+}
+
+/// Reads a text as YAML.
+pub(super) fn parse(text: &str, source: SourceId) -> Parsed<'_> {
+    let mut diagnostics = Diagnostics::default();
+    Parsed { source, tree: yaml::parse(text, source, &mut diagnostics), diagnostics }
+}
+
 /// Reads all documents of a text.
-pub(super) fn read_text(
-    text: &str,
-    source: SourceId,
+pub(super) fn read(
+    parsed: Parsed<'_>,
     is_root_file: bool,
     context: Context<'_>,
     drafts: &mut Drafts,
     findings: &mut Findings,
 ) {
-    let mut diagnostics = Diagnostics::default();
-    let tree = yaml::parse(text, source, &mut diagnostics);
+    let Parsed { source, tree, diagnostics } = parsed;
     let is_broken = diagnostics.errors() > 0;
     findings.extend(diagnostics);
     let roots = drafts.roots.len();

@@ -1,7 +1,7 @@
 //! What a provider says about its manifests. Everything is a table but two hooks for rules that tables cannot say.
 
 use super::findings::Findings;
-use super::shape::{Field, Record, Shape, Type};
+use super::shape::{Record, Shape};
 use crate::model::{Capabilities, Limits};
 
 /// A way to sign in, by its field in `auth`.
@@ -67,6 +67,8 @@ pub struct Kind {
     pub paths: &'static [PathSpec],
     /// The spec of a set: the common fields, `assignments`, `protect`, and `scope` or the fields of the address.
     pub set: &'static Shape,
+    /// A key pattern by ids, where names would be too weak: in a policy, and as what a credential acts as.
+    pub pattern: &'static Shape,
     /// Whether the set's own key fields are its scope (Streamline).
     pub address_is_scope: bool,
     /// The key parts by which an imported account is divided into files; where the address is the scope, the address.
@@ -81,14 +83,6 @@ impl Kind {
     /// The provider's name.
     pub fn provider(&self) -> &'static str {
         self.capabilities.provider
-    }
-
-    /// The table of a key pattern, as in `protect`.
-    pub fn pattern(&self) -> Option<&'static Shape> {
-        match self.set.field("protect") {
-            Some((_, Field { ty: Type::Objects(shape), .. })) => Some(*shape),
-            _ => None,
-        }
     }
 }
 

@@ -1,17 +1,18 @@
 //! From text to targets and desired sets, with every error of a run at once.
 //!
-//! `files` finds and reads the text; `yaml` makes an arena of it; `shape` holds the tables that check, describe and document every
+//! `files` finds and reads the text; `yaml` makes an arena of it, on all cores where there is much (`ahead`); `shape` holds the tables that check, describe and document every
 //! object; `document`, `target`, `set` and `root` lower documents into the model; `cross` holds them against each other.
 //! Providers bring their tables as [`Kind`]s; this module knows none of them.
 
+mod ahead;
 pub mod common;
 mod cross;
 mod document;
-pub mod exact;
 mod files;
 pub mod findings;
 mod ignore;
 mod kind;
+pub mod names;
 mod policy;
 mod policy_shape;
 mod root;
@@ -97,12 +98,21 @@ pub fn load(inputs: &Inputs, kinds: &[&'static Kind], ids: &Ids) -> Loaded {
     let root = gather(inputs, &mut sources, &mut texts, &mut findings);
     let context = Context { kinds, ids };
     let mut drafts = Drafts::default();
-    for (index, _) in texts.iter().enumerate().filter(|(_, text)| text.is_readable) {
-        let source = SourceId(u32::try_from(index).unwrap_or(u32::MAX));
-        let is_root_file = root.is_some() && sources.name(source) == ROOT_FILE;
-        let mut found = Findings::default();
-        document::read_text(sources.text(source), source, is_root_file, context, &mut drafts, &mut found);
-        findings.merge(found);
+    let readable = texts.iter().zip(0..).filter(|(text, _)| text.is_readable).map(|(_, index)| SourceId(index));
+    let readable: Vec<SourceId> = readable.collect();
+    for group in ahead::groups(&readable, &sources) {
+        for parsed in ahead::parse(group, &sources) {
+            let is_root_file = root.is_some() && sources.name(parsed.source) == ROOT_FILE;
+            let mut found = Findings::default();
+            document::read(parsed, is_root_file, context, &mut drafts, &mut found);
+            findings.merge(found);
+        }
+    }
+    let nothing = drafts.targets.is_empty() && drafts.sets.is_empty() && findings.errors() == 0;
+    if nothing && root.is_none() && !texts.is_empty() {
+        let at = Span { source: SourceId(0), start: 0, end: 0 };
+        let message = "nothing was read: there is no target and no set in it";
+        findings.push(Diagnostic::warning("empty-input", message, at).help("is it the right file, or the right pipe?"));
     }
     let (targets, sets) = cross::join(drafts, context, &mut findings);
     if root.is_none() && !inputs.complete {
@@ -172,7 +182,7 @@ fn peek_root(dir: &Path) -> root::RootSpec {
     let text = String::from_utf8_lossy(&bytes);
     let mut drafts = Drafts::default();
     let context = Context { kinds: &[], ids: &Ids::default() };
-    document::read_text(&text, SourceId(0), true, context, &mut drafts, &mut silent);
+    document::read(document::parse(&text, SourceId(0)), true, context, &mut drafts, &mut silent);
     drafts.roots.into_iter().next().map(|(_, spec)| spec).unwrap_or_default()
 }
 

@@ -30,6 +30,7 @@ pub struct Policy {
 struct Bounds {
     ceilings: Ceilings,
     max_expect: MaxExpect,
+    deny_names: bool,
     allowed_hosts: Vec<String>,
     /// With the place of the system among the kinds: key fields of two systems may share a name.
     protect: Vec<(usize, Protect)>,
@@ -114,6 +115,9 @@ impl Policy {
                 rule.bounds.add_to(&mut policy, kind);
             }
             self.bounds.add_to(&mut policy, kind);
+            if policy.deny_names {
+                check_names(target, sets.iter().filter(|set| set.target == index), &mut findings);
+            }
             policy
         });
         let judged = judged.collect();
@@ -138,6 +142,7 @@ impl Bounds {
     fn add_to(&self, policy: &mut TargetPolicy, kind: usize) {
         policy.ceilings = policy.ceilings.or(self.ceilings);
         policy.max_expect = policy.max_expect.or(self.max_expect);
+        policy.deny_names |= self.deny_names;
         policy.allowed_hosts.extend_from_slice(&self.allowed_hosts);
         policy.protect.extend(self.protect.iter().filter(|(of, _)| *of == kind).map(|(_, protect)| protect.clone()));
         let denied = self.deny_grants.iter().filter(|(of, _)| *of == kind);
@@ -209,6 +214,19 @@ fn check_secrets<'s>(
                 }
             }
         }
+    }
+}
+
+/// One finding a set: its first name.
+fn check_names<'s>(target: &Target, sets: impl Iterator<Item = &'s DesiredSet>, findings: &mut Findings) {
+    for (set, used) in sets.filter_map(|set| Some((set, set.names.iter().min_by_key(|used| used.origin)?))) {
+        let message = format!(
+            "the policy takes ids only for the target {}, and {} has names",
+            shown(&target.name),
+            shown(&set.name)
+        );
+        let help = "write the ids: `assignctl import` shows them beside the names";
+        findings.push(Diagnostic::error("policy-names", message, span(used.origin)).help(help));
     }
 }
 
@@ -359,6 +377,7 @@ fn bounds(record: &Record<'_>, context: Context<'_>, findings: &mut Findings) ->
             update_count: number(&thresholds, "max_update_count"),
         },
         max_expect: MaxExpect { removes: number(&expect, "removes"), updates: number(&expect, "updates") },
+        deny_names: record.text("names").is_some_and(|(word, _)| word == "deny"),
         allowed_hosts: hosts.filter_map(|item| item.scalar()).map(|scalar| scalar.text.to_owned()).collect(),
         protect: protects(record, context, findings),
         deny_grants: denied_grants(record, context, findings),
@@ -449,7 +468,7 @@ fn fitting(item: Node<'_>, context: Context<'_>) -> (Vec<Fit>, Option<Fit>) {
     let all = |shape: &Shape| !names.is_empty() && names.iter().all(|name| shape.field(name).is_some());
     let mut fitting = Vec::new();
     let mut best: Option<(usize, Fit)> = None;
-    for (kind, shape) in context.kinds.iter().enumerate().filter_map(|(index, kind)| Some((index, kind.pattern()?))) {
+    for (kind, shape) in context.kinds.iter().map(|kind| kind.pattern).enumerate() {
         let count = known(shape);
         if count > best.map_or(0, |(most, _)| most) {
             best = Some((count, (kind, shape)));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::Kind;
 use super::common::ROOT_METADATA;
-use super::shape::{Field, Masks, Rule, Shape, Type, object_schema};
+use super::shape::{Choice, Field, Masks, Rule, Shape, Type, object_schema};
 
 /// A policy's document: it is named by its file and digest, so metadata may be left out.
 pub static POLICY_DOCUMENT: Shape = Shape {
@@ -21,6 +21,11 @@ pub static POLICY_DOCUMENT: Shape = Shape {
     secret: false,
     masks: Masks::new(),
 };
+
+const NAMES: &[Choice] = &[
+    Choice { name: "allow", doc: "names are resolved by the live listing" },
+    Choice { name: "deny", doc: "ids only: whoever can rename something there changes nothing here" },
+];
 
 /// What a run and a target can both be given.
 const BOUNDS: &[Field] = &[
@@ -40,6 +45,7 @@ const BOUNDS: &[Field] = &[
         Type::Objects(&PATTERN),
         "Assignments that must never be lost, by any key fields of the system, or holders that must remain.",
     ),
+    Field::new("names", Type::Choice(NAMES), "Whether sets may refer to ids by name; `allow` unless given."),
     Field::new(
         "deny_grants",
         Type::Objects(&PATTERN),
@@ -153,7 +159,7 @@ pub static SECRET: Shape = Shape {
 /// The schema of a policy's document.
 pub(super) fn policy_schema(kinds: &[&'static Kind]) -> Value {
     let mut schema = object_schema(&POLICY_DOCUMENT);
-    let patterns: Vec<Value> = kinds.iter().filter_map(|kind| kind.pattern()).map(object_schema).collect();
+    let patterns: Vec<Value> = kinds.iter().map(|kind| object_schema(kind.pattern)).collect();
     for spec in ["/properties/spec", "/properties/spec/properties/targets/items"] {
         put(&mut schema, &format!("{spec}/properties/protect/items"), json!({ "anyOf": patterns }));
         let denied: Vec<Value> = patterns.iter().cloned().map(without_holders).collect();

@@ -56,8 +56,8 @@ fn target_schema(kind: &Kind) -> Value {
     if let Some(slot) = schema.pointer_mut("/properties/provider") {
         *slot = provider;
     }
-    if let (Some(slot), Some(pattern)) = (schema.pointer_mut("/properties/self/anyOf/1"), kind.pattern()) {
-        *slot = object_schema(pattern);
+    if let Some(slot) = schema.pointer_mut("/properties/self/anyOf/1") {
+        *slot = object_schema(kind.pattern);
     }
     if let Some(map) = schema.as_object_mut() {
         map.insert("title".to_owned(), json!(kind.provider()));

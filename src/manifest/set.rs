@@ -10,8 +10,8 @@ use super::shape::{Field, Record, Shape, Type, json_map, parse_until, secret_ref
 use super::yaml::{Node, is_null};
 use crate::diag::{Diagnostic, Span};
 use crate::model::{
-    Desired, DesiredSet, Expect, Fields, Ids, Instant, Key, MAX_KEY_PARTS, Mode, Origin, PartScope, Protect, Scope,
-    Sym, Value,
+    Desired, DesiredSet, Expect, Fields, Ids, Instant, Key, MAX_KEY_PARTS, Mode, NamePlace, NameRef, NameUse, Origin,
+    PartScope, Protect, Scope, Sym, Value,
 };
 
 /// How many rows one set may declare: plural fields multiply, and a product of lists is a bomb in three lines.
@@ -26,8 +26,6 @@ pub(super) struct DraftSet {
     pub(super) name_span: Span,
     pub(super) kind: usize,
     pub(super) target: Option<(String, Span)>,
-    /// Where the scope is written; for an address, its first field.
-    pub(super) scope_span: Span,
     pub(super) mode_span: Span,
 }
 
@@ -91,9 +89,13 @@ pub(super) fn lower(
     let record = kind.set.read(spec, findings)?;
     let base = Choices::of(&record, context.ids);
     let mode = mode(&record);
-    let scope = scope(&record, kind, &base, context.ids, findings);
+    let mut names = Vec::new();
+    let scope = scope(&record, kind, &base, context.ids, &mut names, findings);
     let (scope, scope_text) = scope.map_or((None, String::new()), |(scope, text)| (Some(scope), text));
     require_scope(&record, kind, mode, findings);
+    let scope_field =
+        if kind.address_is_scope { address_fields(kind.set).next().map_or("", |f| f.name) } else { "scope" };
+    let mode_span = record.get("mode").map_or(meta.span, |node| node.span());
     let mut set = DesiredSet {
         name: meta.name.clone().unwrap_or_default(),
         labels: meta.labels,
@@ -102,22 +104,20 @@ pub(super) fn lower(
         scope,
         scope_text,
         expect: expect(&record, findings),
-        protect: protect(&record, context.ids, findings),
+        protect: protect(&record, context.ids, &mut names, findings),
         ignore: ignore::lower(&record, kind, findings),
         rows: Vec::new(),
+        names,
+        scope_origin: origin(record.key(scope_field).unwrap_or(mode_span)),
         origin: origin(meta.span),
     };
     assignments(&record, kind, base, context.ids, &mut set, findings);
-    let scope_field =
-        if kind.address_is_scope { address_fields(kind.set).next().map_or("", |f| f.name) } else { "scope" };
-    let mode_span = record.get("mode").map_or(meta.span, |node| node.span());
     Some(DraftSet {
         set,
         name: meta.name,
         name_span: meta.span,
         kind: kind_index,
         target: record.text("target").map(|(name, span)| (name.to_owned(), span)),
-        scope_span: record.key(scope_field).unwrap_or(mode_span),
         mode_span,
     })
 }
@@ -146,6 +146,13 @@ fn require_scope(record: &Record<'_>, kind: &Kind, mode: Option<Mode>, findings:
     findings.push(Diagnostic::error("missing-scope", message, at).help(help));
 }
 
+/// What a field's text stands for: an id, or a name in its place.
+fn sym(field: &Field, text: &str, record: &Record<'_>, ids: &Ids) -> Sym {
+    let Some(named) = field.named else { return ids.sym(text) };
+    let within = named.within.and_then(|other| record.text(other)).map(|(text, _)| text.into());
+    ids.named(NameRef { field: named.field, within, text: text.into() })
+}
+
 /// The ids that an object gives for each key part, with their places.
 #[derive(Debug, Default)]
 struct Choices([Vec<(Sym, Span)>; MAX_KEY_PARTS]);
@@ -160,13 +167,20 @@ impl Choices {
     fn fill(&mut self, record: &Record<'_>, ids: &Ids) {
         for (field, node) in record.fields() {
             let Some(list) = field.part.and_then(|part| self.0.get_mut(part)) else { continue };
-            if let Type::Ids = field.ty {
-                let items = node.items().filter_map(|item| item.scalar().map(|s| (ids.sym(s.text), item.span())));
+            if let Type::Ids | Type::LiveNames = field.ty {
+                let sym = |text: &str| sym(field, text, record, ids);
+                let items = node.items().filter_map(|item| item.scalar().map(|s| (sym(s.text), item.span())));
                 list.extend(items);
             } else if let Some(scalar) = node.scalar() {
-                list.push((ids.sym(scalar.text), node.span()));
+                list.push((sym(field, scalar.text, record, ids), node.span()));
             }
         }
+    }
+
+    /// The names among them, as a set notes them.
+    fn names(&self, place: NamePlace) -> impl Iterator<Item = NameUse> + '_ {
+        let named = self.0.iter().flatten().filter(|(sym, _)| sym.is_name());
+        named.map(move |(name, at)| NameUse { name: *name, id: None, place, origin: origin(*at) })
     }
 
     fn clear(&mut self) {
@@ -191,7 +205,9 @@ fn scope_text(record: &Record<'_>, only: impl Fn(&Field) -> bool) -> String {
     let mut parts = Vec::new();
     for (field, node) in record.fields().filter(|(field, _)| only(field)) {
         let texts: Vec<&str> = match field.ty {
-            Type::Ids => node.items().filter_map(|item| item.scalar()).map(|scalar| scalar.text).collect(),
+            Type::Ids | Type::LiveNames => {
+                node.items().filter_map(|item| item.scalar()).map(|scalar| scalar.text).collect()
+            }
             _ => node.scalar().map(|scalar| scalar.text).into_iter().collect(),
         };
         let more = texts.len().saturating_sub(LISTED);
@@ -207,6 +223,7 @@ fn scope(
     kind: &Kind,
     base: &Choices,
     ids: &Ids,
+    names: &mut Vec<NameUse>,
     findings: &mut Findings,
 ) -> Option<(Scope, String)> {
     if kind.address_is_scope {
@@ -230,7 +247,9 @@ fn scope(
     let before = findings.errors();
     let inner = record.object("scope", findings)?;
     let sound = findings.errors() == before;
-    sound.then(|| (Choices::of(&inner, ids).to_scope(), scope_text(&inner, |_| true)))
+    let choices = Choices::of(&inner, ids);
+    names.extend(choices.names(NamePlace::Scope));
+    sound.then(|| (choices.to_scope(), scope_text(&inner, |_| true)))
 }
 
 fn expect(record: &Record<'_>, findings: &mut Findings) -> Option<Expect> {
@@ -244,12 +263,14 @@ fn expect(record: &Record<'_>, findings: &mut Findings) -> Option<Expect> {
     })
 }
 
-fn protect(record: &Record<'_>, ids: &Ids, findings: &mut Findings) -> Vec<Protect> {
+fn protect(record: &Record<'_>, ids: &Ids, names: &mut Vec<NameUse>, findings: &mut Findings) -> Vec<Protect> {
     let Some((_, Field { ty: Type::Objects(shape), .. })) = record.shape.field("protect") else { return Vec::new() };
     let items = record.get("protect").into_iter().flat_map(|list| list.items());
     let mut protects = Vec::new();
     for item in items {
-        protects.extend(shape.read(item, findings).map(|inner| protection(&inner, ids)));
+        let Some(inner) = shape.read(item, findings) else { continue };
+        names.extend(Choices::of(&inner, ids).names(NamePlace::Protect));
+        protects.push(protection(&inner, ids));
     }
     protects
 }
@@ -259,7 +280,7 @@ pub(super) fn protection(pattern: &Record<'_>, ids: &Ids) -> Protect {
     let mut parts = [None; MAX_KEY_PARTS];
     for (field, node) in pattern.fields() {
         if let (Some(slot), Some(scalar)) = (field.part.and_then(|part| parts.get_mut(part)), node.scalar()) {
-            *slot = Some(ids.sym(scalar.text));
+            *slot = Some(sym(field, scalar.text, pattern, ids));
         }
     }
     let min_holders = pattern.text("min_holders").and_then(|(text, _)| text.parse().ok());
@@ -307,7 +328,9 @@ struct Lowering<'l> {
 impl Lowering<'_> {
     fn fields(&self, entry: &Record<'_>, findings: &mut Findings) -> Fields {
         let mut pairs = Vec::new();
-        for (field, node) in entry.fields().filter(|(field, _)| field.part.is_none()) {
+        // What a name is unique in belongs to the name.
+        let is_value = |field: &Field| field.part.is_none() && !matches!(field.ty, Type::LiveName);
+        for (field, node) in entry.fields().filter(|(field, _)| is_value(field)) {
             if let Some(value) = value(field, node, findings) {
                 pairs.push((field.name, value));
             }
@@ -320,6 +343,7 @@ impl Lowering<'_> {
         let whole = entry.node.span();
         self.own.clear();
         self.own.fill(entry, self.ids);
+        self.set.names.extend(self.own.names(NamePlace::Assignment));
         let Self { own, base, .. } = &*self;
         let nothing = [(Sym::NONE, whole)];
         let mut lists: [&[(Sym, Span)]; MAX_KEY_PARTS] = [&nothing; MAX_KEY_PARTS];
@@ -358,7 +382,8 @@ impl Lowering<'_> {
     }
 
     fn is_inside(&self, key: &Key) -> bool {
-        self.kind.address_is_scope || self.set.scope.as_ref().is_none_or(|scope| scope.contains(key))
+        self.kind.address_is_scope
+            || self.set.scope.as_ref().is_none_or(|scope| scope.contains(key) || scope.may_contain(key, self.ids))
     }
 
     /// The key part and the id that are outside the set's scope, and what to say of them.
@@ -372,7 +397,7 @@ impl Lowering<'_> {
             return None;
         }
         let scope = self.set.scope.as_ref()?;
-        let part = scope.parts.iter().zip(key.0).position(|(part, sym)| !part.contains(sym))?;
+        let part = scope.parts.iter().zip(key.0).position(|(part, sym)| !part.may_contain(sym, self.ids))?;
         let (sym, at) = nth(lists, n)[part];
         let id = self.ids.text(sym);
         let field = self.kind.capabilities.key_fields.get(part).copied().unwrap_or("id");

@@ -160,7 +160,7 @@ fn own(record: &Record<'_>, kind: &Kind, context: Context<'_>, findings: &mut Fi
         *slot = Some(context.ids.sym(scalar.text));
         return Some(Protect { parts, min_holders: None, origin: Some(origin(node.span())) });
     }
-    let pattern = kind.pattern()?.read(node, findings)?;
+    let pattern = kind.pattern.read(node, findings)?;
     if let Some(span) = pattern.key("min_holders") {
         let message = "`self` takes no `min_holders`: none of its rows may be lost";
         findings.push(Diagnostic::error("unknown-field", message, span).help("remove it"));

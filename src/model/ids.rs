@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::quality::RandomState;
 
+use super::NameRef;
+
 /// The most parts a natural key has in any system (apis/README.md: Streamline's domain, service, key is three; one is spare).
 pub const MAX_KEY_PARTS: usize = 4;
 
@@ -18,9 +20,17 @@ impl Sym {
     /// "There is no such id", such as the service of a domain's own assignment. It is the symbol of the empty text.
     pub const NONE: Sym = Sym(0);
 
+    /// Set in the symbols of names: where an id is due, they stand for the id that the live listing will give.
+    const NAME: u32 = 1 << 31;
+
     /// Whether this is [`Sym::NONE`].
     pub fn is_none(self) -> bool {
         self == Self::NONE
+    }
+
+    /// Whether this is a name in place of an id (see [`Ids::named`]). No live row and no request ever has one.
+    pub fn is_name(self) -> bool {
+        self.0 & Self::NAME != 0
     }
 }
 
@@ -45,6 +55,11 @@ impl Key {
         self.0.get(index).copied().unwrap_or_default()
     }
 
+    /// Whether any part is a name in place of an id.
+    pub fn has_name(&self) -> bool {
+        self.0.iter().any(|part| part.is_name())
+    }
+
     /// The same key with one part replaced.
     #[must_use]
     pub fn with(mut self, index: usize, part: Sym) -> Self {
@@ -66,11 +81,19 @@ struct Table {
 #[derive(Debug)]
 pub struct Ids {
     table: Mutex<Table>,
+    /// The names in place of ids, apart: a run without them pays nothing.
+    names: Mutex<NameTable>,
+}
+
+#[derive(Debug, Default)]
+struct NameTable {
+    by_name: HashMap<Arc<NameRef>, Sym>,
+    names: Vec<Arc<NameRef>>,
 }
 
 impl Default for Ids {
     fn default() -> Self {
-        let ids = Self { table: Mutex::new(Table::default()) };
+        let ids = Self { table: Mutex::new(Table::default()), names: Mutex::default() };
         ids.sym("");
         ids
     }
@@ -90,10 +113,46 @@ impl Ids {
         sym
     }
 
-    /// The text of a symbol; empty for a symbol of another table.
+    /// The text of a symbol, which for a name is the name; empty for a symbol of another table.
     pub fn text(&self, sym: Sym) -> Arc<str> {
+        if let Some(name) = self.name(sym) {
+            return Arc::from(&*name.text);
+        }
         let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
         table.texts.get(sym.0 as usize).cloned().unwrap_or_else(|| Arc::from(""))
+    }
+
+    /// The symbol of a name in place of an id, made if it is new.
+    pub fn named(&self, name: NameRef) -> Sym {
+        let mut table = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sym) = table.by_name.get(&name) {
+            return *sym;
+        }
+        let sym = Sym(Sym::NAME | u32::try_from(table.names.len()).unwrap_or(u32::MAX));
+        let name = Arc::new(name);
+        table.names.push(Arc::clone(&name));
+        table.by_name.insert(name, sym);
+        sym
+    }
+
+    /// The name that stands in place of an id; `None` for an id.
+    pub fn name(&self, sym: Sym) -> Option<Arc<NameRef>> {
+        if !sym.is_name() {
+            return None;
+        }
+        let table = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        table.names.get((sym.0 & !Sym::NAME) as usize).cloned()
+    }
+
+    /// Whether two symbols may come to be one id, as far as can be known before the names are resolved: an id and a name may, and two
+    /// names of different fields; two names of one field stand for two things.
+    pub fn may_meet(&self, a: Sym, b: Sym) -> bool {
+        match (self.name(a), self.name(b)) {
+            _ if a == b => true,
+            (None, None) => false,
+            (Some(a), Some(b)) => a.field != b.field,
+            _ => true,
+        }
     }
 
     /// The rank of every symbol in the order of the texts, indexed by symbol: sorting a million keys by rank compares numbers.
@@ -134,5 +193,17 @@ mod tests {
         let ranks = ids.ranks();
         assert!(ranks.of(&Key::new(&[a])) < ranks.of(&Key::new(&[b])));
         assert!(ranks.of(&Key::default()) < ranks.of(&Key::new(&[a])));
+    }
+
+    #[test]
+    fn a_name_is_never_an_id_of_the_same_text() {
+        let ids = Ids::default();
+        let name = |field, text: &str| ids.named(NameRef { field, within: None, text: text.into() });
+        let (id, email, other) = (ids.sym("a"), name("email", "a"), name("email", "b"));
+        assert_eq!(name("email", "a"), email);
+        assert!(id != email && email.is_name() && !id.is_name() && !Sym::NONE.is_name());
+        assert_eq!((&*ids.text(email), ids.name(id)), ("a", None));
+        assert!(ids.may_meet(id, email) && ids.may_meet(email, name("phone", "b")) && !ids.may_meet(email, other));
+        assert!(Key::new(&[id, email]).has_name() && !Key::new(&[id]).has_name());
     }
 }

@@ -6,6 +6,7 @@
 mod capability;
 mod change;
 mod ids;
+mod names;
 mod policy;
 mod row;
 mod scope;
@@ -16,6 +17,7 @@ mod value;
 pub use capability::{Capabilities, FieldKind, FieldSpec, KeyNames, OnRemove, Pairing, Window};
 pub use change::{Action, Batch, Change, Proof, Route, WriteOutcome};
 pub use ids::{Ids, Key, MAX_KEY_PARTS, Ranks, Sym};
+pub use names::{Handles, NamePlace, NameRef, NameUse};
 pub use policy::{Ceilings, DeniedGrant, Expect, Ignore, MaxExpect, Mode, Pattern, Protect, TargetPolicy};
 pub use row::{Coverage, Desired, DesiredSet, Live, LiveInfo, Names, Origin, ReadRequest, Snapshot};
 pub use scope::{PartScope, Scope};

@@ -172,6 +172,8 @@ pub struct TargetPolicy {
     pub ceilings: Ceilings,
     /// Upper bounds of every set's `expect`.
     pub max_expect: MaxExpect,
+    /// Sets may not refer to ids by name.
+    pub deny_names: bool,
     /// Rows of the target that must not be lost.
     pub protect: Vec<Protect>,
     /// Keys that nobody may be given.

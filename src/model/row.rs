@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::{Expect, Fields, Ignore, Instant, Key, Mode, Protect, Scope, Sym};
+use super::{Expect, Fields, Handles, Ignore, Instant, Key, Mode, NameUse, Protect, Scope, Sym};
 
 /// Where a declaration stands: a range of bytes in the run's source of that number. The loader turns it into file, line and column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -50,6 +50,10 @@ pub struct DesiredSet {
     pub ignore: Vec<Ignore>,
     /// The declared assignments, in the order of the file.
     pub rows: Vec<Desired>,
+    /// The names that stand in place of ids anywhere in the set; empty for a set that says ids only.
+    pub names: Vec<NameUse>,
+    /// Where the scope is written; without one, the mode.
+    pub scope_origin: Origin,
     /// The document's `metadata.name` value.
     pub origin: Origin,
 }
@@ -143,6 +147,8 @@ pub struct ReadRequest {
     pub scopes: Vec<Scope>,
     /// Declared keys, also those outside `scopes` (sets without a scope).
     pub keys: Vec<Key>,
+    /// Whether the names that rows carry are needed too, to find the ids of references by name ([`Snapshot::handles`]).
+    pub names: bool,
 }
 
 /// What was read.
@@ -152,6 +158,8 @@ pub struct Snapshot {
     pub rows: Vec<Live>,
     /// Names beside ids.
     pub names: Names,
+    /// What the rows call their ids; filled where the request asks for names and the listing carries them.
+    pub handles: Handles,
     /// What was listed, and whether completely.
     pub coverage: Vec<Coverage>,
     /// Requests that the reading took, retries included.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Key, MAX_KEY_PARTS, Sym};
+use super::{Ids, Key, MAX_KEY_PARTS, Sym};
 
 /// What one part of a key may be.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,6 +21,15 @@ impl PartScope {
             PartScope::Any => true,
             PartScope::In(set) => set.contains(&sym),
         }
+    }
+
+    /// Whether an id may turn out to be inside once names are resolved.
+    pub fn may_contain(&self, sym: Sym, ids: &Ids) -> bool {
+        self.contains(sym)
+            || match self {
+                PartScope::Any => true,
+                PartScope::In(set) => set.iter().any(|inside| ids.may_meet(*inside, sym)),
+            }
     }
 
     fn meets(&self, other: &PartScope) -> bool {
@@ -42,6 +51,17 @@ impl Scope {
     /// Whether a key is inside.
     pub fn contains(&self, key: &Key) -> bool {
         self.parts.iter().zip(key.0).all(|(part, sym)| part.contains(sym))
+    }
+
+    /// Whether a key may turn out to be inside once names are resolved; without names, whether it is.
+    pub fn may_contain(&self, key: &Key, ids: &Ids) -> bool {
+        self.parts.iter().zip(key.0).all(|(part, sym)| part.may_contain(sym, ids))
+    }
+
+    /// Whether any part is given by a name in place of an id.
+    pub fn has_name(&self) -> bool {
+        let named = |part: &PartScope| matches!(part, PartScope::In(set) if set.iter().any(|sym| sym.is_name()));
+        self.parts.iter().any(named)
     }
 
     /// Whether some key could be inside both.

@@ -32,7 +32,8 @@ pub fn after(ids: &Ids, change: &Change) -> Digest {
     text.finish()
 }
 
-/// What a set declares: mode, scope and every assignment, whatever their order in the file. What only a guard reads (`expect`, `protect`)
+/// What a set declares: mode, scope and every assignment, whatever their order in the file; names as they are written, for a saved plan
+/// holds beside it which id each one was ([`super::ResolvedName`]). What only a guard reads (`expect`, `protect`)
 /// is judged anew at every apply, and stays out.
 pub fn desired(ids: &Ids, set: &DesiredSet) -> Digest {
     let mut rows: Vec<[u8; 32]> = set
@@ -75,7 +76,16 @@ impl Text {
 
     fn key(&mut self, ids: &Ids, key: &Key) {
         for part in key.0 {
-            self.part(&ids.text(part));
+            match ids.name(part) {
+                None => self.part(&ids.text(part)),
+                Some(name) => {
+                    // No id of a manifest holds a control character, so no id is mistaken for a name.
+                    self.part("\u{1}name");
+                    self.part(name.field);
+                    self.part(name.within.as_deref().unwrap_or(""));
+                    self.part(&name.text);
+                }
+            }
         }
     }
 

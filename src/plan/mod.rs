@@ -210,8 +210,27 @@ pub struct SetPlan {
     pub unmanaged: Vec<Unmanaged>,
     /// Differences that the set's `ignore` rules leave alone; sorted by key.
     pub ignored: Vec<Ignored>,
+    /// What the names in it turned out to be; sorted, each once.
+    pub names: Vec<ResolvedName>,
     /// What its author should know.
     pub warnings: Vec<Warning>,
+}
+
+/// A name that a set uses in place of an id, and the id that it was given by the live listing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResolvedName {
+    /// The field in its singular form, such as `identity_email`.
+    pub field: String,
+    /// What the name is unique in, such as the connection of a definition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<String>,
+    /// The name, to the letter.
+    pub name: String,
+    /// The id.
+    pub id: String,
+    /// Whether it says what the set has authority over, or what is protected, and not only which assignments it declares.
+    pub authority: bool,
 }
 
 impl SetPlan {

@@ -5,16 +5,16 @@ use std::collections::HashMap;
 
 use crate::diag::{Location, SourceId, Sources, Span};
 use crate::model::{
-    Action, Capabilities, Change, Desired, DesiredSet, Fields, Ids, Instant, Key, Live, Mode, Names, Origin, PartScope,
-    Scope, Snapshot, Sym, Target, TargetPolicy, Value,
+    Action, Capabilities, Change, Desired, DesiredSet, Fields, Ids, Instant, Key, Live, Mode, NamePlace, NameUse,
+    Names, Origin, PartScope, Scope, Snapshot, Sym, Target, TargetPolicy, Value,
 };
 
 use super::compare::{differing_fields, instant, with_field};
 use super::guard::{self, Thresholds};
 use super::ignore::Rules;
 use super::{
-    Counts, Difference, Evidence, Grant, LeftAlone, Loss, PlannedChange, Reason, SetPlan, TargetPlan, Unmanaged,
-    Unreadable, Warning, batches, pair,
+    Counts, Difference, Evidence, Grant, LeftAlone, Loss, PlannedChange, Reason, ResolvedName, SetPlan, TargetPlan,
+    Unmanaged, Unreadable, Warning, batches, pair,
 };
 
 /// One set as this run sees it.
@@ -78,6 +78,12 @@ pub fn plan_target(input: &Input<'_>, live: Result<Snapshot, Unreadable>) -> Tar
         write_requests: 0,
     };
     let snapshot = match live {
+        Ok(_) if input.sets.iter().any(|input| input.set.names.iter().any(|used| used.id.is_none())) => {
+            // Whoever plans resolves the names first: a name that passed for an id would be created, and what it means removed.
+            let message = "names in its manifests have no id yet, so nothing can be planned".to_owned();
+            target.unreadable = Some(Unreadable { message, temporary: false });
+            return target;
+        }
         Ok(snapshot) => snapshot,
         Err(unreadable) => {
             target.unreadable = Some(unreadable);
@@ -440,8 +446,27 @@ fn empty_plan(input: &Input<'_>, set: &SetInput<'_>) -> SetPlan {
         unchanged: Vec::new(),
         unmanaged: Vec::new(),
         ignored: Vec::new(),
+        names: names(input.ids, set.set),
         warnings: Vec::new(),
     }
+}
+
+/// What the set's names turned out to be.
+fn names(ids: &Ids, set: &DesiredSet) -> Vec<ResolvedName> {
+    let resolved = |used: &NameUse| {
+        let name = ids.name(used.name)?;
+        Some(ResolvedName {
+            field: name.field.to_owned(),
+            within: name.within.as_deref().map(str::to_owned),
+            name: name.text.to_string(),
+            id: ids.text(used.id?).to_string(),
+            authority: used.place != NamePlace::Assignment,
+        })
+    };
+    let mut names: Vec<ResolvedName> = set.names.iter().filter_map(resolved).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
 }
 
 /// What a change takes away and what it gives.

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
-use super::{Counts, Evidence, Plan, PlannedChange, Reason, SetPlan, TargetPlan, batches, digest};
+use super::{Counts, Evidence, Plan, PlannedChange, Reason, ResolvedName, SetPlan, TargetPlan, batches, digest};
 use crate::diag::Location;
 use crate::model::{Account, Action, Capabilities, Change, Fields, Ids, Instant, Key, Mode};
 
@@ -77,6 +77,9 @@ pub struct SavedSet {
     pub mode: Mode,
     /// Digest of what the set declares.
     pub desired: digest::Digest,
+    /// Which id each of its names was.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<ResolvedName>,
     /// The approved changes, in the order of the plan.
     pub changes: Vec<SavedChange>,
 }
@@ -165,12 +168,25 @@ pub enum SavedError {
         /// What happened to it.
         what: &'static str,
     },
+    /// A name means another id.
+    #[error("set {set} of target {target}: {name} since the review; plan and review again")]
+    Name {
+        /// The target.
+        target: String,
+        /// The set.
+        set: String,
+        /// The name, what it was and what it is.
+        name: String,
+    },
 }
 
 impl SavedError {
     /// Whether the plan was fine once and is stale now (exit 4), rather than unusable (exit 1).
     pub fn is_stale(&self) -> bool {
-        matches!(self, SavedError::Expired(_) | SavedError::Policy { .. } | SavedError::Desired { .. })
+        matches!(
+            self,
+            SavedError::Expired(_) | SavedError::Policy { .. } | SavedError::Desired { .. } | SavedError::Name { .. }
+        )
     }
 }
 
@@ -333,6 +349,20 @@ impl SavedPlan {
         Ok(())
     }
 
+    /// Whether every name still means the id that was reviewed. A file without an id for a name says nothing about it, and is refused.
+    fn check_names(&self, plan: &Plan) -> Result<(), SavedError> {
+        for target in &plan.targets {
+            let Some(saved) = self.targets.iter().find(|saved| saved.name == target.name) else { continue };
+            for set in &target.sets {
+                let reviewed = saved.sets.iter().find(|saved| saved.name == set.name);
+                if let Some(name) = reviewed.and_then(|saved| renamed(&saved.names, &set.names)) {
+                    return Err(SavedError::Name { target: target.name.clone(), set: set.name.clone(), name });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The mode that a set was reviewed in; `None` for a set that was not.
     pub fn mode(&self, target: &str, set: &str) -> Option<Mode> {
         let saved = self.targets.iter().find(|saved| saved.name == target)?;
@@ -358,6 +388,7 @@ impl SavedPlan {
             account: &target.account,
         }))?;
         self.check_desired(desired)?;
+        self.check_names(plan)?;
         let ids = std::sync::Arc::clone(&plan.ids);
         let now = plan.now;
         for target in &mut plan.targets {
@@ -366,6 +397,15 @@ impl SavedPlan {
         }
         Ok(())
     }
+}
+
+/// The first name whose id is not the reviewed one, as a sentence.
+fn renamed(reviewed: &[ResolvedName], now: &[ResolvedName]) -> Option<String> {
+    now.iter().find_map(|now| {
+        let same = |was: &&ResolvedName| (&was.field, &was.within, &was.name) == (&now.field, &now.within, &now.name);
+        let was = reviewed.iter().find(same).map_or("no id", |was| was.id.as_str());
+        (was != now.id).then(|| format!("{} {} was {was} and is {}", now.field, now.name, now.id))
+    })
 }
 
 /// Which account a target is, told by what people know it by.
@@ -407,6 +447,7 @@ fn saved_target(ids: &Ids, target: &TargetPlan, desired: &DesiredDigests) -> Sav
         name: set.name.clone(),
         mode: set.mode,
         desired: desired.get(&(target.name.clone(), set.name.clone())).cloned().unwrap_or_default(),
+        names: set.names.clone(),
         changes: set.changes.iter().map(|planned| saved_change(ids, target.capabilities, planned)).collect(),
     });
     SavedTarget {

@@ -166,6 +166,13 @@ pub fn drift_outputs(drift: &Drift<'_>, exit: Exit) -> String {
     format!("drift={}\nexit-code={}\n", drift.counts().drift, exit.code())
 }
 
+/// The annotation of an apply that ended before there was a plan.
+pub fn stopped(why: &str) -> String {
+    let mut annotations = Annotations::new("");
+    annotations.add(Level::Error, None, "Nothing was applied", why);
+    annotations.text
+}
+
 /// The annotations of findings in manifests.
 pub fn findings(diagnostics: &Diagnostics, sources: &Sources, base: &str) -> String {
     let mut annotations = Annotations::new(base);

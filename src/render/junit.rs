@@ -98,6 +98,18 @@ pub fn report(out: &mut dyn Write, plan: &Plan, report: &Report) -> io::Result<(
     write(out, plan, &status)
 }
 
+/// Writes an apply that ended before there was a plan.
+///
+/// # Errors
+/// Those of the writer.
+pub fn stopped(out: &mut dyn Write, why: &str) -> io::Result<()> {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
+    status.set_type("stopped").set_message(&*clean::terminal(why));
+    let mut suite = TestSuite::new("apply");
+    suite.add_test_case(TestCase::new("is begun", status));
+    finish(out, "assignctl", vec![suite])
+}
+
 /// Writes findings in manifests, a case for each; valid manifests are one case that passes.
 ///
 /// # Errors

@@ -79,6 +79,8 @@ fn not_run(why: NotRun) -> &'static str {
     match why {
         NotRun::Refused => "a guard refused its plan",
         NotRun::Stale => "the approved plan is stale",
+        NotRun::NotApproved => "nobody approved it",
+        NotRun::NotBegun => "what has to be written before the first change could not be",
         NotRun::Unreadable { temporary: false } => "it could not be read",
         NotRun::Unreadable { temporary: true } => "it could not be read (temporary: try again later)",
     }

@@ -7,11 +7,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::apply::Exit;
+use crate::apply::{Exit, Outcome, Report};
 use crate::diag::{Diagnostics, Location, Severity, Sources};
 use crate::plan::drift::{Drift, Finding as Found, Kind, SetDrift};
 use crate::plan::{Guard, Plan, SetPlan, TargetPlan};
 
+use super::report::said;
 use super::words::Speaker;
 use super::{clean, drift};
 
@@ -247,13 +248,50 @@ pub fn findings(diagnostics: &Diagnostics, sources: &Sources, options: Options<'
 /// What a plan has to say beyond the changes themselves: in a pull request, they are what it is for.
 pub fn plan(plan: &Plan, exit: Exit, options: Options<'_>) -> impl Serialize + use<> {
     let mut results = Results::new(options);
+    of_plan(&mut results, plan);
+    results.log(exit)
+}
+
+/// What an apply has to say: what its plan had, targets that were not run, and changes that did not go through.
+pub fn report(plan: &Plan, report: &Report, exit: Exit, options: Options<'_>) -> impl Serialize + use<> {
+    let mut results = Results::new(options);
+    of_plan(&mut results, plan);
+    for ended in &report.targets {
+        let Some(target) = plan.targets.iter().find(|target| target.name == ended.name) else { continue };
+        if let Some(not_run) = ended.not_run {
+            let at = target.sets.first().map(|set| &set.at);
+            let message = format!("nothing of target {} was applied: {}", target.name, not_run.why());
+            results.add("error", "apply-not-run", at, &message, &[&target.name]);
+        }
+        let speaker = Speaker::new(&plan.ids, target);
+        let changes = ended.changes.iter().filter(|change| !change.outcome.is_converged());
+        for change in changes.filter(|change| !matches!(change.outcome, Outcome::Skipped { .. })) {
+            let Some(set) = target.sets.get(change.id.set) else { continue };
+            let Some(planned) = set.changes.get(change.id.index) else { continue };
+            let said = said(&change.outcome).unwrap_or_else(|| "waits for a grant that did not come".to_owned());
+            let (action, key) = (speaker.action(planned.action()), speaker.change_key(planned));
+            let identity = [target.name.as_str(), set.name.as_str(), key.as_str()];
+            let rule = format!("apply-{}", change.outcome.word());
+            results.add("error", &rule, Some(&planned.at), &format!("{action} {key}: {said}"), &identity);
+        }
+    }
+    results.log(exit)
+}
+
+fn of_plan(results: &mut Results<'_>, plan: &Plan) {
     for target in &plan.targets {
-        refusals(&mut results, target);
-        trouble(&mut results, target);
+        refusals(results, target);
+        trouble(results, target);
     }
     for target in &plan.targets {
-        target.sets.iter().filter(|set| set.selected).for_each(|set| warnings(&mut results, target, set));
+        target.sets.iter().filter(|set| set.selected).for_each(|set| warnings(results, target, set));
     }
+}
+
+/// An apply that ended before there was a plan.
+pub fn stopped(why: &str, exit: Exit, options: Options<'_>) -> impl Serialize + use<> {
+    let mut results = Results::new(options);
+    results.add("error", "apply-stopped", None, &format!("nothing was applied: {why}"), &[]);
     results.log(exit)
 }
 

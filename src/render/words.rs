@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use crate::diag::Location;
 use crate::model::{Action, Capabilities, Ids, Key, Names, OnRemove, Sym};
-use crate::plan::{Counts, Grant, Loss, Plan, PlannedChange, TargetPlan};
+use crate::plan::cause::Leaving;
+use crate::plan::{Cause, Counts, Grant, Loss, Plan, PlannedChange, ResolvedName, TargetPlan, cause};
 
 use super::clean;
 
@@ -32,6 +33,40 @@ pub(super) fn number(value: u64) -> String {
 /// A length as a count.
 pub(super) fn len<T>(items: &[T]) -> u64 {
     u64::try_from(items.len()).unwrap_or(u64::MAX)
+}
+
+/// The heading of the changes of one cause.
+pub(super) fn by(cause: Cause) -> &'static str {
+    match cause {
+        Cause::PullRequest => "By this pull request",
+        Cause::Both => "By this pull request, where live had drifted from the base as well",
+        Cause::Drift => "Drift, not by this pull request (live left the base by itself)",
+    }
+}
+
+/// How many changes have which cause, where the plan was compared with a base.
+pub(super) fn causes(plan: &Plan) -> Option<String> {
+    plan.base.as_ref()?;
+    let [own, both, drift] = cause::counts(plan);
+    let on_drifted =
+        if both > 0 { format!(" ({} on live state that had drifted as well)", number(both)) } else { String::new() };
+    Some(format!("{} by this pull request{on_drifted}, {} drift", number(own + both), number(drift)))
+}
+
+/// What nobody manages any more: how much of it, and why.
+pub(super) fn leaving(left: &Leaving) -> (String, &'static str) {
+    let count = counted(left.assignments, "assignment");
+    let what = match left.assignments {
+        1 => "leaves management and stays live",
+        _ => "leave management and stay live",
+    };
+    (format!("{count} {what}"), if left.deleted { "the set is deleted" } else { "no longer declared" })
+}
+
+/// A name of a manifest as its field and itself, and the id that it means.
+pub(super) fn resolved(name: &ResolvedName) -> (String, Cow<'_, str>) {
+    let within = name.within.as_ref().map(|within| format!(" within {}", value(within))).unwrap_or_default();
+    (format!("{} {}{within}", name.field, value(&name.name)), value(&name.id))
 }
 
 /// An id or another value as text: quoted where it could be mistaken for something else.

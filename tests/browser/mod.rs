@@ -59,6 +59,42 @@ fn it_renders_and_filters() {
 }
 
 #[test]
+fn a_compared_plan_filters_by_whose_change_it_is() {
+    let Some((browser, _dir)) = open(&shapes::compared()) else { return };
+    let all = browser.run(SHOWN, json!([]));
+    let marked = all.as_array().unwrap().iter().map(|row| text(row).contains("drift · ")).collect::<Vec<_>>();
+    let first = marked.iter().position(|drift| *drift).unwrap();
+    assert!(marked[first..marked.len() - 2].iter().all(|drift| *drift), "drift stands apart: {all}");
+    let count = |text: &str| text.split(' ').next().unwrap().parse::<usize>().unwrap();
+    let mut shown = 0;
+    for cause in ["pull_request", "both", "drift"] {
+        set(&browser, "cause", cause);
+        let status = browser.run(STATUS, json!([]));
+        let rows = browser.run(SHOWN, json!([]));
+        assert!(count(text(&status)) > 0 && rows.as_array().unwrap().len() == count(text(&status)), "{status}");
+        let drift = rows.as_array().unwrap().iter().all(|row| text(row).contains("drift · "));
+        assert_eq!(drift, cause == "drift", "{rows}");
+        shown += count(text(&status));
+    }
+    assert!(shown > 6, "{shown}");
+    set(&browser, "cause", "");
+    browser.run(
+        "[...document.querySelectorAll('#summary button')].find((b) => b.textContent.endsWith('drift')).click()",
+        json!([]),
+    );
+    assert_eq!(browser.run("return document.getElementById('cause').value", json!([])), "drift");
+    let body = browser.run("return document.body.innerText", json!([]));
+    assert!(text(&body).contains("12 assignments leave management"), "{body}");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
+fn without_a_base_there_is_no_filter_for_it() {
+    let Some((browser, _dir)) = open(&fixture::everything()) else { return };
+    assert_eq!(browser.run("return document.getElementById('causes').hidden", json!([])), true);
+}
+
+#[test]
 fn a_link_shows_what_its_sender_saw() {
     let Some((browser, dir)) = open(&fixture::everything()) else { return };
     browser.open("about:blank");

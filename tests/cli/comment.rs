@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 
 use crate::support::{self, Run};
 
-const TOKEN: &str = "forge-secret-7f3a";
+pub(super) const TOKEN: &str = "forge-secret-7f3a";
 
 /// A comment that is there: id, author, text; `bot` for GitHub, `system` for GitLab.
 #[derive(Debug, Clone)]
-struct Comment {
+pub(super) struct Comment {
     id: u64,
     author: &'static str,
     body: String,
@@ -25,7 +25,7 @@ fn comment(id: u64, author: &'static str, body: &str) -> Comment {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Host {
+pub(super) enum Host {
     Github,
     Gitlab,
     Gitea,
@@ -51,13 +51,13 @@ struct State {
 }
 
 /// A host with one request, number 7 of acme/access.
-struct Fake {
-    url: String,
+pub(super) struct Fake {
+    pub(super) url: String,
     state: Arc<Mutex<State>>,
 }
 
 impl Fake {
-    fn new(host: Host, comments: &[Comment]) -> Self {
+    pub(super) fn new(host: Host, comments: &[Comment]) -> Self {
         Self::with(host, comments, Manners::default())
     }
 
@@ -109,7 +109,7 @@ impl Fake {
         self.run_with_input(&["--file", "-"], text)
     }
 
-    fn comments(&self) -> Vec<(u64, String)> {
+    pub(super) fn comments(&self) -> Vec<(u64, String)> {
         self.state.lock().unwrap().comments.iter().map(|c| (c.id, c.body.clone())).collect()
     }
 

@@ -14,15 +14,18 @@ mod import;
 mod init;
 mod journal;
 mod merge;
+mod names;
 mod narrowing;
 mod network;
 mod output;
+mod pipeline_runs;
 mod pipelines;
 mod reports;
 mod requests;
 mod resend;
 mod sandbox;
 mod saved;
+mod stopped;
 mod undo;
 mod usage;
 

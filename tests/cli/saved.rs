@@ -80,7 +80,7 @@ fn apply(place: &Place, args: &[&str]) -> support::Run {
 }
 
 /// Writes an edited plan, with the seal as it was or as the program would make it.
-fn edit(place: &Place, mut plan: Value, sealed: bool) {
+pub(super) fn edit(place: &Place, mut plan: Value, sealed: bool) {
     if sealed {
         plan["seal"] = json!("");
         let typed: SavedPlan = serde_json::from_value(plan.clone()).unwrap();

@@ -178,7 +178,7 @@ fn semaphor() {
             { definitionId: e, scopeType: ALL_TENANTS } ] }"],
         applied: [1, 1, 1],
     });
-    assert!(!text.contains("declared-value") && text.contains("{\"env\":\"KEY\"}"), "{text}");
+    assert!(!text.contains("declared-value") && text.contains("{ env: KEY }"), "{text}");
 }
 
 /// The target lives in the embedded sandbox, whose state lies beside the manifests; the way back lies elsewhere.

@@ -161,6 +161,7 @@ impl Stage {
             let request = ReadRequest {
                 scopes: of_target().filter_map(|set| set.scope.clone()).collect(),
                 keys: of_target().flat_map(|set| set.rows.iter().map(|row| row.key)).collect(),
+                names: false,
             };
             let connection = (provider.connect)(target, client, Arc::clone(&self.ids), Arc::new(Secrets));
             Open { target: index, connection, request }

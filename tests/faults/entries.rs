@@ -1,7 +1,8 @@
 //! What hostile bytes are given to: manifests, saved plans, and the answers of each system. Used by the fuzz targets and by the bounded
 //! test beside this file. A failure is a panic.
 
-use assignctl::manifest::{self, Inputs};
+use assignctl::diag::Sources;
+use assignctl::manifest::{self, Inputs, Policy};
 use assignctl::model::Ids;
 use assignctl::plan::saved::SavedPlan;
 use assignctl::sandbox::{Options, Seed};
@@ -16,6 +17,14 @@ pub fn manifest(bytes: &[u8]) {
     let loaded = manifest::load(&inputs, &provider::kinds(), &Ids::default());
     let shown = render::diagnostics::human(&loaded.diagnostics, &loaded.sources, false);
     assert_eq!(shown.is_empty(), loaded.diagnostics.is_empty());
+}
+
+/// Reads a text as a policy, and shows what is wrong with it.
+pub fn policy(bytes: &[u8]) {
+    let mut sources = Sources::default();
+    let (_, findings) = Policy::read("policy", bytes.to_vec(), &mut sources, &provider::kinds(), &Ids::default());
+    let shown = render::diagnostics::human(&findings, &sources, false);
+    assert_eq!(shown.is_empty(), findings.is_empty());
 }
 
 /// Reads a text as a saved plan. What is taken for whole says the same when it is written and read again.

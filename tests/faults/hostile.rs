@@ -10,7 +10,7 @@ use assignctl::plan::saved::{DesiredDigests, Envelope, SavedPlan};
 use assignctl::sandbox::{Options, Seed};
 
 use super::drive::Stage;
-use super::entries::{Answers, manifest, plan_file};
+use super::entries::{Answers, manifest, plan_file, policy};
 use super::worlds::{CANOPY, CANOPY_SINGLE, PARTIUM, SEMAPHOR, SEMAPHOR_TOKEN, STREAMLINE, STREAMLINE_KEYED, World};
 
 /// Pieces that parsers stumble over.
@@ -150,6 +150,22 @@ fn saved(world: &World) -> Vec<u8> {
 #[test]
 fn manifests_of_any_bytes() {
     feed("manifests", Vec::new(), manifest);
+}
+
+#[test]
+fn policies_of_any_bytes() {
+    let page = include_str!("../../docs/threat-model.md");
+    let whole = page.split("```").find(|block| block.contains("kind: Policy")).expect("the page shows a policy");
+    let whole = whole.strip_prefix("yaml\n").unwrap_or(whole).as_bytes().to_vec();
+    let (_, findings) = assignctl::manifest::Policy::read(
+        "policy",
+        whole.clone(),
+        &mut assignctl::diag::Sources::default(),
+        &assignctl::provider::kinds(),
+        &assignctl::model::Ids::default(),
+    );
+    assert_eq!(findings.errors(), 0, "variations of a policy that is none would try little: {findings:?}");
+    feed("manifests", vec![whole], policy);
 }
 
 #[test]

@@ -96,7 +96,8 @@ fn findings_as_json_name_code_place_and_help() {
 }
 
 /// Codes whose findings have no place in a file of that directory; `files` and `lowering` try them.
-const ELSEWHERE: [&str; 18] = [
+const ELSEWHERE: [&str; 23] = [
+    "empty-input",
     "ignore-ended",
     "incomplete-input",
     "invalid-glob",
@@ -112,9 +113,14 @@ const ELSEWHERE: [&str; 18] = [
     // Cannot be written in a manifest that anyone would keep: see `yaml::tests`.
     "unsupported-key",
     "merge-key",
+    // Only live rows can tell: `by_name` tries them.
+    "ambiguous-name",
+    "unknown-name",
+    "unproven-name",
     // Of a policy, which is no manifest: `threats` tries them.
     "invalid-path",
     "not-a-policy",
+    "policy-names",
     "policy-target",
     "unknown-path",
 ];
@@ -147,6 +153,7 @@ fn collect_codes(dir: &Path, into: &mut BTreeSet<String>) {
                 let opens = [
                     "Diagnostic::error(",
                     "Diagnostic::global(",
+                    "Diagnostic::warning(",
                     "refuse(findings, ",
                     "=> (",
                     "Some(number) => (",

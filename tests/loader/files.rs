@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{codes, load_paths};
+use super::{codes, load_paths, load_text};
 use assignctl::manifest::{Inputs, load};
 use assignctl::model::Ids;
 use assignctl::provider;
@@ -220,4 +220,24 @@ fn findings_without_a_place_come_in_the_order_of_the_names() {
     let mut expected = names.map(|name| format!("`{name}` is a root of its own"));
     expected.sort();
     assert_eq!(roots, expected);
+}
+
+#[test]
+fn input_that_holds_nothing_is_told() {
+    for text in ["", "\n\n", "# a comment\n", "---\n---\n"] {
+        let (loaded, _) = load_text(text);
+        assert_eq!(codes(&loaded), ["empty-input"], "{text:?}");
+        assert_eq!(loaded.diagnostics.errors(), 0);
+    }
+    let (loaded, _) = load_text("kind: nonsense\n");
+    assert!(!codes(&loaded).contains(&"empty-input"), "what is wrong says enough");
+}
+
+#[test]
+fn one_target_written_twice_is_one_mistake() {
+    let target = "apiVersion: assignctl/v1\nkind: Target\nmetadata: { name: parts }\nspec: { provider: partium, endpoint: sandbox }\n";
+    let (loaded, _) = load_text(&format!("{target}---\n{target}"));
+    assert_eq!(codes(&loaded), ["duplicate-name"]);
+    let (loaded, _) = load_text(&format!("{target}---\n{}", target.replace("name: parts", "name: other")));
+    assert_eq!(codes(&loaded), ["same-account"]);
 }

@@ -1,6 +1,7 @@
 //! The loader as its users meet it: files in, targets and sets out, every mistake told with its place.
 
 mod broken;
+mod by_name;
 mod files;
 mod lowering;
 mod properties;

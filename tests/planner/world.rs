@@ -3,8 +3,8 @@
 use assignctl::diag::Sources;
 use assignctl::model::{
     Account, Capabilities, Change, Coverage, Desired, DesiredSet, Endpoint, Expect, FieldKind, FieldSpec, Fields, Ids,
-    Instant, Key, Limits, Live, Mode, Names, OnRemove, Origin, Pairing, PartScope, Protect, Route, Scope, Snapshot,
-    Sym, Target, TargetPolicy, Value, Window,
+    Instant, Key, Limits, Live, Mode, OnRemove, Origin, Pairing, PartScope, Protect, Route, Scope, Snapshot, Sym,
+    Target, TargetPolicy, Value, Window,
 };
 use assignctl::plan::{Input, SetInput, TargetPlan, Thresholds, plan_target};
 
@@ -101,6 +101,8 @@ impl World {
             protect: Vec::new(),
             ignore: Vec::new(),
             rows,
+            names: Vec::new(),
+            scope_origin: Origin::default(),
             origin: Origin::default(),
         };
         self.sets.push((set, true));
@@ -154,7 +156,7 @@ impl World {
         };
         let coverage = Coverage { scope: Scope::default(), gap: self.gap.clone(), evidence: "1 page".into() };
         let snapshot =
-            Snapshot { rows: self.live.clone(), names: Names::default(), coverage: vec![coverage], requests: 1 };
+            Snapshot { rows: self.live.clone(), coverage: vec![coverage], requests: 1, ..Snapshot::default() };
         plan_target(&input, Ok(snapshot))
     }
 

@@ -61,7 +61,7 @@ impl Account {
 
     pub(super) async fn try_read(&self, scopes: Vec<Scope>, keys: &[&str]) -> Result<Snapshot, ReadError> {
         let keys = keys.iter().map(|key| self.key(key)).collect();
-        self.side.connection.reader.read(&ReadRequest { scopes, keys }).await
+        self.side.connection.reader.read(&ReadRequest { scopes, keys, names: false }).await
     }
 
     pub(super) async fn read(&self, scopes: Vec<Scope>, keys: &[&str]) -> Snapshot {

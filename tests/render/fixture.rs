@@ -169,6 +169,8 @@ impl World {
             protect: Vec::new(),
             ignore: Vec::new(),
             rows,
+            names: Vec::new(),
+            scope_origin: Origin::default(),
             origin: line(1),
         }
     }
@@ -243,7 +245,7 @@ impl World {
 pub fn snapshot(rows: Vec<Live>, names: Names) -> Snapshot {
     let evidence = format!("1 page, {} rows", rows.len());
     let coverage = vec![Coverage { scope: Scope::default(), gap: None, evidence }];
-    Snapshot { rows, names, coverage, requests: 1 }
+    Snapshot { rows, names, coverage, requests: 1, ..Snapshot::default() }
 }
 
 pub fn expect(removes: Option<u64>, updates: Option<u64>, until: Option<&str>) -> Expect {

@@ -45,6 +45,10 @@ fn sarif_of_every_shape_is_sarif() {
         assert_valid(&schema, &log);
         insta::assert_snapshot!(format!("sarif_drift_{name}"), pretty(&log));
     }
+    let plan = fixture::everything();
+    let log = sarif::report(&plan, &reports::every_outcome(&plan), Exit::Partial, BASE);
+    assert_valid(&schema, &document(&log));
+    insta::assert_snapshot!("sarif_applied", pretty(&log));
     let (diagnostics, sources) = findings::some();
     let log = sarif::findings(&diagnostics, &sources, sarif::Options::default());
     assert_valid(&schema, &document(&log));

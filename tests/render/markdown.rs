@@ -32,6 +32,25 @@ fn the_first_line_is_verdict_and_counts() {
     assert!(first(shapes::unreadable()).starts_with("**Not every target could be read:** "));
 }
 
+/// A reviewer approves what the pull request does; what happened behind its back stands apart, below.
+#[test]
+fn what_the_pull_request_does_leads_and_drift_is_kept_apart() {
+    let page = shown(&shapes::compared());
+    let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("no {text:?} in {page}"));
+    let order = [
+        "**Compared with** `origin/main`: ",
+        "**12 assignments leave management and stay live**",
+        "### By this pull request\n",
+        "### By this pull request, where live had drifted",
+        "### Drift, not by this pull request",
+        "### Not compared",
+        "<details>",
+    ];
+    assert!(order.windows(2).all(|pair| at(pair[0]) < at(pair[1])), "{page}");
+    assert_eq!(page.lines().nth(2).unwrap().split(':').next(), Some("**Compared with** `origin/main`"));
+    assert!(!shown(&fixture::everything()).contains("###"), "without a base there is nothing to tell apart");
+}
+
 /// What is outside of code spans, `<code>` elements and fences.
 fn outside_of_code(text: &str) -> String {
     let mut rest = String::new();
@@ -64,7 +83,8 @@ fn outside_of_code(text: &str) -> String {
 
 #[test]
 fn hostile_text_is_only_ever_code() {
-    let outside = outside_of_code(&shown(&shapes::hostile()));
+    let headings = |text: &str| text.replace("### By this", "").replace("### Drift", "").replace("### Not", "");
+    let outside = headings(&outside_of_code(&(shown(&shapes::hostile()) + &shown(&shapes::compared()))));
     let harmless =
         outside.replace("<details>", "").replace("</details>", "").replace("<summary>", "").replace("</summary>", "");
     assert!(!harmless.contains(['<', '@', '#', '[', '~', '\u{202e}', '\u{1b}']), "{harmless}");

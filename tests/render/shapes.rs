@@ -1,7 +1,9 @@
 //! Plans of each shape that every format has to bear.
 
+use assignctl::diag::Location;
 use assignctl::model::{DesiredSet, Names};
-use assignctl::plan::{Plan, Unreadable};
+use assignctl::plan::cause::Leaving;
+use assignctl::plan::{Base, Cause, Plan, ResolvedName, Unreadable};
 
 use super::fixture::{self, CANOPY, PARTIUM, STREAMLINE, World, json, snapshot, text};
 
@@ -95,6 +97,44 @@ pub fn crowd(create: usize, remove: usize) -> Plan {
     world.done()
 }
 
+/// Everything, compared with a base: whose change is whose, what leaves management, and a set with names.
+pub fn compared() -> Plan {
+    let mut plan = fixture::everything();
+    let mut causes = Cause::ALL.into_iter().cycle();
+    for target in &mut plan.targets {
+        for planned in target.sets.iter_mut().flat_map(|set| &mut set.changes) {
+            planned.cause = causes.next();
+        }
+    }
+    // Sent again because the command line asks for it: nobody's.
+    if let Some(last) =
+        plan.targets.iter_mut().flat_map(|target| &mut target.sets).find_map(|set| set.changes.last_mut())
+    {
+        last.cause = None;
+    }
+    let set = &mut plan.targets[1].sets[0];
+    let name = |field: &str, within: Option<&str>, name: &str, id: &str| ResolvedName {
+        field: field.to_owned(),
+        within: within.map(str::to_owned),
+        name: name.to_owned(),
+        id: id.to_owned(),
+        authority: false,
+    };
+    set.names =
+        vec![name("identity_email", None, HOSTILE[1], "idn_anna"), name("node_name", Some("a b"), "EMEA", "node_emea")];
+    let at = Location { file: "sets/gone.yaml".to_owned(), line: 4, column: 19 };
+    let left = |set: &str, deleted, assignments| Leaving {
+        target: "crm-prod".to_owned(),
+        set: set.to_owned(),
+        deleted,
+        assignments,
+        at: at.clone(),
+    };
+    let leaving = vec![left("gone", true, 12), left(HOSTILE[0], false, 1)];
+    plan.base = Some(Base { name: "origin/main".to_owned(), commit: Some("0a1b2c".to_owned()), leaving });
+    plan
+}
+
 /// Every shape with its name.
 pub fn all() -> Vec<(&'static str, Plan)> {
     vec![
@@ -103,5 +143,6 @@ pub fn all() -> Vec<(&'static str, Plan)> {
         ("refused", refused()),
         ("unreadable", unreadable()),
         ("hostile", hostile()),
+        ("compared", compared()),
     ]
 }

@@ -164,6 +164,7 @@ impl Stage {
         };
         let of_targets = |show: &dyn Fn(&Value) -> Vec<Value>| targets.iter().flat_map(show).collect::<Vec<Value>>();
         let sections = [
+            ("names", from_sets("names", &shown_name)),
             ("changes", from_sets("changes", &shown_change)),
             ("observed", from_sets("observed", &shown_change)),
             ("unmanaged", from_sets("unmanaged", &shown_unmanaged)),
@@ -319,6 +320,13 @@ fn shown_verification(verification: &Value) -> Value {
         (Some(message), true) => json!({ "result": verification["result"], "message": message }),
         (_, false) => json!({ "result": verification["result"], "remaining": remaining }),
     }
+}
+
+/// A name of the manifests, with the id that it turned out to be.
+fn shown_name(name: &Value) -> Value {
+    let text = |field: &str| name[field].as_str().unwrap_or_default();
+    let within = name["within"].as_str().map(|within| format!(" within {within}")).unwrap_or_default();
+    json!(format!("{} {}{within} is {}", text("field"), text("name"), text("id")))
 }
 
 fn shown_unmanaged(row: &Value) -> Value {

@@ -1,6 +1,6 @@
 //! Taking and giving access: guards that a pull request cannot talk round.
 
-use super::Repo;
+use super::{LIVE, Repo};
 
 const ANNA: &str = "    - { identity_id: idn_anna, node_id: node_emea, role_id: role_agent }\n";
 const BEN: &str = "    - { identity_id: idn_ben, node_id: node_emea, role_id: role_agent }\n";
@@ -52,6 +52,17 @@ fn an_owner_role_is_given_to_nobody() {
         repo.edit("support.yaml", BEN, &BEN.replace("role_agent", role));
         repo.refused(3, &["idn_ben", role]);
     }
+}
+
+#[test]
+fn a_name_is_judged_by_the_id_that_it_means() {
+    let roles = "      environment: prod
+      roles: [{ id: role_agent, name: Agent }, { id: role_admin, name: Admin }, { id: role_owner, name: Owner }]
+";
+    let repo = Repo::with_live(&LIVE.replace("      environment: prod\n", roles));
+    let mine = format!("{ANNA}    - {{ identity_id: idn_mallory, node_id: node_emea, role_name: Owner }}\n");
+    repo.edit("support.yaml", ANNA, &mine);
+    repo.refused(3, &["idn_mallory", "role_owner", "policy.yaml:"]);
 }
 
 #[test]

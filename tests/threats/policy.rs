@@ -44,6 +44,18 @@ fn plan_and_apply_say_which_policy_was_in_force() {
     assert!(without.json().get("policy").is_none());
 }
 
+#[test]
+fn a_policy_may_take_ids_only() {
+    let repo = Repo::new();
+    repo.set_policy(&POLICY.replace("  thresholds:", "  names: deny\n  thresholds:"));
+    assert_eq!(repo.run(&["plan"]).code, 0, "ids are as good as before");
+    repo.edit("support.yaml", "scope: { node_ids: [node_emea] }", "scope: { node_names: [EMEA] }");
+    repo.refused(1, &["policy-names", "support.yaml:8:"]);
+    // One target may be stricter than the others.
+    repo.set_policy(&POLICY.replace("{ name: crm, ", "{ name: crm, names: deny, "));
+    repo.refused(1, &["policy-names"]);
+}
+
 /// What a reviewer approved was approved under a policy: another one, or none, makes it stale; no edit brings in what the policy denies.
 #[test]
 fn a_saved_plan_holds_under_its_policy_only() {

@@ -12,7 +12,7 @@ use super::super::*;
 use crate::diag::Sources;
 use crate::model::{
     Action, Batch, Capabilities, Change, Coverage, DesiredSet, Expect, FieldKind, FieldSpec, Fields, Ids, Instant, Key,
-    Limits, Live, Mode, Names, OnRemove, Origin, Pairing, Proof, Route, Scope, Sym, Target, Value, WriteOutcome,
+    Limits, Live, Mode, OnRemove, Origin, Pairing, Proof, Route, Scope, Sym, Target, Value, WriteOutcome,
 };
 use crate::model::{Desired, Endpoint};
 use crate::plan::{Input, PlannedChange, SetInput, Thresholds, plan_target};
@@ -122,7 +122,7 @@ impl World {
         };
         let gap = self.gap.load(Ordering::SeqCst).then(|| "the list was cut".to_owned());
         let coverage = vec![Coverage { scope: Scope::default(), gap, evidence: "1 page".to_owned() }];
-        Snapshot { rows: rows.iter().map(live).collect(), names: Names::default(), coverage, requests: 1 }
+        Snapshot { rows: rows.iter().map(live).collect(), coverage, requests: 1, ..Snapshot::default() }
     }
 
     fn carry_out(&self, change: &Change) {
@@ -280,6 +280,8 @@ impl Case {
             protect: Vec::new(),
             ignore: Vec::new(),
             rows: declared.iter().map(row).collect(),
+            names: Vec::new(),
+            scope_origin: Origin::default(),
             origin: Origin::default(),
         };
         let mut sources = Sources::default();

@@ -49,6 +49,12 @@ pub static CODES: &[Code] = &[
     ),
     code(
         Source::Manifest,
+        "ambiguous-name",
+        "A reference by name that two or more ids of the target share. Choosing one could give or take somebody else's access.",
+        "write the id that is meant; the message lists the candidates.",
+    ),
+    code(
+        Source::Manifest,
         "ambiguous-value",
         "A value without quotes that YAML 1.1 and YAML 1.2 read differently: `no`, `012`, `1_000`, `12:30`, or a number that JSON cannot carry exactly. The program never guesses which one you mean.",
         "quote it if it is text; write it in its plain form if it is a number or a boolean.",
@@ -112,6 +118,12 @@ pub static CODES: &[Code] = &[
         "empty-id",
         "An id is empty. An id is one segment of a request's path.",
         "write the id as the system shows it.",
+    ),
+    code(
+        Source::Manifest,
+        "empty-input",
+        "Files or standard input were given, and hold no target and no set. A check of nothing finds nothing, so it is told.",
+        "look whether the file is the right one, and whether the command before the pipe printed anything.",
     ),
     code(
         Source::Manifest,
@@ -320,6 +332,12 @@ pub static CODES: &[Code] = &[
     ),
     code(
         Source::Manifest,
+        "policy-names",
+        "The policy says `names: deny`, and a set refers to ids by name: whoever can rename something in the system could change what the set means.",
+        "write the ids; `assignctl import` shows them beside the names.",
+    ),
+    code(
+        Source::Manifest,
         "policy-secret",
         "The policy does not let this target use this secret. A pull request must not be able to send a secret elsewhere.",
         "use an allowed reference, or have the policy changed where it is kept.",
@@ -389,6 +407,12 @@ pub static CODES: &[Code] = &[
     code(Source::Manifest, "unknown-kind", "There is no kind of document of this name.", "correct `kind`."),
     code(
         Source::Manifest,
+        "unknown-name",
+        "A reference by name that no live assignment of the target shows, to the letter: other case, other spaces, or something that has no assignment yet. Only names that the listing carries can be found.",
+        "correct the name if the message shows a near one; else write the id.",
+    ),
+    code(
+        Source::Manifest,
         "unknown-path",
         "The policy replaces a route that this system does not have.",
         "name one of the routes that the message lists.",
@@ -411,6 +435,12 @@ pub static CODES: &[Code] = &[
         "unknown-version",
         "This program does not read this `apiVersion`.",
         "write `apiVersion: assignctl/v1`, or use a program that knows the version.",
+    ),
+    code(
+        Source::Manifest,
+        "unproven-name",
+        "A reference by name was seen on one id, in a listing that is not proven complete: another id may have the same name.",
+        "plan again when the listing is whole, or write the id.",
     ),
     code(Source::Manifest, "unreadable", "A file or directory cannot be read.", "check the path and its permissions."),
     code(

@@ -20,7 +20,7 @@ pub(super) fn run(args: &ExplainArgs, terminal: &Terminal) -> anyhow::Result<Exi
     if found.is_empty() {
         let near = closest(name, CODES.iter().map(|code| code.name));
         let hint = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-        bail!("there is no code {name}{hint} `assignctl explain` lists all");
+        bail!("there is no code {name}{hint}; `assignctl explain` lists all");
     }
     let texts: Vec<String> = found.iter().map(|code| text(code)).collect();
     terminal.data(&texts.join("\n"))?;

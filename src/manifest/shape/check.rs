@@ -225,10 +225,11 @@ impl<'t> Record<'t> {
             }
             Rule::AtMostOne(names) => self.at_most_one(names, findings),
             Rule::AtLeastOne(names) => self.at_least_one(names, findings),
-            Rule::Needs(name, other) => {
-                if let (Some(span), None) = (self.key(name), self.key(other)) {
-                    let message = format!("`{name}` has a meaning only beside `{other}`");
-                    let help = format!("add `{other}`, or remove `{name}`");
+            Rule::Needs(name, others) => {
+                if let (Some(span), true) = (self.key(name), self.given(others).is_empty()) {
+                    let others = alternatives(others);
+                    let message = format!("`{name}` has a meaning only beside {others}");
+                    let help = format!("add {others}, or remove `{name}`");
                     findings.push(Diagnostic::error("conflicting-fields", message, span).help(help));
                 }
             }
@@ -364,7 +365,12 @@ impl<'t> Record<'t> {
     }
 }
 
-/// "`a` or `b`".
+/// "`a`, `b` or `c`".
 fn alternatives(names: &[&str]) -> String {
-    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
+    let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match names.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
+    }
 }

@@ -61,6 +61,10 @@ pub enum Type {
     Id,
     /// A list of ids: the cross product with the other fields.
     Ids,
+    /// A name as the system shows it, to the letter.
+    LiveName,
+    /// A list of such names: the cross product with the other fields.
+    LiveNames,
     /// The name of a document or of a label.
     Name,
     /// Text as written.
@@ -117,6 +121,8 @@ impl Type {
         match self {
             Type::Id => "an id",
             Type::Ids => "a list of ids",
+            Type::LiveName => "a name, to the letter",
+            Type::LiveNames => "a list of names, to the letter",
             Type::Name => "a name",
             Type::Text => "text",
             Type::Version => "a version, taken as written",
@@ -162,12 +168,44 @@ pub struct Field {
     pub part: Option<usize>,
     /// Where it comes from.
     pub mark: Mark,
+    /// Which names it holds in place of ids.
+    pub named: Option<Named>,
+}
+
+/// The names that a field holds in place of ids.
+#[derive(Debug, Clone, Copy)]
+pub struct Named {
+    /// The field's singular form: what the provider calls these names in [`crate::model::Handles`].
+    pub field: &'static str,
+    /// The field beside it that says what the name is unique in.
+    pub within: Option<&'static str>,
 }
 
 impl Field {
+    /// A name in place of a key part's id.
+    pub const fn name(name: &'static str, part: usize, doc: &'static str) -> Self {
+        let named = Some(Named { field: name, within: None });
+        Self { part: Some(part), named, ..Self::new(name, Type::LiveName, doc) }
+    }
+
+    /// Several names in place of a key part's ids; `singular` is the field for one of them.
+    pub const fn names(name: &'static str, singular: &'static str, part: usize, doc: &'static str) -> Self {
+        let named = Some(Named { field: singular, within: None });
+        Self { part: Some(part), named, ..Self::new(name, Type::LiveNames, doc) }
+    }
+
+    /// The names are unique only within what another field says.
+    #[must_use]
+    pub const fn within(mut self, field: &'static str) -> Self {
+        if let Some(named) = self.named {
+            self.named = Some(Named { within: Some(field), ..named });
+        }
+        self
+    }
+
     /// An optional field of assignctl's own.
     pub const fn new(name: &'static str, ty: Type, doc: &'static str) -> Self {
-        Self { name, ty, doc, required: false, nullable: false, part: None, mark: Mark::Own }
+        Self { name, ty, doc, required: false, nullable: false, part: None, mark: Mark::Own, named: None }
     }
 
     /// It must be there.
@@ -191,6 +229,11 @@ impl Field {
         self
     }
 
+    /// Whether it holds ids of this key part (and not names in their place).
+    pub fn gives(&self, part: usize) -> bool {
+        self.part == Some(part) && self.named.is_none()
+    }
+
     /// Where it comes from.
     #[must_use]
     pub const fn mark(mut self, mark: Mark) -> Self {
@@ -208,8 +251,8 @@ pub enum Rule {
     AtMostOne(&'static [&'static str]),
     /// At least one of these.
     AtLeastOne(&'static [&'static str]),
-    /// The first only beside the second.
-    Needs(&'static str, &'static str),
+    /// The first only beside one of the others.
+    Needs(&'static str, &'static [&'static str]),
     /// The value of `field` decides which others must stand there.
     Case {
         /// The field that decides.

@@ -31,6 +31,9 @@ pub(super) fn check_value(field: &Field, node: Node<'_>, findings: &mut Findings
         Type::Ids => {
             check_list(field, node, true, findings, |text, span, findings| check_id(text, span, field.name, findings))
         }
+        Type::LiveNames => check_list(field, node, true, findings, |text, span, findings| {
+            check_live_name(field.name, text, span, findings)
+        }),
         Type::Texts => check_list(field, node, false, findings, |text, span, findings| {
             check_text(field.name, text, span, findings)
         }),
@@ -46,7 +49,7 @@ fn refuse_null(field: &Field, node: Node<'_>, scalar: Scalar<'_>, findings: &mut
     };
     let help = match field.ty {
         Type::Objects(_) => format!("write `{}: []` for none at all", field.name),
-        Type::Id | Type::Text | Type::Version | Type::Name if !scalar.text.is_empty() => {
+        Type::Id | Type::Text | Type::Version | Type::Name | Type::LiveName if !scalar.text.is_empty() => {
             format!("quote it if it is text (`\"{}\"`), else write {}", scalar.text, field.ty.words())
         }
         _ => format!("write {}", field.ty.words()),
@@ -64,10 +67,12 @@ fn at_value(node: Node<'_>) -> Span {
 fn wrong_type(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool {
     let message = format!("`{}` must be {}, not {}", field.name, field.ty.words(), kind_words(node));
     let mut diagnostic = Diagnostic::error("wrong-type", message, at_value(node));
-    if let (Type::Id | Type::Text | Type::Version, NodeKind::Sequence) = (field.ty, node.kind()) {
+    if let (Type::Id | Type::Text | Type::Version | Type::LiveName, NodeKind::Sequence) = (field.ty, node.kind()) {
         diagnostic = diagnostic.help(format!("for several, use the plural field `{}s` where there is one", field.name));
-    } else if let (Type::Ids | Type::Texts | Type::Globs | Type::Objects(_), NodeKind::Scalar | NodeKind::Mapping) =
-        (field.ty, node.kind())
+    } else if let (
+        Type::Ids | Type::LiveNames | Type::Texts | Type::Globs | Type::Objects(_),
+        NodeKind::Scalar | NodeKind::Mapping,
+    ) = (field.ty, node.kind())
     {
         diagnostic = diagnostic.help(format!("write a list: `{}: [ … ]`", field.name));
     }
@@ -136,6 +141,7 @@ fn check_scalar(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool 
         Type::Id | Type::Holder => check_id(text, span, field.name, findings),
         Type::Name => check_name(field.name, text, span, findings),
         Type::Text | Type::Version => check_text(field.name, text, span, findings),
+        Type::LiveName => check_live_name(field.name, text, span, findings),
         Type::Bool => check_bool(field, scalar, span, findings),
         Type::Integer(min, max) => check_integer(field, scalar, span, min, max, findings),
         Type::Number(max) => check_number(field, scalar, span, max, findings),
@@ -161,6 +167,17 @@ fn check_text(name: &str, text: &str, span: Span, findings: &mut Findings) -> bo
         return false;
     }
     true
+}
+
+/// A name is compared to the letter with what the system shows; a character that nobody can see would never be found again.
+fn check_live_name(name: &str, text: &str, span: Span, findings: &mut Findings) -> bool {
+    if text.chars().any(char::is_control) {
+        let message = format!("`{name}` holds a line break or another control character");
+        let help = "write the name as the system shows it, on one line, or use the id";
+        findings.push(Diagnostic::error("control-character", message, span).help(help));
+        return false;
+    }
+    check_text(name, text, span, findings)
 }
 
 /// Names of documents and labels stand in flags, file names and reports: letters, digits and `. _ -` only; a label may have a prefix

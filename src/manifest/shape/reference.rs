@@ -63,7 +63,10 @@ fn rule_words(rule: &Rule) -> Vec<String> {
         Rule::ExactlyOne(names) => vec![format!("Exactly one of {}.", list(names))],
         Rule::AtMostOne(names) => vec![format!("At most one of {}.", list(names))],
         Rule::AtLeastOne(names) => vec![format!("At least one of {}.", list(names))],
-        Rule::Needs(name, other) => vec![format!("`{name}` only beside `{other}`.")],
+        Rule::Needs(name, others) => {
+            let others: Vec<String> = others.iter().map(|other| format!("`{other}`")).collect();
+            vec![format!("`{name}` only beside {}.", others.join(" or "))]
+        }
         Rule::Case { field, cases, .. } => cases
             .iter()
             .map(|case| {

@@ -55,7 +55,8 @@ pub fn schema_of(ty: &Type) -> Value {
         Type::Name => {
             json!({ "type": ["string", "number", "boolean"], "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" })
         }
-        Type::Text | Type::Version => text(),
+        Type::Text | Type::Version | Type::LiveName => text(),
+        Type::LiveNames => json!({ "type": "array", "minItems": 1, "items": text() }),
         Type::Bool => json!({ "type": "boolean" }),
         Type::Integer(min, max) => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Type::Number(max) => json!({ "type": "number", "exclusiveMinimum": 0, "maximum": max }),
@@ -119,7 +120,10 @@ fn rule_schemas(rule: &Rule) -> Vec<Value> {
         Rule::ExactlyOne(names) => vec![json!({ "oneOf": one_required(names) })],
         Rule::AtLeastOne(names) => vec![json!({ "anyOf": one_required(names) })],
         Rule::AtMostOne(names) => exclusions(names),
-        Rule::Needs(name, other) => vec![json!({ "if": { "required": [name] }, "then": { "required": [other] } })],
+        Rule::Needs(name, [other]) => vec![json!({ "if": { "required": [name] }, "then": { "required": [other] } })],
+        Rule::Needs(name, others) => {
+            vec![json!({ "if": { "required": [name] }, "then": { "anyOf": one_required(others) } })]
+        }
         Rule::Case { field, default, cases } => {
             cases.iter().filter_map(|case| case_schema(field, *default, case, cases)).collect()
         }

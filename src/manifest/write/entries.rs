@@ -5,9 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::layout::{Node, comment, scalar};
-use super::{Account, Secrets};
+use super::{Account, Secrets, exact};
+use crate::manifest::Kind;
 use crate::manifest::shape::{Case, Field, Rule, Shape, Type};
-use crate::model::{Fields, Key, Live, MAX_KEY_PARTS, Sym, Value};
+use crate::model::{Fields, Ids, Key, Live, MAX_KEY_PARTS, Sym, Value};
 
 /// The ids of an entry, a list for each part of the key.
 type Lists = [Vec<Sym>; MAX_KEY_PARTS];
@@ -20,7 +21,7 @@ struct Alike<'a> {
 
 /// The entries of a set, sorted; `constant` are the parts of the key that its scope says already.
 pub(super) fn entries(account: &Account<'_>, rows: &[&Live], constant: &[usize], secrets: &mut Secrets) -> Vec<Node> {
-    let Some(shape) = assignment_shape(account) else { return Vec::new() };
+    let Some(shape) = assignment_shape(account.kind) else { return Vec::new() };
     let mut found: Vec<(Lists, &Fields)> = Vec::new();
     for alike in alike(account, shape, rows) {
         let parts = pluralizable(account, shape, &alike.keys);
@@ -35,8 +36,8 @@ pub(super) fn entries(account: &Account<'_>, rows: &[&Live], constant: &[usize],
 }
 
 /// The table of an assignment.
-pub(super) fn assignment_shape(account: &Account<'_>) -> Option<&'static Shape> {
-    match account.kind.set.field("assignments") {
+pub(super) fn assignment_shape(kind: &Kind) -> Option<&'static Shape> {
+    match kind.set.field("assignments") {
         Some((_, Field { ty: Type::Objects(shape), .. })) => Some(shape),
         _ => None,
     }
@@ -77,13 +78,13 @@ fn pluralizable(account: &Account<'_>, shape: &'static Shape, keys: &[Key]) -> V
     let Some(first) = keys.first() else { return Vec::new() };
     let varies = |part: usize| keys.iter().any(|key| key.part(part) != first.part(part));
     (0..account.kind.capabilities.key_fields.len())
-        .filter(|part| varies(*part) && field_of(account, shape, *part, first, true).is_some())
+        .filter(|part| varies(*part) && field_of(account.ids, shape, *part, first, true).is_some())
         .collect()
 }
 
 /// The field of an assignment that holds a part of its key, in the singular or plural.
-fn field_of(
-    account: &Account<'_>,
+pub(super) fn field_of(
+    ids: &Ids,
     shape: &'static Shape,
     part: usize,
     key: &Key,
@@ -91,18 +92,18 @@ fn field_of(
 ) -> Option<&'static Field> {
     let fits = |field: &&'static Field| {
         let is_plural = matches!(field.ty, Type::Ids);
-        field.part == Some(part) && is_plural == plural && allowed(account, shape, field.name, key)
+        field.gives(part) && is_plural == plural && allowed(ids, shape, field.name, key)
     };
     shape.fields().find(fits)
 }
 
 /// Whether the table's cases allow a field beside the words of this key (apis/semaphor.md: which actor goes with which scope type).
-fn allowed(account: &Account<'_>, shape: &'static Shape, name: &str, key: &Key) -> bool {
+fn allowed(ids: &Ids, shape: &'static Shape, name: &str, key: &Key) -> bool {
     let names = |case: &Case| case.groups.iter().any(|group| group.contains(&name)) || case.optional.contains(&name);
     shape.rules.iter().all(|rule| {
         let Rule::Case { field, cases, .. } = rule else { return true };
         let Some(part) = shape.field(field).and_then(|(_, field)| field.part) else { return true };
-        let word = account.ids.text(key.part(part));
+        let word = ids.text(key.part(part));
         !cases.iter().any(names) || cases.iter().any(|case| case.value == &*word && names(case))
     })
 }
@@ -164,7 +165,7 @@ fn entry(
         let value = match field.part {
             Some(part) => {
                 let list = &lists[part];
-                let chosen = field_of(account, shape, part, &key, list.len() > 1);
+                let chosen = field_of(account.ids, shape, part, &key, list.len() > 1);
                 let is_there = !list.iter().all(|sym| sym.is_none());
                 chosen
                     .filter(|chosen| is_there && chosen.name == field.name)
@@ -193,17 +194,10 @@ fn ids(account: &Account<'_>, part: usize, list: &[Sym], is_named: bool) -> Node
 
 fn value(account: &Account<'_>, value: &Value, key: &Key, secrets: &mut Secrets) -> Node {
     match value {
-        Value::Null => Node::Scalar("null".to_owned(), None),
-        Value::Text(text) => Node::text(text),
-        // RFC 3339 is text to every reader of YAML 1.2, and the loader takes it as written.
-        Value::Instant(instant) => Node::Scalar(instant.to_string(), None),
-        Value::Json(json) => Node::json(json),
         Value::Masked(names) => {
             Node::Map(names.iter().map(|name| (scalar(name), secrets.reference(account, key, name))).collect())
         }
-        Value::Secrets(map) => {
-            Node::Map(map.iter().map(|(name, at)| (scalar(name), Node::noted(&at.to_string(), None))).collect())
-        }
+        known => exact::value(known),
     }
 }
 
@@ -217,7 +211,6 @@ pub(super) fn name_of(account: &Account<'_>, part: usize, sym: Sym) -> Option<St
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::model::Ids;
 
     fn product(lists: &Lists) -> usize {
         lists.iter().map(Vec::len).product()

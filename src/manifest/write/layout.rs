@@ -215,6 +215,20 @@ pub(super) fn comment(text: &str) -> String {
     shown
 }
 
+/// Text as comment lines, nothing hidden in them.
+pub(super) fn comment_lines(text: &str, indent: &str) -> String {
+    let mut lines = String::new();
+    for line in text.split('\n') {
+        let mut shown = String::new();
+        for c in line.chars() {
+            if is_hidden(c) { escape(c, &mut shown) } else { shown.push(c) }
+        }
+        lines.push_str(format!("{indent}# {shown}").trim_end());
+        lines.push('\n');
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

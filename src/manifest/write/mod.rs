@@ -1,8 +1,10 @@
 //! Live rows as manifests that a person would have written: the way back through the tables that the loader reads by.
 //!
-//! What is written here loads back as exactly these rows. This module knows no provider, no file system and no clock.
+//! What is written here loads back as exactly these rows. `entries` joins rows as a person would, `exact` writes whole sets and targets,
+//! and both lay out and quote by the one rule of `layout`. This module knows no provider, no file system and no clock.
 
 mod entries;
+pub mod exact;
 mod layout;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -125,7 +127,7 @@ pub fn undeclarable(account: &Account<'_>, row: &Live) -> Option<String> {
         let value = row.fields.get(field.name);
         field.required && field.part.is_none() && value.is_none_or(|value| value.is_null() || is_empty(value))
     };
-    if let Some(field) = assignment_shape(account).and_then(|shape| shape.fields().find(|field| missing(field))) {
+    if let Some(field) = assignment_shape(account.kind).and_then(|shape| shape.fields().find(|field| missing(field))) {
         return Some(format!("it has no {}", field.name));
     }
     row.fields.iter().find_map(|(name, value)| match value {
@@ -251,9 +253,13 @@ fn place(account: &Account<'_>, set: &Set<'_, '_>) -> String {
     if said.is_empty() { String::new() } else { format!(": {}", said.join(", ")) }
 }
 
+/// A field of ours with its value.
+fn pair(name: &str, node: Node) -> (String, Node) {
+    (name.to_owned(), node)
+}
+
 /// The fields of `spec`, in the order of the examples.
 fn spec(account: &Account<'_>, set: &Set<'_, '_>) -> Vec<(String, Node)> {
-    let pair = |name: &str, node| (name.to_owned(), node);
     let mut pairs = vec![pair("target", Node::text(account.target))];
     if account.kind.address_is_scope {
         pairs.extend(address(account, set));
@@ -268,7 +274,7 @@ fn spec(account: &Account<'_>, set: &Set<'_, '_>) -> Vec<(String, Node)> {
 
 /// The field of a table that holds a part of the key, in the singular or plural.
 fn field_of(shape: &Shape, part: usize, plural: bool) -> Option<&'static str> {
-    let fits = |field: &&Field| field.part == Some(part) && matches!(field.ty, Type::Ids) == plural;
+    let fits = |field: &&Field| field.gives(part) && matches!(field.ty, Type::Ids) == plural;
     shape.fields().find(fits).map(|field| field.name)
 }
 
@@ -362,7 +368,7 @@ impl Secrets {
     fn reference(&mut self, account: &Account<'_>, key: &Key, name: &str) -> Node {
         // Words such as a scope type say less about where a value belongs than the ids around them.
         let is_word = |part: usize| {
-            let shape = assignment_shape(account);
+            let shape = assignment_shape(account.kind);
             shape.is_some_and(|s| s.fields().any(|f| f.part == Some(part) && matches!(f.ty, Type::Choice(_))))
         };
         let parts = (0..MAX_KEY_PARTS).filter(|part| !is_word(*part)).map(|part| account.ids.text(key.part(part)));

@@ -7,11 +7,12 @@ use std::collections::HashSet;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::http::{Answer, Request};
-use crate::model::{Fields, Ids, Instant, Key, Live, LiveInfo, Names, Value};
+use crate::model::{Fields, Handles, Ids, Instant, Key, Live, LiveInfo, Names, Value};
 use crate::provider::ReadError;
 use crate::provider::refusal::{clean, unread};
 
 use super::api::{Api, FROM, IDENTITY, NODE, ROLE, TO, refusal};
+use super::spec::{IDENTITY_EMAIL, NODE_NAME, ROLE_NAME};
 use super::wire::{Page, Pagination, Row, Text, bare_or_wrapped, id_of};
 
 /// How the listing's route is called in messages.
@@ -54,6 +55,8 @@ pub(super) struct Listing {
     /// Direct rows.
     pub rows: Vec<Live>,
     pub names: Names,
+    /// What manifests may call ids by; `None`: nobody asked.
+    pub handles: Option<Handles>,
     /// Rows of other access types.
     pub inherited: u64,
     /// Direct rows by status, in the order of [`Status::ALL`].
@@ -68,11 +71,12 @@ pub(super) struct Listing {
 }
 
 impl Listing {
-    fn new(item_count: u64, pages: u64) -> Self {
+    fn new(item_count: u64, pages: u64, handles: Option<Handles>) -> Self {
         let none = [0; 3];
         Self {
             rows: Vec::new(),
             names: Names::default(),
+            handles,
             inherited: 0,
             direct_by_status: none,
             inherited_by_status: none,
@@ -111,13 +115,13 @@ impl Listing {
 }
 
 /// Reads all pages of a filter: the first, then the others side by side, for their number is known then.
-pub(super) async fn list(api: &Api, status: Option<Status>) -> Result<Listing, ReadError> {
+pub(super) async fn list(api: &Api, status: Option<Status>, names: bool) -> Result<Listing, ReadError> {
     let take = api.options.take as u64;
     let first = fetch(api, status, 1, take).await?;
     let first = first.page()?;
     let pagination = first.pagination;
     let pages = page_count(&pagination)?;
-    let mut listing = Listing::new(pagination.item_count, pages);
+    let mut listing = Listing::new(pagination.item_count, pages, names.then(Handles::default));
     let mut seen = HashSet::new();
     add(&mut listing, &mut seen, &first, &api.ids)?;
     drop(first);
@@ -215,7 +219,7 @@ fn add(listing: &mut Listing, seen: &mut HashSet<Box<str>>, page: &Page<'_>, ids
             listing.inherited += 1;
             continue;
         }
-        let live = direct(&row, &mut listing.names, ids).map_err(fail)?;
+        let live = direct(&row, &mut listing.names, listing.handles.as_mut(), ids).map_err(fail)?;
         // Only direct rows: whether an inherited row repeats the id of the row that it comes from is not stated.
         if !live.id.iter().all(|id| seen.insert(id.clone())) {
             let id = clean(live.id.as_deref().unwrap_or(""));
@@ -231,7 +235,7 @@ fn add(listing: &mut Listing, seen: &mut HashSet<Box<str>>, page: &Page<'_>, ids
 }
 
 /// A direct row, with all that an assignment must have. Its names are kept beside its ids.
-fn direct(row: &Row<'_>, names: &mut Names, ids: &Ids) -> Result<Live, String> {
+fn direct(row: &Row<'_>, names: &mut Names, handles: Option<&mut Handles>, ids: &Ids) -> Result<Live, String> {
     let Row { identity, role, assignment } = row;
     let full = |text: &Option<Text<'_>>, name: &str| match text.as_deref() {
         Some(text) if !text.is_empty() => Ok(ids.sym(text)),
@@ -252,6 +256,11 @@ fn direct(row: &Row<'_>, names: &mut Names, ids: &Ids) -> Result<Live, String> {
     names.add_with(IDENTITY, key.part(IDENTITY), || identity.display());
     names.add_with(NODE, node, || node_name.to_owned());
     names.add_with(ROLE, key.part(ROLE), || role.name.as_deref().unwrap_or_default().to_owned());
+    if let Some(handles) = handles {
+        handles.add(IDENTITY_EMAIL, None, identity.email.as_deref().unwrap_or_default(), key.part(IDENTITY));
+        handles.add(NODE_NAME, None, node_name, node);
+        handles.add(ROLE_NAME, None, role.name.as_deref().unwrap_or_default(), key.part(ROLE));
+    }
     Ok(Live {
         key,
         id: Some(id.into()),
@@ -321,7 +330,7 @@ mod tests {
     fn added_with(rows: &[Value], ids: &Ids) -> Result<Listing, ReadError> {
         let pagination = json!({"page": 1, "take": 100, "item_count": rows.len(), "page_count": 1});
         let text = json!({"items": rows, "pagination": pagination}).to_string();
-        let mut listing = Listing::new(rows.len() as u64, 1);
+        let mut listing = Listing::new(rows.len() as u64, 1, None);
         add(&mut listing, &mut HashSet::new(), &serde_json::from_str(&text).unwrap(), ids)?;
         Ok(listing)
     }

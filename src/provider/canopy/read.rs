@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use futures::future::try_join_all;
 use futures::try_join;
 
-use crate::model::{Coverage, Key, Live, Names, ReadRequest, Scope, Snapshot};
+use crate::model::{Coverage, Handles, Key, Live, Names, ReadRequest, Scope, Snapshot};
 use crate::provider::refusal::clean;
 use crate::provider::{ReadError, Reader};
 
@@ -26,15 +26,15 @@ pub(super) struct CanopyReader(pub Api);
 
 #[async_trait]
 impl Reader for CanopyReader {
-    async fn read(&self, _: &ReadRequest) -> Result<Snapshot, ReadError> {
+    async fn read(&self, request: &ReadRequest) -> Result<Snapshot, ReadError> {
         let Self(api) = self;
         let before = api.client.requests();
-        let mut pass = Pass::read(api).await?;
+        let mut pass = Pass::read(api, request.names).await?;
         for _ in 1..MAX_LISTINGS {
             if pass.trouble.is_none() {
                 break;
             }
-            pass = Pass::read(api).await?;
+            pass = Pass::read(api, request.names).await?;
         }
         pass.snapshot(api.client.requests().saturating_sub(before))
     }
@@ -52,31 +52,47 @@ enum Trouble {
 struct Pass {
     rows: Vec<Live>,
     names: Names,
+    /// `None`: nobody asked.
+    handles: Option<Handles>,
     evidence: String,
     trouble: Option<Trouble>,
 }
 
 impl Pass {
-    async fn read(api: &Api) -> Result<Self, ReadError> {
+    async fn read(api: &Api, names: bool) -> Result<Self, ReadError> {
         let [active, scheduled, expired] = Status::ALL;
         let (main, active, scheduled, expired) =
-            try_join!(list(api, None), count(api, active), count(api, scheduled), count(api, expired))?;
+            try_join!(list(api, None, names), count(api, active), count(api, scheduled), count(api, expired))?;
         let counts = [active, scheduled, expired];
         let missing = missing(&main, counts);
-        let extra = try_join_all(missing.iter().map(|status| list(api, Some(*status)))).await?;
+        let extra = try_join_all(missing.iter().map(|status| list(api, Some(*status), names))).await?;
         let trouble = trouble(&main, counts, &missing, &extra);
         let evidence = evidence(&main, counts, &missing, &extra);
-        Ok(Self::collect(std::iter::once(main).chain(extra), trouble, evidence))
+        let handles = names.then(Handles::default);
+        Ok(Self::collect(std::iter::once(main).chain(extra), handles, trouble, evidence))
     }
 
     /// Rows of all listings, each id once. A row may be in two of them: listings of different filters overlap when a status
     /// changes with the clock.
-    fn collect(listings: impl Iterator<Item = Listing>, trouble: Option<String>, evidence: String) -> Self {
-        let mut pass =
-            Self { rows: Vec::new(), names: Names::default(), evidence, trouble: trouble.map(Trouble::Incomplete) };
+    fn collect(
+        listings: impl Iterator<Item = Listing>,
+        handles: Option<Handles>,
+        trouble: Option<String>,
+        evidence: String,
+    ) -> Self {
+        let mut pass = Self {
+            rows: Vec::new(),
+            names: Names::default(),
+            handles,
+            evidence,
+            trouble: trouble.map(Trouble::Incomplete),
+        };
         let mut by_key: HashMap<Key, usize> = HashMap::new();
         for listing in listings {
             pass.names.extend(listing.names);
+            if let (Some(all), Some(seen)) = (&mut pass.handles, listing.handles) {
+                all.extend(seen);
+            }
             for live in listing.rows {
                 let Some(first) = by_key.get(&live.key).map(|index| &pass.rows[*index]) else {
                     by_key.insert(live.key, pass.rows.len());
@@ -100,7 +116,8 @@ impl Pass {
             }
         };
         let coverage = vec![Coverage { scope: Scope::default(), gap, evidence: self.evidence }];
-        Ok(Snapshot { rows: self.rows, names: self.names, coverage, requests })
+        let handles = self.handles.unwrap_or_default();
+        Ok(Snapshot { rows: self.rows, names: self.names, handles, coverage, requests })
     }
 }
 

@@ -16,6 +16,13 @@ pub const NODE: usize = 1;
 /// Key part: the role.
 pub const ROLE: usize = 2;
 
+/// What the listing calls an identity (apis/canopy.md: List).
+pub const IDENTITY_EMAIL: &str = "identity_email";
+/// What the listing calls a node.
+pub const NODE_NAME: &str = "node_name";
+/// What the listing calls a role.
+pub const ROLE_NAME: &str = "role_name";
+
 /// The largest page (apis/canopy.md: List, `take` 1–100).
 const LARGEST_PAGE: usize = 100;
 
@@ -75,6 +82,7 @@ pub static KIND: Kind = Kind {
     account: &["account", "application", "environment"],
     set: &SET_SHAPE,
     paths: &[PORTAL_PATH, API_PATH],
+    pattern: &PATTERN,
     address_is_scope: false,
     divide_by: &[NODE],
     check_target,
@@ -150,22 +158,51 @@ static SCOPE: Shape = Shape {
     doc: "With both lists, their intersection; a node without its descendants.",
     groups: &[&[
         Field::new("node_ids", Type::Ids, "These nodes.").part(NODE).mark(Mark::Doc),
+        Field::names("node_names", NODE_NAME, NODE, "These nodes, by name."),
         Field::new("role_ids", Type::Ids, "These roles.").part(ROLE).mark(Mark::Doc),
+        Field::names("role_names", ROLE_NAME, ROLE, "These roles, by name."),
     ]],
-    rules: &[Rule::AtLeastOne(&["node_ids", "role_ids"])],
+    rules: &[
+        Rule::AtLeastOne(&["node_ids", "node_names", "role_ids", "role_names"]),
+        Rule::AtMostOne(&["node_ids", "node_names"]),
+        Rule::AtMostOne(&["role_ids", "role_names"]),
+    ],
     secret: false,
     masks: Masks::new(),
 };
 
 static PROTECT: Shape = Shape {
     title: "a protection",
+    doc: "Rows with all of these must not be lost, or must keep `min_holders` identities.",
+    groups: &[
+        PATTERN_FIELDS,
+        &[
+            Field::name(IDENTITY_EMAIL, IDENTITY, "The identity, by email."),
+            Field::name(NODE_NAME, NODE, "The node, by name."),
+            Field::name(ROLE_NAME, ROLE, "The role, by name."),
+        ],
+    ],
+    rules: &[
+        Rule::AtLeastOne(&["identity_id", IDENTITY_EMAIL, "node_id", NODE_NAME, "role_id", ROLE_NAME]),
+        Rule::AtMostOne(&["identity_id", IDENTITY_EMAIL]),
+        Rule::AtMostOne(&["node_id", NODE_NAME]),
+        Rule::AtMostOne(&["role_id", ROLE_NAME]),
+    ],
+    secret: false,
+    masks: Masks::new(),
+};
+
+const PATTERN_FIELDS: &[Field] = &[
+    Field::new("identity_id", Type::Id, "The identity.").part(IDENTITY).mark(Mark::Doc),
+    Field::new("node_id", Type::Id, "The node.").part(NODE).mark(Mark::Doc),
+    Field::new("role_id", Type::Id, "The role.").part(ROLE).mark(Mark::Doc),
+    MIN_HOLDERS,
+];
+
+static PATTERN: Shape = Shape {
+    title: "a protection",
     doc: "Rows with all of these ids must not be lost, or must keep `min_holders` identities.",
-    groups: &[&[
-        Field::new("identity_id", Type::Id, "The identity.").part(IDENTITY).mark(Mark::Doc),
-        Field::new("node_id", Type::Id, "The node.").part(NODE).mark(Mark::Doc),
-        Field::new("role_id", Type::Id, "The role.").part(ROLE).mark(Mark::Doc),
-        MIN_HOLDERS,
-    ]],
+    groups: &[PATTERN_FIELDS],
     rules: &[Rule::AtLeastOne(&["identity_id", "node_id", "role_id"])],
     secret: false,
     masks: Masks::new(),
@@ -177,17 +214,23 @@ static ASSIGNMENT: Shape = Shape {
     groups: &[&[
         Field::new("identity_id", Type::Id, "The identity.").part(IDENTITY).mark(Mark::Doc),
         Field::new("identity_ids", Type::Ids, "Several identities.").part(IDENTITY),
+        Field::name(IDENTITY_EMAIL, IDENTITY, "The identity, by email."),
+        Field::names("identity_emails", IDENTITY_EMAIL, IDENTITY, "Several identities, by email."),
         Field::new("node_id", Type::Id, "The node.").part(NODE).mark(Mark::Doc),
         Field::new("node_ids", Type::Ids, "Several nodes.").part(NODE),
+        Field::name(NODE_NAME, NODE, "The node, by name."),
+        Field::names("node_names", NODE_NAME, NODE, "Several nodes, by name."),
         Field::new("role_id", Type::Id, "The role.").part(ROLE).mark(Mark::Seed),
         Field::new("role_ids", Type::Ids, "Several roles.").part(ROLE),
+        Field::name(ROLE_NAME, ROLE, "The role, by name."),
+        Field::names("role_names", ROLE_NAME, ROLE, "Several roles, by name."),
         Field::new("effective_from", Type::Instant, "When it begins.").nullable().mark(Mark::Seed),
         Field::new("effective_to", Type::Instant, "When it ends.").nullable().mark(Mark::Seed),
     ]],
     rules: &[
-        Rule::ExactlyOne(&["identity_id", "identity_ids"]),
-        Rule::ExactlyOne(&["node_id", "node_ids"]),
-        Rule::ExactlyOne(&["role_id", "role_ids"]),
+        Rule::ExactlyOne(&["identity_id", "identity_ids", IDENTITY_EMAIL, "identity_emails"]),
+        Rule::ExactlyOne(&["node_id", "node_ids", NODE_NAME, "node_names"]),
+        Rule::ExactlyOne(&["role_id", "role_ids", ROLE_NAME, "role_names"]),
     ],
     secret: false,
     masks: Masks::new(),

@@ -349,7 +349,7 @@ mod tests {
     }
 
     fn request(scopes: Vec<Scope>, keys: Vec<Key>) -> ReadRequest {
-        ReadRequest { scopes, keys }
+        ReadRequest { scopes, keys, names: false }
     }
 
     #[test]

@@ -67,6 +67,7 @@ pub static KIND: Kind = Kind {
     account: &[],
     set: &SET_SHAPE,
     paths: &[ASSIGNMENTS_PATH, LIST_PATH],
+    pattern: &PROTECT,
     address_is_scope: false,
     divide_by: &[ORG],
     check_target: no_more_rules,

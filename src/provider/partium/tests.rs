@@ -54,7 +54,7 @@ impl Account {
     }
 
     async fn read(&self, scopes: Vec<Scope>, keys: Vec<Key>) -> Result<Snapshot, ReadError> {
-        self.connection.reader.read(&ReadRequest { scopes, keys }).await
+        self.connection.reader.read(&ReadRequest { scopes, keys, names: false }).await
     }
 
     async fn read_error(&self) -> String {

@@ -6,13 +6,14 @@ use async_trait::async_trait;
 use serde_json::value::RawValue;
 
 use crate::http::Request;
-use crate::model::{Coverage, Instant, Key, Live, LiveInfo, Names, ReadRequest, Scope, Snapshot};
+use crate::model::{Coverage, Handles, Instant, Key, Live, LiveInfo, Names, ReadRequest, Scope, Snapshot};
 use crate::provider::refusal::{clean, unread};
 use crate::provider::{ReadError, Reader};
 
 use super::actor::{ACTOR, DEFINITION, field_of};
 use super::api::{Api, Verdict, verdict};
 use super::params::{self, Params};
+use super::spec::{DEFINITION_NAME, ORG_USER_EMAIL, ORG_USER_NAME, TENANT_NAME, TENANT_USER_EMAIL, TENANT_USER_NAME};
 use super::wire::{Listing, Named, Row, id_of};
 
 const LIST: &str = "GET …/unified-security/assignments";
@@ -23,7 +24,7 @@ pub(super) struct SemaphorReader(pub Api);
 #[async_trait]
 impl Reader for SemaphorReader {
     /// The whole project, whatever was asked for: there is no narrower request, and the rest serves guards.
-    async fn read(&self, _: &ReadRequest) -> Result<Snapshot, ReadError> {
+    async fn read(&self, request: &ReadRequest) -> Result<Snapshot, ReadError> {
         let Self(api) = self;
         let before = api.client.requests();
         let answer = api.client.send(Request::get(api.collection())).await.map_err(|error| unread(&error))?;
@@ -32,7 +33,7 @@ impl Reader for SemaphorReader {
             Verdict::No(refusal) => return Err(refusal.into()),
             Verdict::Unclear(why) => return Err(ReadError::Api(why)),
         };
-        let mut rows = Rows::new(api);
+        let mut rows = Rows::new(api, request.names);
         for (index, raw) in listing.assignments.iter().enumerate() {
             rows.add(index, raw)?;
         }
@@ -45,6 +46,8 @@ struct Rows<'a> {
     api: &'a Api,
     live: Vec<Live>,
     names: Names,
+    /// `None`: nobody asked.
+    handles: Option<Handles>,
     /// Key to the row's place in `live`.
     seen: HashMap<Key, usize>,
     /// The ids so far: a write to an id that stands for two assignments would hit either.
@@ -52,8 +55,9 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn new(api: &'a Api) -> Self {
-        Self { api, live: Vec::new(), names: Names::default(), seen: HashMap::new(), ids: HashSet::new() }
+    fn new(api: &'a Api, names: bool) -> Self {
+        let handles = names.then(Handles::default);
+        Self { api, live: Vec::new(), names: Names::default(), handles, seen: HashMap::new(), ids: HashSet::new() }
     }
 
     fn add(&mut self, index: usize, raw: &RawValue) -> Result<(), ReadError> {
@@ -76,6 +80,7 @@ impl<'a> Rows<'a> {
             return Err(nonsense(&format!("{} comes twice, with different keys", name())));
         }
         self.add_names(&row, &live.key);
+        self.add_handles(&row, &live.key);
         self.live.push(live);
         Ok(())
     }
@@ -127,11 +132,36 @@ impl<'a> Rows<'a> {
         self.names.add(ACTOR, key.part(ACTOR), &actor);
     }
 
+    /// What the row calls its ids. A definition is named within its connection; without one there, nothing says which is meant.
+    fn add_handles(&mut self, row: &Row, key: &Key) {
+        let Some(handles) = &mut self.handles else { return };
+        let name = |named: &'_ Option<Named>| named.as_ref().and_then(|named| named.name.clone()).unwrap_or_default();
+        let email = |named: &Option<Named>| named.as_ref().and_then(|named| named.email.clone()).unwrap_or_default();
+        let connection = name(&row.connection);
+        if !connection.is_empty() {
+            handles.add(DEFINITION_NAME, Some(&connection), &name(&row.definition), key.part(DEFINITION));
+        }
+        let actor = key.part(ACTOR);
+        match field_of(&row.assignment.scope_type).flatten() {
+            Some("tenantId") => handles.add(TENANT_NAME, None, &name(&row.tenant), actor),
+            Some("tenantUserId") => {
+                handles.add(TENANT_USER_NAME, None, &name(&row.tenant_user), actor);
+                handles.add(TENANT_USER_EMAIL, None, &email(&row.tenant_user), actor);
+            }
+            Some(_) => {
+                handles.add(ORG_USER_NAME, None, &name(&row.org_user), actor);
+                handles.add(ORG_USER_EMAIL, None, &email(&row.org_user), actor);
+            }
+            None => {}
+        }
+    }
+
     fn snapshot(self, requests: u64) -> Snapshot {
         let evidence = format!("the whole project in one answer, {} rows", self.live.len());
         Snapshot {
             rows: self.live,
             names: self.names,
+            handles: self.handles.unwrap_or_default(),
             coverage: vec![Coverage { scope: Scope::default(), gap: None, evidence }],
             requests,
         }

@@ -17,6 +17,21 @@ pub const SCOPE_TYPE: usize = 1;
 /// Key part: the actor; none for `ALL_TENANTS`.
 pub const ACTOR: usize = 2;
 
+/// What the listing calls a definition, within its connection (apis/semaphor.md: List).
+pub const DEFINITION_NAME: &str = "definitionName";
+/// The name of a definition's connection: two connections may have definitions of one name.
+pub const CONNECTION: &str = "connection";
+/// What the listing calls a tenant.
+pub const TENANT_NAME: &str = "tenantName";
+/// What the listing calls a tenant's user.
+pub const TENANT_USER_NAME: &str = "tenantUserName";
+/// A tenant's user by email.
+pub const TENANT_USER_EMAIL: &str = "tenantUserEmail";
+/// What the listing calls a user of the organization.
+pub const ORG_USER_NAME: &str = "orgUserName";
+/// A user of the organization by email.
+pub const ORG_USER_EMAIL: &str = "orgUserEmail";
+
 /// What the API shows in place of a secret value.
 pub const MASK: &str = "***";
 
@@ -73,6 +88,7 @@ pub static KIND: Kind = Kind {
     account: &["project_id"],
     set: &SET_SHAPE,
     paths: &[ASSIGNMENTS_PATH],
+    pattern: &PATTERN,
     address_is_scope: false,
     divide_by: &[DEFINITION],
     check_target: no_more_rules,
@@ -118,14 +134,29 @@ static SET_SHAPE: Shape = Shape {
 static SCOPE: Shape = Shape {
     title: "the scope",
     doc: "All assignments of these definitions.",
-    groups: &[&[Field::new("definitionIds", Type::Ids, "These definitions.")
-        .required()
-        .part(DEFINITION)
-        .mark(Mark::Seed)]],
-    rules: &[],
+    groups: &[&[
+        Field::new("definitionIds", Type::Ids, "These definitions.").part(DEFINITION).mark(Mark::Seed),
+        CONNECTION_FIELD,
+        DEFINITION_NAMES,
+    ]],
+    rules: &[
+        Rule::ExactlyOne(&["definitionIds", "definitionNames"]),
+        Rule::Needs("definitionNames", &[CONNECTION]),
+        Rule::Needs(CONNECTION, &["definitionNames"]),
+    ],
     secret: false,
     masks: Masks::new(),
 };
+
+const CONNECTION_FIELD: Field =
+    Field::new(CONNECTION, Type::LiveName, "The connection that the named definitions belong to, by name.");
+
+const DEFINITION_NAMES: Field =
+    Field::names("definitionNames", DEFINITION_NAME, DEFINITION, "Several definitions of the `connection`, by name.")
+        .within(CONNECTION);
+
+const DEFINITION_BY_NAME: Field =
+    Field::name(DEFINITION_NAME, DEFINITION, "The definition of the `connection`, by name.").within(CONNECTION);
 
 const SCOPE_TYPES: &[Choice] = &[
     Choice { name: "ALL_TENANTS", doc: "everyone; takes no actor" },
@@ -137,21 +168,85 @@ const SCOPE_TYPES: &[Choice] = &[
 /// Which actor field goes with which scope type (apis/semaphor.md: Create).
 const ACTORS: &[Case] = &[
     Case { value: "ALL_TENANTS", groups: &[], optional: &[] },
-    Case { value: "TENANT", groups: &[&["tenantId", "tenantIds"]], optional: &[] },
-    Case { value: "TENANT_USER", groups: &[&["tenantUserId", "tenantUserIds"]], optional: &[] },
-    Case { value: "ORG_USER", groups: &[&["orgUserId", "orgUserIds"]], optional: &[] },
+    Case { value: "TENANT", groups: &[&["tenantId", "tenantIds", TENANT_NAME, "tenantNames"]], optional: &[] },
+    Case {
+        value: "TENANT_USER",
+        groups: &[&[
+            "tenantUserId",
+            "tenantUserIds",
+            TENANT_USER_EMAIL,
+            "tenantUserEmails",
+            TENANT_USER_NAME,
+            "tenantUserNames",
+        ]],
+        optional: &[],
+    },
+    Case {
+        value: "ORG_USER",
+        groups: &[&["orgUserId", "orgUserIds", ORG_USER_EMAIL, "orgUserEmails", ORG_USER_NAME, "orgUserNames"]],
+        optional: &[],
+    },
 ];
 
 static PROTECT: Shape = Shape {
     title: "a protection",
+    doc: "Rows with all of these must not be lost.",
+    groups: &[
+        PATTERN_FIELDS,
+        &[
+            CONNECTION_FIELD,
+            DEFINITION_BY_NAME,
+            Field::name(TENANT_NAME, ACTOR, "The tenant, by name."),
+            Field::name(TENANT_USER_EMAIL, ACTOR, "The tenant user, by email."),
+            Field::name(TENANT_USER_NAME, ACTOR, "The tenant user, by name."),
+            Field::name(ORG_USER_EMAIL, ACTOR, "The organization user, by email."),
+            Field::name(ORG_USER_NAME, ACTOR, "The organization user, by name."),
+        ],
+    ],
+    rules: &[
+        Rule::AtLeastOne(&[
+            "definitionId",
+            DEFINITION_NAME,
+            "scopeType",
+            "tenantId",
+            TENANT_NAME,
+            "tenantUserId",
+            TENANT_USER_EMAIL,
+            TENANT_USER_NAME,
+            "orgUserId",
+            ORG_USER_EMAIL,
+            ORG_USER_NAME,
+        ]),
+        Rule::AtMostOne(&["definitionId", DEFINITION_NAME]),
+        Rule::Needs(DEFINITION_NAME, &[CONNECTION]),
+        Rule::Needs(CONNECTION, &[DEFINITION_NAME]),
+        Rule::AtMostOne(&[
+            "tenantId",
+            TENANT_NAME,
+            "tenantUserId",
+            TENANT_USER_EMAIL,
+            TENANT_USER_NAME,
+            "orgUserId",
+            ORG_USER_EMAIL,
+            ORG_USER_NAME,
+        ]),
+    ],
+    secret: false,
+    masks: Masks::new(),
+};
+
+const PATTERN_FIELDS: &[Field] = &[
+    Field::new("definitionId", Type::Id, "The definition.").part(DEFINITION).mark(Mark::Seed),
+    Field::new("scopeType", Type::Choice(SCOPE_TYPES), "The scope type.").part(SCOPE_TYPE).mark(Mark::Seed),
+    Field::new("tenantId", Type::Id, "The tenant.").part(ACTOR).mark(Mark::Seed),
+    Field::new("tenantUserId", Type::Id, "The tenant user.").part(ACTOR).mark(Mark::Seed),
+    Field::new("orgUserId", Type::Id, "The organization user.").part(ACTOR).mark(Mark::Seed),
+];
+
+static PATTERN: Shape = Shape {
+    title: "a protection",
     doc: "Rows with all of these ids must not be lost.",
-    groups: &[&[
-        Field::new("definitionId", Type::Id, "The definition.").part(DEFINITION).mark(Mark::Seed),
-        Field::new("scopeType", Type::Choice(SCOPE_TYPES), "The scope type.").part(SCOPE_TYPE).mark(Mark::Seed),
-        Field::new("tenantId", Type::Id, "The tenant.").part(ACTOR).mark(Mark::Seed),
-        Field::new("tenantUserId", Type::Id, "The tenant user.").part(ACTOR).mark(Mark::Seed),
-        Field::new("orgUserId", Type::Id, "The organization user.").part(ACTOR).mark(Mark::Seed),
-    ]],
+    groups: &[PATTERN_FIELDS],
     rules: &[
         Rule::AtLeastOne(&["definitionId", "scopeType", "tenantId", "tenantUserId", "orgUserId"]),
         Rule::AtMostOne(&["tenantId", "tenantUserId", "orgUserId"]),
@@ -166,21 +261,37 @@ static ASSIGNMENT: Shape = Shape {
     groups: &[&[
         Field::new("definitionId", Type::Id, "The definition.").part(DEFINITION).mark(Mark::Seed),
         Field::new("definitionIds", Type::Ids, "Several definitions.").part(DEFINITION),
+        CONNECTION_FIELD,
+        DEFINITION_BY_NAME,
+        DEFINITION_NAMES,
         Field::new("scopeType", Type::Choice(SCOPE_TYPES), "Whom it holds for.")
             .required()
             .part(SCOPE_TYPE)
             .mark(Mark::Seed),
         Field::new("tenantId", Type::Id, "The tenant.").part(ACTOR).mark(Mark::Seed),
         Field::new("tenantIds", Type::Ids, "Several tenants.").part(ACTOR),
+        Field::name(TENANT_NAME, ACTOR, "The tenant, by name."),
+        Field::names("tenantNames", TENANT_NAME, ACTOR, "Several tenants, by name."),
         Field::new("tenantUserId", Type::Id, "The tenant user.").part(ACTOR).mark(Mark::Seed),
         Field::new("tenantUserIds", Type::Ids, "Several tenant users.").part(ACTOR),
+        Field::name(TENANT_USER_EMAIL, ACTOR, "The tenant user, by email."),
+        Field::names("tenantUserEmails", TENANT_USER_EMAIL, ACTOR, "Several tenant users, by email."),
+        Field::name(TENANT_USER_NAME, ACTOR, "The tenant user, by name."),
+        Field::names("tenantUserNames", TENANT_USER_NAME, ACTOR, "Several tenant users, by name."),
         Field::new("orgUserId", Type::Id, "The organization user.").part(ACTOR).mark(Mark::Seed),
         Field::new("orgUserIds", Type::Ids, "Several organization users.").part(ACTOR),
+        Field::name(ORG_USER_EMAIL, ACTOR, "The organization user, by email."),
+        Field::names("orgUserEmails", ORG_USER_EMAIL, ACTOR, "Several organization users, by email."),
+        Field::name(ORG_USER_NAME, ACTOR, "The organization user, by name."),
+        Field::names("orgUserNames", ORG_USER_NAME, ACTOR, "Several organization users, by name."),
         Field::new("params", Type::JsonMap, "Parameter values, managed whole.").nullable().mark(Mark::Seed),
         Field::new("secret_params", Type::SecretMap, "Secret parameter values, as references.").nullable(),
     ]],
     rules: &[
-        Rule::ExactlyOne(&["definitionId", "definitionIds"]),
+        Rule::ExactlyOne(&["definitionId", "definitionIds", DEFINITION_NAME, "definitionNames"]),
+        Rule::Needs(DEFINITION_NAME, &[CONNECTION]),
+        Rule::Needs("definitionNames", &[CONNECTION]),
+        Rule::Needs(CONNECTION, &[DEFINITION_NAME, "definitionNames"]),
         Rule::Case { field: "scopeType", default: None, cases: ACTORS },
     ],
     secret: false,

@@ -90,6 +90,7 @@ pub static KIND: Kind = Kind {
     account: &["client_id"],
     set: &SET_SHAPE,
     paths: &[SERVICE_PATH, SERVICE_LIST_PATH, DOMAIN_PATH, DOMAIN_LIST_PATH],
+    pattern: &PROTECT,
     address_is_scope: true,
     divide_by: &[DOMAIN, SERVICE],
     check_target: no_more_rules,

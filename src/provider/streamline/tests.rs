@@ -59,7 +59,7 @@ impl Account {
 
     async fn read(&self, scopes: Vec<Scope>, keys: &[&str]) -> Result<Snapshot, ReadError> {
         let keys = keys.iter().map(|key| self.key(key)).collect();
-        self.connection.reader.read(&ReadRequest { scopes, keys }).await
+        self.connection.reader.read(&ReadRequest { scopes, keys, names: false }).await
     }
 
     async fn read_error(&self) -> String {

@@ -12,7 +12,7 @@ use crate::diag::{Diagnostics, Location, Severity, Sources};
 use crate::model::{FieldKind, Ids, Key, OnRemove, Sym};
 use crate::plan::drift::{self, Drift, Finding, SetDrift};
 use crate::plan::saved::Held;
-use crate::plan::{Counts, FieldChange, Plan, PlannedChange, SetPlan, TargetPlan, field_changes};
+use crate::plan::{Cause, Counts, FieldChange, Plan, PlannedChange, SetPlan, TargetPlan, field_changes};
 use crate::render::json::{FieldView, Moment, Verdict};
 use crate::render::report::said;
 use crate::render::words::{self, Speaker};
@@ -28,6 +28,9 @@ pub(super) struct Page<'a> {
     planned_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<String>,
+    /// What the plan was compared with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    base: Option<Base<'a>>,
     counts: Counts,
     /// The counts of drift.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +64,26 @@ impl Page<'_> {
         }
         let Counts { create, update, remove, .. } = self.counts;
         format!("{}: {create} to create, {update} to update, {remove} to remove", self.verdict)
+    }
+}
+
+#[derive(Serialize)]
+struct Base<'a> {
+    name: &'a str,
+    /// How many changes have which cause, as a sentence.
+    causes: String,
+    /// What nobody manages any more: what, why, and where the base declares it.
+    leaving: Vec<(String, &'static str, String)>,
+}
+
+impl<'a> Base<'a> {
+    fn of(plan: &'a Plan) -> Option<Self> {
+        let (base, causes) = (plan.base.as_ref()?, words::causes(plan)?);
+        let leaving = base.leaving.iter().map(|left| {
+            let (what, why) = words::leaving(left);
+            (what, why, format!("{} / {}, {} in {}", left.target, left.set, place(&left.at), base.name))
+        });
+        Some(Self { name: &base.name, causes, leaving: leaving.collect() })
     }
 }
 
@@ -105,6 +128,9 @@ struct Set<'a> {
     selected: bool,
     counts: Counts,
     live: u64,
+    /// Names and their ids.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    names: Vec<(String, &'a str)>,
     warnings: Vec<(&'a str, String)>,
 }
 
@@ -153,6 +179,9 @@ struct Row<'a> {
     /// Grants.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     g: Vec<String>,
+    /// Whose change it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    c: Option<Cause>,
     /// Why.
     r: Cow<'static, str>,
     /// Where.
@@ -177,7 +206,8 @@ struct Point<'a> {
     k: [u64; 3],
 }
 
-/// The lines of the list, made while they are written: removals, other losses, then the rest, in the order of the plan; or findings.
+/// The lines of the list, made while they are written: removals, other losses, then the rest, in the order of the plan, drift after what
+/// a pull request does; or findings.
 struct Rows<'a> {
     plan: Option<&'a Plan>,
     report: Option<&'a Report>,
@@ -217,16 +247,20 @@ fn found<'a>(drift: &'a Drift<'a>) -> impl Iterator<Item = Row<'a>> {
 }
 
 /// Changes have the ranks below this one; unmanaged rows have this one.
-const RANKS: u8 = 4;
+const RANKS: u8 = 2 * APART;
+/// What is drift has the same ranks once more, after everything else.
+const APART: u8 = 4;
 
 fn rank(planned: &PlannedChange, set: &SetPlan) -> u8 {
     use crate::model::Action;
-    match planned.action() {
-        _ if !set.applies() => 3,
-        Action::Remove => 0,
-        _ if !planned.losses.is_empty() => 1,
-        _ => 2,
-    }
+    let apart = if planned.cause == Some(Cause::Drift) { APART } else { 0 };
+    apart
+        + match planned.action() {
+            _ if !set.applies() => 3,
+            Action::Remove => 0,
+            _ if !planned.losses.is_empty() => 1,
+            _ => 2,
+        }
 }
 
 #[derive(Clone, Copy)]
@@ -250,6 +284,7 @@ impl<'a> Of<'a> {
                 d: Vec::new(),
                 l: Vec::new(),
                 g: Vec::new(),
+                c: None,
                 r: row.why.text().into(),
                 p: None,
                 m: None,
@@ -274,6 +309,7 @@ impl<'a> Of<'a> {
             d: field_changes(&planned.change, self.target.capabilities).iter().filter_map(field).collect(),
             l: planned.losses.iter().map(|loss| speaker.loss(planned, *loss)).collect(),
             g: planned.grants.iter().map(|grant| speaker.grant(planned, *grant)).collect(),
+            c: planned.cause,
             r: planned.reason.text().into(),
             p: Some(place(&planned.at)),
             m: Some(planned.route.name),
@@ -298,6 +334,7 @@ impl<'a> Of<'a> {
             d: fields.iter().flatten().filter_map(field).collect(),
             l: Vec::new(),
             g: Vec::new(),
+            c: None,
             r: notes.join(", ").into(),
             p: Some(place(at)),
             m: None,
@@ -336,6 +373,7 @@ impl<'a> Of<'a> {
             selected: set.selected,
             counts: set.counts,
             live: set.live,
+            names: set.names.iter().map(|name| (words::resolved(name).0, name.id.as_str())).collect(),
             warnings: set.warnings.iter().map(|warning| (warning.message.as_str(), place(&warning.at))).collect(),
         });
         Target {
@@ -449,6 +487,7 @@ fn of<'a>(
         exit: exit.code(),
         planned_at: Some(plan.now.to_string()),
         policy: words::policy(plan),
+        base: Base::of(plan),
         counts: plan.counts(),
         drift: None,
         trend: Vec::new(),
@@ -492,21 +531,41 @@ pub(super) fn findings<'a>(diagnostics: &'a Diagnostics, sources: &Sources) -> P
         at: finding.primary.as_ref().map(|label| sources.locate(label.span).to_string()),
         help: finding.help.iter().map(String::as_str).collect(),
     });
-    let exit = if diagnostics.errors() > 0 { Exit::Error } else { Exit::Success };
+    let (exit, verdict) = match diagnostics.errors() {
+        0 => (Exit::Success, "Valid"),
+        _ => (Exit::Error, "Not valid"),
+    };
+    bare("validate", verdict, exit, None, found.collect())
+}
+
+pub(super) fn stopped(why: &str, exit: Exit) -> Page<'_> {
+    let found = Found { error: true, code: "stopped", message: why, at: None, help: Vec::new() };
+    bare("apply", "Nothing applied", exit, Some(Totals::default()), vec![found])
+}
+
+/// A page without a plan.
+fn bare<'a>(
+    command: &'static str,
+    verdict: &'static str,
+    exit: Exit,
+    totals: Option<Totals>,
+    findings: Vec<Found<'a>>,
+) -> Page<'a> {
     Page {
-        command: "validate",
+        command,
         version: env!("CARGO_PKG_VERSION"),
-        verdict: if diagnostics.errors() > 0 { "Not valid" } else { "Valid" },
+        verdict,
         exit: exit.code(),
         planned_at: None,
         policy: None,
+        base: None,
         counts: Counts::default(),
         drift: None,
         trend: Vec::new(),
         requests: 0,
-        totals: None,
+        totals,
         targets: Vec::new(),
         rows: Rows { plan: None, report: None, drift: None },
-        findings: found.collect(),
+        findings,
     }
 }

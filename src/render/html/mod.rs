@@ -43,6 +43,14 @@ pub fn report(out: &mut dyn Write, plan: &Plan, report: &Report, exit: Exit) -> 
     page(out, "assignctl apply", &data::report(plan, report, exit))
 }
 
+/// Writes an apply that ended before there was a plan.
+///
+/// # Errors
+/// Those of the writer.
+pub fn stopped(out: &mut dyn Write, why: &str, exit: Exit) -> io::Result<()> {
+    page(out, "assignctl apply", &data::stopped(why, exit))
+}
+
 /// Writes how live differs from the manifests; `history` holds earlier runs, the oldest first.
 ///
 /// # Errors

@@ -46,11 +46,17 @@
     const { holder } = targetOf(row);
     return holder === null || row.k[holder] === null ? "" : withName(targetOf(row), holder, row.k[holder]);
   };
+  const CAUSES = {
+    pull_request: "this pull request",
+    both: "this pull request, on drifted live state",
+    drift: "drift",
+  };
+  const causeText = (row) => CAUSES[row.c] || "";
   const setText = (row) => `${targetOf(row).name} / ${setOf(row).name}`;
   const textOf = (row) => {
     if (row.text === undefined) {
       const fields = (row.d || []).map(([name, , before, after]) => `${name} ${JSON.stringify(before)} ${JSON.stringify(after)}`);
-      row.text = [row.a, row.w, keyText(row), setText(row), effectText(row), row.r, row.p, row.o && row.o.join(" "), ...fields].join("\n").toLowerCase();
+      row.text = [row.a, row.w, causeText(row), keyText(row), setText(row), effectText(row), row.r, row.p, row.o && row.o.join(" "), ...fields].join("\n").toLowerCase();
     }
     return row.text;
   };
@@ -101,6 +107,19 @@
     }
     card.append(box);
     return card;
+  };
+
+  const causeCard = () => {
+    if (!data.base) return null;
+    const counts = tally(data.rows, (row) => row.c);
+    const box = make("div", "counts");
+    for (const [cause, text] of Object.entries(CAUSES)) {
+      const button = make("button", "count", make("b", "", grouped(counts.get(cause) || 0)), text);
+      button.type = "button";
+      button.addEventListener("click", () => setFilters({ cause }));
+      box.append(button);
+    }
+    return make("div", "card", make("h2", "", `Compared with ${data.base.name}`), box);
   };
 
   const svg = (tag, attributes, text) => {
@@ -178,6 +197,9 @@
       const help = found.help.map((line) => make("p", "dim", `help: ${line}`));
       box.append(problem(found.error ? "" : "warning", make("p", "", make("b", "", found.error ? "error " : "warning "), found.message, " ", make("code", "", `[${found.code}]`)), at, ...help));
     }
+    for (const [what, why, where] of data.base ? data.base.leaving : []) {
+      box.append(problem("warning", make("p", "", make("b", "", what), `: ${why}, `, make("code", "", where))));
+    }
     for (const target of data.targets) {
       const name = () => make("b", "", target.name);
       if (target.unreadable !== null) {
@@ -196,6 +218,10 @@
         box.append(problem("warning", make("p", "", name(), `: the approved plan holds ${counted(target.held.length, "change")} back.`), make("details", "", make("summary", "", "which"), ...list)));
       }
       for (const set of target.sets.filter((set) => set.selected)) {
+        if (set.names) {
+          const list = set.names.map(([text, id]) => make("p", "mono", `${text} is ${id}`));
+          box.append(problem("good", make("details", "", make("summary", "", `${target.name} / ${set.name}: ${counted(set.names.length, "name")}, each with its id`), ...list)));
+        }
         for (const [message, at] of set.warnings) box.append(problem("warning", make("p", "", make("b", "", "warning "), message, " ", make("code", "", at))));
       }
       if (target.verification) {
@@ -215,7 +241,7 @@
   };
 
   // ---- filters; they are kept in the address, so that a link shows what its sender saw ----
-  const FILTERS = ["q", "person", "target", "set", "action", "effect", "outcome"];
+  const FILTERS = ["q", "person", "target", "set", "action", "effect", "cause", "outcome"];
   let shown = [];
   let selected = -1;
 
@@ -239,6 +265,7 @@
       (!value.target || targetOf(row).name === value.target) &&
       (!value.set || setOf(row).name === value.set) &&
       (!value.effect || (value.effect === "loss" ? row.l : row.g)) &&
+      (!value.cause || row.c === value.cause) &&
       (!value.outcome || (row.o && row.o[0] === value.outcome)) &&
       (!person || personOf(row).toLowerCase().includes(person)) &&
       words.every((word) => textOf(row).includes(word));
@@ -294,7 +321,7 @@
       make("span", `act ${row.a}`, row.a),
       make("span", "key", keyText(row)),
       make("span", bad ? "loss" : "dim", said),
-      make("span", "dim", setText(row)),
+      make("span", "dim", row.c === "drift" ? `drift · ${setText(row)}` : setText(row)),
     );
     element.id = `row-${index}`;
     element.setAttribute("role", "option");
@@ -331,6 +358,7 @@
     target.keys.forEach((name, index) => entry(list, name, make("code", "", part(row, index))));
     if (effectText(row)) entry(list, "effect", make("span", row.l ? "loss" : "", effectText(row)));
     if (row.o) entry(list, "outcome", row.o.filter(Boolean).join(": "));
+    if (row.c) entry(list, "whose", causeText(row));
     entry(list, "why", row.r);
     if (row.p) entry(list, "declared", make("code", "", row.p));
     entry(list, "set", `${set.name} (${[set.mode, set.scope].filter(Boolean).join(", ")})`);
@@ -427,7 +455,7 @@
     for (const row of shown.slice(0, PRINTED)) {
       const fields = (row.d || []).map(([name, , before, after]) => `${name}: ${short(before)} → ${short(after)}`).join("; ");
       const outcome = row.o ? ` (${row.o.filter(Boolean).join(": ")})` : "";
-      table.append(make("tr", "", ...[row.a + outcome, keyText(row), effectText(row), setText(row), row.p || "", fields].map((cell) => make("td", "", cell))));
+      table.append(make("tr", "", ...[row.a + outcome + (row.c ? ` (${causeText(row)})` : ""), keyText(row), effectText(row), setText(row), row.p || "", fields].map((cell) => make("td", "", cell))));
     }
     const rest = shown.length - PRINTED;
     byId("print").replaceChildren(table, rest > 0 ? make("p", "", `and ${counted(rest, "more row")} that were not printed; filter first`) : "");
@@ -440,6 +468,7 @@
     byId("summary").append(...[
       countCards(),
       trend(),
+      causeCard(),
       data.targets.length > 1 ? chart("By target", (row) => targetOf(row).name, (row, name) => ({ target: name })) : null,
       chart("By set", (row) => setText(row), (row) => ({ target: targetOf(row).name, set: setOf(row).name })),
       chart("Most concerned people", personOf, (row, name) => ({ person: name })),
@@ -450,6 +479,8 @@
     options("set", unique((row) => setOf(row).name).sort(), "all");
     options("action", [...(DRIFT ? KINDS : [...ACTIONS, "observed", "unmanaged"])].filter((action) => data.rows.some((row) => row.a === action)), "all");
     options("outcome", OUTCOMES.filter((word) => data.totals && data.totals[word]), "all");
+    byId("causes").hidden = !data.base;
+    byId("cause").replaceChildren(new Option("anyone's", ""), ...Object.entries(CAUSES).filter(([cause]) => data.rows.some((row) => row.c === cause)).map(([cause, text]) => new Option(text, cause)));
     byId("outcomes").hidden = !data.totals;
     byId("effects").hidden = DRIFT;
     byId("people").replaceChildren(...unique(personOf).sort().slice(0, 500).map((name) => new Option("", visible(name))));

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 
 use crate::model::{Action, Ids, OnRemove};
 use crate::plan::saved::Held;
-use crate::plan::{Cause, Plan, Refusal, SetPlan, TargetPlan, batches, cause};
+use crate::plan::{Cause, Plan, Refusal, SetPlan, TargetPlan, batches};
 
 use super::words::{self, Speaker};
 use super::{Style, clean, held};
@@ -216,27 +216,15 @@ fn summary(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resul
 
 /// Whose changes they are, and what nobody manages any more, where the plan was compared with a base.
 fn causes(out: &mut dyn Write, plan: &Plan, style: Style) -> io::Result<()> {
-    let Some(base) = &plan.base else { return Ok(()) };
+    let (Some(base), Some(causes)) = (&plan.base, words::causes(plan)) else { return Ok(()) };
     let Style { heading, warning, dim, .. } = style;
     let name = clean::terminal(&base.name);
-    let [own, both, drift] = cause::counts(plan);
-    let on_drifted = if both > 0 {
-        format!(" ({} on live state that had drifted as well)", words::number(both))
-    } else {
-        String::new()
-    };
-    let (own, drift) = (words::number(own + both), words::number(drift));
-    writeln!(out, "{heading}Compared with {name}:{heading:#} {own} by this pull request{on_drifted}, {drift} drift.")?;
+    writeln!(out, "{heading}Compared with {name}:{heading:#} {causes}.")?;
     for left in &base.leaving {
         let (set, target) = (words::value(&left.set), words::value(&left.target));
-        let count = words::counted(left.assignments, "assignment");
-        let verb = if left.assignments == 1 { "leaves" } else { "leave" };
-        let why = if left.deleted { "the set is deleted" } else { "no longer declared" };
+        let (what, why) = words::leaving(left);
         let place = words::place(&left.at);
-        writeln!(
-            out,
-            "{warning}! {count} {verb} management{warning:#} and stay live: {why}, {set} on {target}  {dim}{place} in {name}{dim:#}"
-        )?;
+        writeln!(out, "{warning}! {what}{warning:#}: {why}, {set} on {target}  {dim}{place} in {name}{dim:#}")?;
     }
     Ok(())
 }

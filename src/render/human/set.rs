@@ -19,6 +19,7 @@ pub(super) fn is_quiet(set: &SetPlan) -> bool {
 /// Writes a set.
 pub(super) fn write(page: &mut Page<'_>, set: &SetPlan) -> io::Result<()> {
     header(page, set)?;
+    names(page, set)?;
     changes(page, set)?;
     unmanaged(page, set)?;
     ignored(page, set)?;
@@ -33,6 +34,22 @@ fn header(page: &mut Page<'_>, set: &SetPlan) -> io::Result<()> {
     writeln!(page.out, "  {heading}Set {name}{heading:#} ({}{scope})  {dim}{place}{dim:#}", set.mode.as_str())
 }
 
+/// Which id each name of the set is: a reviewer approves ids.
+fn names(page: &mut Page<'_>, set: &SetPlan) -> io::Result<()> {
+    let dim = page.style.dim;
+    let shown = if page.full { set.names.len() } else { FOLD };
+    for name in set.names.iter().take(shown) {
+        let (name, id) = words::resolved(name);
+        writeln!(page.out, "    {dim}= name      {name} is {id}{dim:#}")?;
+    }
+    let folded = set.names.len().saturating_sub(shown);
+    if folded > 0 {
+        let count = words::number(u64::try_from(folded).unwrap_or(u64::MAX));
+        writeln!(page.out, "    {dim}= name      … {count} more names (--full shows them){dim:#}")?;
+    }
+    Ok(())
+}
+
 fn changes(page: &mut Page<'_>, set: &SetPlan) -> io::Result<()> {
     if set.mode == Mode::Observe && !set.changes.is_empty() {
         writeln!(page.out, "    Observed only; an apply changes nothing here:")?;
@@ -41,21 +58,12 @@ fn changes(page: &mut Page<'_>, set: &SetPlan) -> io::Result<()> {
     // What the pull request does comes first, so that a reviewer approves the right thing.
     for cause in cause::occurring(set) {
         if let Some(cause) = cause {
-            let (heading, text) = (page.style.heading, by(cause));
-            writeln!(page.out, "    {heading}{text}{heading:#}")?;
+            let (heading, text) = (page.style.heading, words::by(cause));
+            writeln!(page.out, "    {heading}{text}:{heading:#}")?;
         }
         of_cause(page, set, cause, &shown)?;
     }
     Ok(())
-}
-
-/// The heading of the changes of one cause.
-fn by(cause: Cause) -> &'static str {
-    match cause {
-        Cause::PullRequest => "By this pull request:",
-        Cause::Both => "By this pull request, where live had drifted from the base as well:",
-        Cause::Drift => "Drift, not by this pull request (live left the base by itself):",
-    }
 }
 
 fn of_cause(page: &mut Page<'_>, set: &SetPlan, cause: Option<Cause>, shown: &[bool]) -> io::Result<()> {

@@ -19,7 +19,7 @@ pub(super) use value::FieldView;
 
 pub use events::EventLines;
 pub use plan::plan;
-pub use report::report;
+pub use report::{report, stopped};
 
 use std::borrow::Cow;
 

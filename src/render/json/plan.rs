@@ -7,8 +7,8 @@ use crate::apply::Exit;
 use crate::diag::Location;
 use crate::model::{Account, Action, Ids, Mode};
 use crate::plan::{
-    Cause, Counts, Evidence, Grant, Guard, Ignored, LeftAlone, Loss, Plan, PlannedChange, Reason, Refusal, SetPlan,
-    TargetPlan, Unmanaged, Unreadable, Warning, cause, field_changes,
+    Cause, Counts, Evidence, Grant, Guard, Ignored, LeftAlone, Loss, Plan, PlannedChange, Reason, Refusal,
+    ResolvedName, SetPlan, TargetPlan, Unmanaged, Unreadable, Warning, cause, field_changes,
 };
 use crate::render::words::Speaker;
 
@@ -224,6 +224,9 @@ struct SetView<'a> {
     counts: Counts,
     /// Live rows under its authority.
     live: u64,
+    /// Which id each name of the set is; absent where the set has ids only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    names: Option<&'a [ResolvedName]>,
     /// What an apply does, sorted by key.
     changes: Each<'a, ChangeView<'a>>,
     /// Differences in a set whose mode is `observe`: never applied.
@@ -247,6 +250,7 @@ impl<'a> SetView<'a> {
             scope: &set.scope,
             counts: set.counts,
             live: set.live,
+            names: Some(set.names.as_slice()).filter(|names| !names.is_empty()),
             changes,
             observed,
             unmanaged: Each::of(&set.unmanaged, move |row| UnmanagedView::of(speaker, row)),

@@ -14,7 +14,7 @@ use crate::model::{
 };
 use crate::plan::{
     Base, Cause, Counts, Difference, Evidence, Grant, Guard, Ignored, LeftAlone, Loss, Plan, PlannedChange, Reason,
-    Refusal, SetPlan, TargetPlan, Unmanaged, Unreadable, Warning,
+    Refusal, ResolvedName, SetPlan, TargetPlan, Unmanaged, Unreadable, Warning,
 };
 
 /// What has to be known of a provider.
@@ -152,6 +152,8 @@ struct SetDoc {
     scope: String,
     counts: Counts,
     live: u64,
+    #[serde(default)]
+    names: Vec<ResolvedName>,
     changes: Vec<ChangeDoc>,
     observed: Vec<ChangeDoc>,
     unmanaged: Vec<UnmanagedDoc>,
@@ -258,6 +260,7 @@ impl Reader<'_> {
             live: set.live,
             unchanged: Vec::new(),
             moved_away: Vec::new(),
+            names: set.names,
             warnings: set.warnings,
         })
     }
@@ -361,6 +364,7 @@ fn not_selected(name: String) -> SetPlan {
         moved_away: Vec::new(),
         unmanaged: Vec::new(),
         ignored: Vec::new(),
+        names: Vec::new(),
         warnings: Vec::new(),
     }
 }

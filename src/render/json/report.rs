@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::apply::{
-    ChangeId, ChangeReport, Leftover, NotRun, Outcome, Remaining, Report, TargetReport, Totals, Verification,
+    ChangeId, ChangeReport, Exit, Leftover, NotRun, Outcome, Remaining, Report, TargetReport, Totals, Verification,
 };
 use crate::diag::Location;
 use crate::model::{Account, Action, Ids};
@@ -24,6 +24,7 @@ pub fn report<'a>(plan: &'a Plan, report: &'a Report) -> impl Serialize + 'a {
         tool: Tool::THIS,
         policy: PolicyView::of(plan),
         exit: report.exit().into(),
+        stopped: None,
         interrupted: report.interrupted,
         totals: report.totals(),
         shard: ShardView::of(plan),
@@ -32,6 +33,22 @@ pub fn report<'a>(plan: &'a Plan, report: &'a Report) -> impl Serialize + 'a {
             let both = report.targets.iter().filter_map(move |ended| Some((planned(&ended.name)?, ended)));
             Box::new(both.map(|(target, ended)| TargetReportView::of(&plan.ids, target, ended)))
         })),
+    }
+}
+
+/// The document of an apply that ended before there was a plan.
+pub fn stopped(why: &str, exit: Exit) -> impl Serialize + '_ {
+    ReportView {
+        format_version: FORMAT_VERSION,
+        tool: Tool::THIS,
+        policy: None,
+        exit: exit.into(),
+        stopped: Some(why),
+        interrupted: false,
+        totals: Totals::default(),
+        shard: None,
+        missing_shards: None,
+        targets: Each::none(),
     }
 }
 
@@ -49,6 +66,9 @@ pub(super) struct ReportView<'a> {
     policy: Option<PolicyView<'a>>,
     /// The exit code that follows from the outcomes.
     exit: ExitView,
+    /// Why it ended before there was a plan: nothing was applied, and no target is told of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped: Option<&'a str>,
     /// A stop was asked for before all was through.
     interrupted: bool,
     /// All outcomes, counted; they add up to the changes of the plan and those that a saved plan holds back.
@@ -124,6 +144,10 @@ enum NotRunReason {
     Refused,
     /// The approved plan is stale, here or in another target.
     Stale,
+    /// Nobody said yes.
+    NotApproved,
+    /// A journal or the way back, which have to be there before the first change is sent, could not be written.
+    NotBegun,
     /// It could not be read.
     Unreadable,
 }
@@ -133,6 +157,8 @@ impl NotRunView {
         match not_run {
             NotRun::Refused => Self { reason: NotRunReason::Refused, temporary: false },
             NotRun::Stale => Self { reason: NotRunReason::Stale, temporary: false },
+            NotRun::NotApproved => Self { reason: NotRunReason::NotApproved, temporary: false },
+            NotRun::NotBegun => Self { reason: NotRunReason::NotBegun, temporary: false },
             NotRun::Unreadable { temporary } => Self { reason: NotRunReason::Unreadable, temporary },
         }
     }

@@ -28,6 +28,11 @@ pub fn report(plan: &Plan, report: &Report, options: Options) -> String {
     page.end("The JSON and HTML reports have everything.")
 }
 
+/// An apply that ended before there was a plan.
+pub fn stopped(why: &str) -> String {
+    format!("**Nothing applied:** {}\n", code(why))
+}
+
 /// Verdict and counts, in one line.
 fn summary(report: &Report) -> String {
     let totals = report.totals();
@@ -60,6 +65,8 @@ fn targets(page: &mut Page, plan: &Plan, report: &Report) {
             None => "",
             Some(NotRun::Refused) => " **not run:** a guard refused its plan.",
             Some(NotRun::Stale) => " **not run:** the approved plan is stale.",
+            Some(NotRun::NotApproved) => " **not run:** nobody approved it.",
+            Some(NotRun::NotBegun) => " **not run:** what has to be written first could not be.",
             Some(NotRun::Unreadable { .. }) => " **not run:** it could not be read.",
         };
         format!(
@@ -88,7 +95,7 @@ fn held(page: &mut Page, plan: &Plan, report: &Report) {
         })
     });
     let heads = ["", "Assignment", "Why", "Target / set"];
-    let table = Table { title: "Held back by the approved plan", heads: &heads, what: "held changes" };
+    let table = Table { above: "", title: "Held back by the approved plan", heads: &heads, what: "held changes" };
     page.table(&table, rows, all().count() as u64);
 }
 
@@ -152,5 +159,5 @@ fn table(
         ])
     });
     let heads = ["Outcome", "Assignment", "Effect", "What was said", "Target / set", "Declared"];
-    page.table(&Table { title, heads: &heads, what }, rows, total as u64);
+    page.table(&Table { above: "", title, heads: &heads, what }, rows, total as u64);
 }

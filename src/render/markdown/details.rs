@@ -53,7 +53,8 @@ fn block(speaker: Speaker<'_>, planned: &PlannedChange) -> String {
         Action::Remove => '-',
     };
     let mut block = format!("{sign} {} {}\n", speaker.action(planned.action()), speaker.change_key(planned));
-    block.push_str(&format!("  # {}, {}\n", planned.reason.text(), words::place(&planned.at)));
+    let cause = planned.cause.map(|cause| format!(" ({})", cause.text())).unwrap_or_default();
+    block.push_str(&format!("  # {}, {}{cause}\n", planned.reason.text(), words::place(&planned.at)));
     let lines: Vec<(char, String)> = field_changes(&planned.change, speaker.capabilities)
         .iter()
         .filter(|field| field.before.is_some() || field.after.is_some())

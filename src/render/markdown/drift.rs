@@ -94,7 +94,7 @@ fn table(page: &mut Page, drift: &Drift<'_>, kind: Kind, title: &str) {
         Table::row(&[shown, how(speaker, finding), code(&format!("{} / {}", target.name, set.set.name)), at])
     });
     let heads = &["Assignment", "How", "Target / set", "Declared"];
-    let table = Table { title, heads, what: kind.word() };
+    let table = Table { above: "", title, heads, what: kind.word() };
     page.table(&table, rows, of_kind().count() as u64);
 }
 

@@ -11,12 +11,12 @@ mod findings;
 mod inert;
 mod page;
 
-pub use applied::report;
+pub use applied::{report, stopped};
 pub use drift::drift;
 pub use findings::findings;
 
 use crate::model::{Action, Mode};
-use crate::plan::{Plan, PlannedChange, SetPlan, TargetPlan, field_changes};
+use crate::plan::{Cause, Plan, PlannedChange, SetPlan, TargetPlan, field_changes};
 
 use super::human;
 use super::words::{self, Speaker};
@@ -58,19 +58,56 @@ pub fn plan(plan: &Plan, options: Options) -> String {
     if let Some(policy) = words::policy(plan) {
         page.push(&format!("\n{}\n", code(&policy)));
     }
+    if let (Some(base), Some(causes)) = (&plan.base, words::causes(plan)) {
+        page.push(&format!("\n**Compared with** {}: {causes}.\n", code(&base.name)));
+    }
     problems(&mut page, plan);
-    let loses = |planned: &PlannedChange| !planned.losses.is_empty();
-    let gains = |planned: &PlannedChange| planned.losses.is_empty() && !planned.grants.is_empty();
-    let neither = |planned: &PlannedChange| planned.losses.is_empty() && planned.grants.is_empty();
-    // A removal takes everything away, any other loss only a part: removals stand first.
-    let removal = |planned: &PlannedChange| planned.action() == Action::Remove;
-    let partial = move |planned: &PlannedChange| loses(planned) && !removal(planned);
-    table(&mut page, plan, "Loses access", "losses", &[&removal, &partial]);
-    table(&mut page, plan, "Gains access", "grants", &[&gains]);
-    table(&mut page, plan, "Other changes", "other changes", &[&neither]);
+    leaving(&mut page, plan);
+    // What the pull request does leads, and drift is kept apart: a reviewer approves the right thing.
+    for cause in Cause::ALL.into_iter().map(Some).chain([None]) {
+        let heading = match cause {
+            _ if plan.base.is_none() => "",
+            Some(cause) => words::by(cause),
+            None => "Not compared",
+        };
+        tables(&mut page, plan, heading, cause);
+    }
     warnings(&mut page, plan);
     folded(&mut page, plan);
     page.end("The JSON and HTML reports have everything.")
+}
+
+/// The changes of one cause: who loses, who gains, and the rest. The heading stands above the first of them.
+fn tables(page: &mut Page, plan: &Plan, heading: &str, cause: Option<Cause>) {
+    let of = move |planned: &PlannedChange| planned.cause == cause;
+    let loses = |planned: &PlannedChange| !planned.losses.is_empty();
+    let gains = move |planned: &PlannedChange| of(planned) && !loses(planned) && !planned.grants.is_empty();
+    let neither = move |planned: &PlannedChange| of(planned) && !loses(planned) && planned.grants.is_empty();
+    // A removal takes everything away, any other loss only a part: removals stand first.
+    let removal = move |planned: &PlannedChange| of(planned) && planned.action() == Action::Remove;
+    let partial = move |planned: &PlannedChange| of(planned) && loses(planned) && planned.action() != Action::Remove;
+    let mut above = heading;
+    let mut add = |title: &str, what: &'static str, filters: &[&dyn Fn(&PlannedChange) -> bool]| {
+        if table(page, plan, above, title, what, filters) {
+            above = "";
+        }
+    };
+    add("Loses access", "losses", &[&removal, &partial]);
+    add("Gains access", "grants", &[&gains]);
+    add("Other changes", "other changes", &[&neither]);
+}
+
+/// What the pull request takes out of the manifests without taking it away.
+fn leaving(page: &mut Page, plan: &Plan) {
+    let Some(base) = &plan.base else { return };
+    let rows = base.leaving.iter().map(|left| {
+        let (what, why) = words::leaving(left);
+        let of = code(&format!("{} / {}", left.target, left.set));
+        let (place, name) = (code(&words::place(&left.at)), code(&base.name));
+        format!("- **{what}**: {why}, {of} ({place} in {name})\n")
+    });
+    let total = words::len(&base.leaving);
+    page.section("\n", rows, total, "sets that leave management", |more| format!("- … and {more} more sets\n"), "");
 }
 
 /// Verdict and counts, in one line.
@@ -130,8 +167,16 @@ fn problems(page: &mut Page, plan: &Plan) {
     page.section("\n", rows.into_iter(), total, "problems", |more| format!("- … and {more} more\n"), "");
 }
 
-/// One table over all targets: the changes that each of the filters takes, in that order.
-fn table(page: &mut Page, plan: &Plan, title: &str, what: &'static str, filters: &[&dyn Fn(&PlannedChange) -> bool]) {
+/// One table over all targets: the changes that each of the filters takes, in that order. Says whether anything was written.
+fn table(
+    page: &mut Page,
+    plan: &Plan,
+    above: &str,
+    title: &str,
+    what: &'static str,
+    filters: &[&dyn Fn(&PlannedChange) -> bool],
+) -> bool {
+    let room = page.room();
     let total: usize = filters.iter().map(|wanted| plan.changes().filter(|planned| wanted(planned)).count()).sum();
     let rows = filters.iter().flat_map(|wanted| {
         changes(plan).filter(|(_, _, planned)| wanted(planned)).map(|(target, set, planned)| {
@@ -145,8 +190,9 @@ fn table(page: &mut Page, plan: &Plan, title: &str, what: &'static str, filters:
             ])
         })
     });
-    let table = Table { title, heads: &["", "Assignment", "Effect", "Target / set", "Declared"], what };
+    let table = Table { above, title, heads: &["", "Assignment", "Effect", "Target / set", "Declared"], what };
     page.table(&table, rows, total as u64);
+    page.room() < room
 }
 
 /// Who gains and who loses what; where nobody does, what changes.
@@ -188,8 +234,24 @@ fn warnings(page: &mut Page, plan: &Plan) {
     page.section("\n", rows, total as u64, "warnings", |more| format!("- … and {more} more warnings\n"), "");
 }
 
+/// Which id each name is, by set.
+fn names(page: &mut Page, plan: &Plan) {
+    for target in &plan.targets {
+        for set in target.sets.iter().filter(|set| set.selected) {
+            let title = inert::html_code(&format!("{} / {}", target.name, set.name));
+            let rows = set.names.iter().map(|name| {
+                let (name, id) = words::resolved(name);
+                format!("- {} is {}\n", code(&name), code(&id))
+            });
+            let count = words::len(&set.names);
+            page.folded(&format!("Names in {title} ({count})"), rows, count, "names");
+        }
+    }
+}
+
 /// What is only read on demand: what is left alone, what is merely observed, and every field of every change.
 fn folded(page: &mut Page, plan: &Plan) {
+    names(page, plan);
     for target in &plan.targets {
         let speaker = Speaker::new(&plan.ids, target);
         for set in target.sets.iter().filter(|set| set.selected) {

@@ -15,6 +15,8 @@ pub(super) struct Page {
 
 /// A table of the page.
 pub(super) struct Table<'a> {
+    /// The heading of the part that begins with it, or nothing.
+    pub above: &'a str,
     /// What stands above it.
     pub title: &'a str,
     /// The heads of its columns.
@@ -32,7 +34,8 @@ impl Table<'_> {
     fn head(&self, total: u64) -> String {
         let line = vec!["---"; self.heads.len()].join("|");
         let total = words::number(total);
-        format!("\n**{}** ({total})\n\n| {} |\n|{line}|\n", self.title, self.heads.join(" | "))
+        let above = if self.above.is_empty() { String::new() } else { format!("\n### {}\n", self.above) };
+        format!("{above}\n**{}** ({total})\n\n| {} |\n|{line}|\n", self.title, self.heads.join(" | "))
     }
 }
 

@@ -194,6 +194,7 @@ pub(super) fn cases(references: &BTreeMap<&'static str, Reference>) -> Vec<Case>
         }
     }
     for route in ROUTES.iter().filter(|route| matches!(route.class, Class::Once | Class::Idempotent)) {
+        // A lag past all patience and a lost answer at once are a limit that docs/safety.md tells.
         let trouble = Trouble::LagAndLost { by: SHORT_LAG, route };
         cases.push(Case { world: route.world, trouble, repeated: false });
     }

@@ -88,6 +88,7 @@ pub(super) const APPLY: &[Field] = &[
     ("tool", Same),
     ("policy", Same),
     ("exit", Exit),
+    ("stopped", First),
     ("interrupted", Any),
     ("totals", Counts),
     ("shard", Drop),
