@@ -248,11 +248,11 @@ impl Client {
     }
 
     /// Waits before what was read is read once more, because reads may lag behind writes: the backoff's first wait, doubled with every
-    /// earlier look, and without jitter, since this is for certainty. False: a stop was asked for, or the retry budget is spent.
+    /// earlier look, and without jitter, since this is for certainty. It is bounded by whoever looks, so no retry budget pays for it. False: a stop was asked for.
     pub async fn let_settle(&self, earlier_looks: u32) -> bool {
         let Backoff { first, longest } = self.inner.backoff;
         let wait = first.saturating_mul(2_u32.saturating_pow(earlier_looks)).min(longest);
-        self.inner.pace.rest(wait).await.is_ok()
+        self.inner.pace.linger(wait).await.is_ok()
     }
 
     /// Attempts so far: retries and token requests count.

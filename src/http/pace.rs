@@ -141,6 +141,11 @@ impl Pace {
         self.sleep_until(until).await
     }
 
+    /// Waits, whatever is left of the budget.
+    pub(super) async fn linger(&self, wait: Duration) -> Result<(), NoWait> {
+        self.sleep_until(Instant::now() + wait).await
+    }
+
     async fn sleep_until(&self, until: Instant) -> Result<(), NoWait> {
         let mut stopped = self.stopped.subscribe();
         tokio::select! {

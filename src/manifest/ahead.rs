@@ -65,7 +65,7 @@ mod tests {
     fn many(count: usize, size: usize) -> (Sources, Vec<SourceId>) {
         let mut sources = Sources::default();
         for n in 0..count {
-            sources.add(&format!("{n}.yaml"), format!("a: {n}{}\n", "\n".repeat(size)));
+            sources.add(format!("{n}.yaml"), format!("a: {n}{}\n", "\n".repeat(size)));
         }
         let ids = (0..count).map(|n| SourceId(u32::try_from(n).unwrap_or(u32::MAX))).collect();
         (sources, ids)

@@ -33,6 +33,7 @@ pub(crate) struct Seen {
 pub(crate) type Reply = (u16, Json);
 
 /// Everything that can be answered.
+#[derive(Clone)]
 pub(crate) enum Said {
     /// A status and a JSON body; no body for `Json::Null`.
     Json(u16, Json),
@@ -171,7 +172,7 @@ pub(crate) fn client(target: &Target, url: &str, auth: SignIn) -> Client {
         allowed: HostPolicy::new("vendor.example", Vec::<String>::new()),
         extra_roots: Vec::new(),
     };
-    Client::new(config).unwrap()
+    Client::impatient(config, 1 << 20, Duration::from_millis(1)).unwrap()
 }
 
 /// A change of the assignment with these key parts.

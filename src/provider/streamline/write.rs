@@ -174,7 +174,8 @@ impl Api {
             }
             if !self.client.let_settle(looks).await {
                 return Seen::Else(
-                    "the key still has its earlier revision, and there was no time to look again".to_owned(),
+                    "the key still has its earlier revision, and a stop was asked for before it was looked at again"
+                        .to_owned(),
                 );
             }
             seen = self.look(change, sent).await;
