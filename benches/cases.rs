@@ -13,7 +13,7 @@ use assignctl::render;
 use shared::{Live, PROVIDERS, World};
 
 /// Enough to outweigh the prelude, little enough for a tool that is fifty times slower than the machine.
-const ENTRIES: usize = 20_000;
+const ENTRIES: usize = 5_000;
 
 type Work = Box<dyn FnOnce()>;
 
