@@ -86,6 +86,7 @@ fn the_rest_is_left_to_the_full_parser() {
     ] {
         leaves(text);
     }
+    leaves("a:\n- \n c\n");
     leaves(&format!("{}x: y\n", "- ".repeat(40)));
     leaves(&format!("{}: y\n", "k".repeat(1100)));
 }

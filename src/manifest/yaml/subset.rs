@@ -222,6 +222,9 @@ impl Reader<'_> {
                 return None; // an empty item
             }
             if flat && items == 0 {
+                if crossed {
+                    return None; // the full parser lets such a list begin behind its dash
+                }
                 self.nodes.last_mut()?.start = self.at as u32;
             }
             self.block(column)?;
