@@ -78,7 +78,7 @@ fn rendering(form: &str) -> Work {
             "json" => serde_json::to_writer(io::sink(), &render::json::plan(&plan, Exit::Success)).unwrap(),
             "html" => render::html::plan(&mut io::sink(), &plan, Exit::Success).unwrap(),
             "markdown" => keep(render::markdown::plan(&plan, render::markdown::Options::default())),
-            _ => render::human::plan(&mut io::sink(), &plan, &render::human::Options::default()).unwrap(),
+            _ => render::human::plan(&mut io::sink(), &plan, &render::Options::default()).unwrap(),
         }
         keep(plan);
     })

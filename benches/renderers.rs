@@ -47,6 +47,6 @@ fn markdown(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(sample_count = 5)]
 fn human_in_full(bencher: Bencher<'_, '_>) {
-    let options = render::human::Options { full: true, ..render::human::Options::default() };
+    let options = render::Options { full: true, ..render::Options::default() };
     bencher.counter(changes()).bench_local(|| render::human::plan(&mut io::sink(), &PLAN, &options).unwrap());
 }

@@ -250,6 +250,7 @@ impl World {
             sources: &self.loaded.sources,
             now: NOW,
             rotate: false,
+            list_unchanged: false,
             thresholds: Thresholds::default(),
             policy: None,
             target: self.target(),

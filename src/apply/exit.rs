@@ -23,6 +23,18 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// All of them, from the one that any other outweighs.
+    pub const ALL: [Exit; 8] = [
+        Exit::Success,
+        Exit::Pending,
+        Exit::Temporary,
+        Exit::Stale,
+        Exit::Refused,
+        Exit::Error,
+        Exit::Partial,
+        Exit::Interrupted,
+    ];
+
     /// The process's exit code.
     pub fn code(self) -> u8 {
         match self {
@@ -51,16 +63,7 @@ mod tests {
     #[test]
     fn the_exit_is_the_first_that_occurs_of_the_documented_order() {
         let documented = [130, 5, 1, 3, 4, 6, 2, 0];
-        let mut all = [
-            Exit::Success,
-            Exit::Error,
-            Exit::Pending,
-            Exit::Refused,
-            Exit::Stale,
-            Exit::Partial,
-            Exit::Temporary,
-            Exit::Interrupted,
-        ];
+        let mut all = Exit::ALL;
         all.sort_by(|a, b| if a.worse(*b) == *a { std::cmp::Ordering::Less } else { std::cmp::Ordering::Greater });
         assert_eq!(all.map(Exit::code), documented);
     }

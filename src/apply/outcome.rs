@@ -116,15 +116,4 @@ impl<'a> FromIterator<&'a Outcome> for Totals {
     }
 }
 
-impl std::iter::Sum for Totals {
-    fn sum<I: Iterator<Item = Totals>>(iter: I) -> Totals {
-        iter.fold(Totals::default(), |a, b| Totals {
-            done: a.done + b.done,
-            already: a.already + b.already,
-            skipped: a.skipped + b.skipped,
-            blocked: a.blocked + b.blocked,
-            failed: a.failed + b.failed,
-            unknown: a.unknown + b.unknown,
-        })
-    }
-}
+crate::model::sum_fields!(Totals: done, already, skipped, blocked, failed, unknown);

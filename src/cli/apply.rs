@@ -143,7 +143,7 @@ impl Apply<'_> {
             terminal.json(&render::json::report(plan, &report))?;
         } else if work {
             let style = Style::new(terminal.stdout_color);
-            let options = report::Options { style, full: args.output.full, next: None };
+            let options = render::Options { style, full: args.output.full, next: None };
             terminal.stream(|out| {
                 writeln!(out)?;
                 report::report(out, plan, &report, &options)
@@ -239,7 +239,7 @@ fn stale_text(args: &ApplyArgs) -> &'static str {
 fn show(plan: &Plan, args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<()> {
     let json = args.output.format == Format::Json;
     let style = Style::new(if json { terminal.stderr_color } else { terminal.stdout_color });
-    let options = human::Options { style, full: args.output.full, next: None };
+    let options = render::Options { style, full: args.output.full, next: None };
     if json {
         let mut text = Vec::new();
         human::plan(&mut text, plan, &options)?;

@@ -34,7 +34,7 @@ pub(super) fn run(args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<Exit>
     match args.output.format {
         Format::Text => {
             let style = Style::new(terminal.stdout_color);
-            let options = render::drift::Options { style, full: args.output.full, next: next.as_deref() };
+            let options = render::Options { style, full: args.output.full, next: next.as_deref() };
             terminal.stream(|out| render::drift::drift(out, &drift, &options))?;
         }
         Format::Json => terminal.json(&render::json::drift(&drift, exit, next.as_deref()))?,

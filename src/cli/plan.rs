@@ -47,7 +47,7 @@ async fn make(session: &mut Session, args: &PlanArgs, terminal: &Terminal) -> an
 }
 
 fn show(plan: &Plan, args: &PlanArgs, terminal: &Terminal, next: Option<&str>) -> anyhow::Result<()> {
-    let options = human::Options { style: Style::new(terminal.stdout_color), full: args.output.full, next };
+    let options = render::Options { style: Style::new(terminal.stdout_color), full: args.output.full, next };
     terminal.stream(|out| human::plan(out, plan, &options))?;
     Ok(())
 }

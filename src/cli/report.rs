@@ -93,6 +93,11 @@ impl Reports {
         self.base = base(&dir, self.workspace.as_deref()).unwrap_or_default();
     }
 
+    /// Whether a report of this run names also the assignments that nothing happens to.
+    pub(super) fn name_every_assignment(&self) -> bool {
+        self.wanted.iter().any(|report| report.format == ReportFormat::Junit)
+    }
+
     /// What is wrong with the manifests: the whole of `validate`, and all that is left of a plan that could not be made.
     pub(super) fn findings(&self, loaded: &Loaded, terminal: &Terminal) -> Exit {
         let (diagnostics, sources) = (&loaded.diagnostics, &loaded.sources);

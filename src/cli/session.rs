@@ -55,6 +55,8 @@ pub(super) struct Session {
     /// For each set of `loaded` with names in place of ids, the same set with ids, once its target was read. From then on it holds for the
     /// whole run, whatever is renamed meanwhile.
     resolved: Vec<Option<DesiredSet>>,
+    /// Whether the plan keeps the keys of what is as declared.
+    list_unchanged: bool,
 }
 
 /// One target of the run, with an open connection or the reason why there is none. What only reads holds readers, and cannot write.
@@ -144,6 +146,7 @@ impl Session {
             endpoints,
             capabilities,
             resolved,
+            list_unchanged: reports.name_every_assignment(),
         };
         session.check_modes()?;
         session.check_approved()?;
@@ -365,6 +368,7 @@ impl Session {
             sources: &self.loaded.sources,
             now: self.now(),
             rotate: self.planning.rotate,
+            list_unchanged: self.list_unchanged,
             thresholds: self.policy.thresholds(target, &self.planning),
             policy: self.policy.of(target),
             target: settings,

@@ -11,6 +11,7 @@ mod policy;
 mod row;
 mod scope;
 mod secret;
+mod sum;
 mod target;
 mod value;
 
@@ -22,5 +23,6 @@ pub use policy::{Ceilings, DeniedGrant, Expect, Ignore, MaxExpect, Mode, Pattern
 pub use row::{Coverage, Desired, DesiredSet, Live, LiveInfo, Names, Origin, ReadRequest, Snapshot};
 pub use scope::{PartScope, Scope};
 pub use secret::{ResolveError, SecretRef, SecretResolver, SecretString};
+pub(crate) use sum::sum_fields;
 pub use target::{Account, Auth, Endpoint, Limits, Target};
 pub use value::{Fields, Instant, Value, number_text};

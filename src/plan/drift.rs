@@ -111,21 +111,7 @@ impl Counts {
     }
 }
 
-impl std::iter::Sum for Counts {
-    fn sum<I: Iterator<Item = Counts>>(iter: I) -> Counts {
-        iter.fold(Counts::default(), |a, b| Counts {
-            drift: a.drift + b.drift,
-            changed: a.changed + b.changed,
-            missing: a.missing + b.missing,
-            extra: a.extra + b.extra,
-            expired: a.expired + b.expired,
-            expiring_soon: a.expiring_soon + b.expiring_soon,
-            unmanaged: a.unmanaged + b.unmanaged,
-            ignored: a.ignored + b.ignored,
-            unchanged: a.unchanged + b.unchanged,
-        })
-    }
-}
+crate::model::sum_fields!(Counts: drift, changed, missing, extra, expired, expiring_soon, unmanaged, ignored, unchanged);
 
 /// One assignment that differs, or will.
 #[derive(Debug, Clone, Copy)]

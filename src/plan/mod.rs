@@ -104,19 +104,7 @@ impl Counts {
     }
 }
 
-impl std::iter::Sum for Counts {
-    fn sum<I: Iterator<Item = Counts>>(iter: I) -> Counts {
-        iter.fold(Counts::default(), |a, b| Counts {
-            create: a.create + b.create,
-            update: a.update + b.update,
-            remove: a.remove + b.remove,
-            unchanged: a.unchanged + b.unchanged,
-            unmanaged: a.unmanaged + b.unmanaged,
-            observed: a.observed + b.observed,
-            ignored: a.ignored + b.ignored,
-        })
-    }
-}
+crate::model::sum_fields!(Counts: create, update, remove, unchanged, unmanaged, observed, ignored);
 
 /// The plan for one target.
 #[derive(Debug)]
@@ -200,7 +188,8 @@ pub struct SetPlan {
     pub counts: Counts,
     /// Live rows under its authority.
     pub live: u64,
-    /// Keys that are live as declared, in the order of the manifests: reports name each assignment, also those that nothing happens to.
+    /// Keys that are live as declared, in the order of the manifests, where they were asked for ([`Input::list_unchanged`]); how many
+    /// there are is in `counts`.
     pub unchanged: Vec<Key>,
     /// The changes, sorted by key. In an `observe` set these are differences to look at, and are never applied.
     pub changes: Vec<PlannedChange>,

@@ -39,6 +39,8 @@ pub struct Input<'a> {
     pub now: Instant,
     /// Send declared secrets again although nothing shows that they differ.
     pub rotate: bool,
+    /// Keep the keys of what is as declared, for reports that name every assignment: sixteen bytes each.
+    pub list_unchanged: bool,
     /// When a plan takes away or changes too much.
     pub thresholds: Thresholds,
     /// What the caller's policy says about the target; `None`: no policy is in force.
@@ -231,7 +233,9 @@ impl<'a> Join<'a> {
         let Some(live) = &self.live[index] else { return };
         let Some((desired, differs, reason)) = self.difference(row, live) else {
             self.plans[set].counts.unchanged += 1;
-            self.plans[set].unchanged.push(row.key);
+            if self.input.list_unchanged {
+                self.plans[set].unchanged.push(row.key);
+            }
             return;
         };
         let live = self.live[index].take();

@@ -6,24 +6,12 @@ use crate::diag::Location;
 use crate::plan::drift::{Counts, Drift, Finding, Kind, SetDrift, TargetDrift};
 use crate::plan::{Reason, field_changes};
 
+use super::style::FOLD;
 use super::words::{self, Speaker};
-use super::{Style, clean};
+use super::{Options, Style, clean};
 
-/// Findings of one kind in one set that are shown before the rest is counted.
-const FOLD: usize = 20;
 /// The column of places and fields: under the key.
 const INDENT: &str = "                   ";
-
-/// How drift is shown.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Options<'a> {
-    /// Colours, or none.
-    pub style: Style,
-    /// Fold nothing.
-    pub full: bool,
-    /// The command that would mend it.
-    pub next: Option<&'a str>,
-}
 
 struct Page<'a> {
     out: &'a mut dyn Write,

@@ -4,11 +4,9 @@ use std::io::{self, Write};
 
 use crate::plan::saved::{Held, HeldWhy};
 
+use super::style::FOLD;
 use super::words::{self, Speaker};
 use super::{Style, clean};
-
-/// Satisfied changes that are shown before the rest is counted. What makes a plan stale is never folded.
-const FOLD: usize = 20;
 
 /// Writes each change that is held with the reason: what it was, and what it is.
 pub(super) fn write(

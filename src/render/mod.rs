@@ -21,4 +21,4 @@ pub mod sarif;
 mod style;
 mod words;
 
-pub use style::Style;
+pub use style::{Options, Style};

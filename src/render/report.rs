@@ -7,24 +7,12 @@ use crate::apply::{ChangeReport, Leftover, NotRun, Outcome, Remaining, Report, T
 use crate::model::Ids;
 use crate::plan::{Plan, PlannedChange, TargetPlan};
 
+use super::style::FOLD;
 use super::words::{self, Speaker};
-use super::{Style, clean, held};
+use super::{Options, Style, clean, held};
 
-/// Rows of a list that are shown before the rest is counted. Failed, blocked and unknown changes are never folded.
-const FOLD: usize = 20;
 /// The column of messages: under the key.
 const INDENT: &str = "                      ";
-
-/// How a report is shown.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Options<'a> {
-    /// Colours, or none.
-    pub style: Style,
-    /// Fold nothing.
-    pub full: bool,
-    /// The command to type next.
-    pub next: Option<&'a str>,
-}
 
 /// One target's part of the output.
 struct Page<'a> {

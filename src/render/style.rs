@@ -27,6 +27,20 @@ pub struct Style {
     pub dim: Ansi,
 }
 
+/// How a text for people is shown.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options<'a> {
+    /// Colours, or none.
+    pub style: Style,
+    /// Fold nothing.
+    pub full: bool,
+    /// The command to type next, shown where there is something left to do.
+    pub next: Option<&'a str>,
+}
+
+/// Rows of a list that are shown before the rest is counted. Failed, blocked and unknown changes are never folded.
+pub(in crate::render) const FOLD: usize = 20;
+
 impl Style {
     /// With colour, or plain.
     pub fn new(color: bool) -> Self {

@@ -193,6 +193,7 @@ impl Stage {
             sources: &self.loaded.sources,
             now,
             rotate: false,
+            list_unchanged: false,
             thresholds: Thresholds::default(),
             target,
             endpoint: "the sandbox",

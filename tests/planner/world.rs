@@ -147,6 +147,7 @@ impl World {
             sources: &sources,
             now: Instant(NOW),
             rotate: self.rotate,
+            list_unchanged: true,
             thresholds: Thresholds::default(),
             policy: self.policy.as_ref(),
             target: &self.target,

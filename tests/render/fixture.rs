@@ -219,6 +219,7 @@ impl World {
             sources: &self.sources,
             now: now(),
             rotate: false,
+            list_unchanged: true,
             thresholds: Thresholds::default(),
             policy: None,
             target: &target,

@@ -2,18 +2,18 @@
 
 use assignctl::model::{Coverage, Mode, Names, Scope};
 use assignctl::plan::{Plan, Unreadable};
-use assignctl::render::{Style, human};
+use assignctl::render::{self, Style, human};
 
 use super::fixture::{self, CANOPY, PARTIUM, SEMAPHOR, STREAMLINE, World, json, masked, snapshot, text};
 
-fn shown_with(plan: &Plan, options: &human::Options<'_>) -> String {
+fn shown_with(plan: &Plan, options: &render::Options<'_>) -> String {
     let mut out = Vec::new();
     human::plan(&mut out, plan, options).unwrap();
     String::from_utf8(out).unwrap()
 }
 
 fn shown(plan: &Plan) -> String {
-    shown_with(plan, &human::Options { next: Some("assignctl apply teams"), ..Default::default() })
+    shown_with(plan, &render::Options { next: Some("assignctl apply teams"), ..Default::default() })
 }
 
 #[test]
@@ -24,9 +24,9 @@ fn every_kind_of_change_in_all_four_systems() {
 #[test]
 fn colours_repeat_what_the_words_say() {
     let plan = fixture::everything();
-    let colored = shown_with(&plan, &human::Options { style: Style::new(true), full: false, next: None });
+    let colored = shown_with(&plan, &render::Options { style: Style::new(true), full: false, next: None });
     assert!(colored.contains("\u{1b}[31m- remove  \u{1b}[0m"), "{colored}");
-    let plain = shown_with(&plan, &human::Options::default());
+    let plain = shown_with(&plan, &render::Options::default());
     assert!(!plain.contains('\u{1b}'));
     assert_eq!(anstream::adapter::strip_str(&colored).to_string(), plain);
 }
@@ -85,7 +85,7 @@ fn long_lists_fold_creates_before_removals() {
     world.plan("crm-prod", &CANOPY, &[set], live);
     let plan = world.done();
     insta::assert_snapshot!(shown(&plan));
-    let full = shown_with(&plan, &human::Options { full: true, ..Default::default() });
+    let full = shown_with(&plan, &render::Options { full: true, ..Default::default() });
     assert_eq!(full.matches("+ create ").count(), 1500);
     assert!(!full.contains("--full"));
 }

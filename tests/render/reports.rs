@@ -5,7 +5,7 @@ use assignctl::apply::{
 };
 use assignctl::model::Action;
 use assignctl::plan::{Plan, TargetPlan};
-use assignctl::render::{Style, report};
+use assignctl::render::{self, Style, report};
 
 use super::fixture::{self, PARTIUM, World};
 
@@ -101,7 +101,7 @@ pub fn endings(plan: &Plan) -> Vec<Report> {
 
 fn shown(plan: &Plan, ended: &Report, full: bool) -> String {
     let mut out = Vec::new();
-    let options = report::Options { style: Style::default(), full, next: Some("assignctl plan teams") };
+    let options = render::Options { style: Style::default(), full, next: Some("assignctl plan teams") };
     report::report(&mut out, plan, ended, &options).unwrap();
     String::from_utf8(out).unwrap()
 }

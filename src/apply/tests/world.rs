@@ -336,6 +336,7 @@ impl Case {
             sources: &self.sources,
             now: Instant(0),
             rotate: self.rotate,
+            list_unchanged: true,
             thresholds: Thresholds::default(),
             policy: None,
             target: &self.target,

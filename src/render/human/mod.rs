@@ -12,21 +12,10 @@ use crate::plan::saved::Held;
 use crate::plan::{Cause, Plan, Refusal, SetPlan, TargetPlan, batches};
 
 use super::words::{self, Speaker};
-use super::{Style, clean, held};
+use super::{Options, Style, clean, held};
 
 /// Changes that a refusal lists before it counts the rest.
 const REFUSAL_KEYS: usize = 5;
-
-/// How a plan is shown.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Options<'a> {
-    /// Colours, or none.
-    pub style: Style,
-    /// Fold nothing.
-    pub full: bool,
-    /// The command that would apply the plan; shown when there is something to apply.
-    pub next: Option<&'a str>,
-}
 
 /// One target's part of the output.
 struct Page<'a> {

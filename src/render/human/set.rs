@@ -4,12 +4,10 @@ use std::io;
 
 use crate::model::{Action, Mode};
 use crate::plan::{Cause, PlannedChange, SetPlan, cause};
+use crate::render::style::FOLD;
 use crate::render::{clean, words};
 
 use super::{Page, fields};
-
-/// Changes of one set, and rows of one list, that are shown before the rest is folded into a count.
-pub(super) const FOLD: usize = 20;
 
 /// Whether a set has anything that a person must see.
 pub(super) fn is_quiet(set: &SetPlan) -> bool {

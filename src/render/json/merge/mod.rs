@@ -224,19 +224,8 @@ fn exit(name: &str, exit: Option<&Raw>) -> Result<Exit, MergeError> {
     let shape = || MergeError::Shape(name.to_owned(), "exit".to_owned());
     let exit: Object = serde_json::from_str(exit.ok_or_else(shape)?.get()).map_err(|_| shape())?;
     let code = exit.number("code").ok_or_else(shape)?;
-    ALL_EXITS.into_iter().find(|exit| u64::from(exit.code()) == code).ok_or_else(shape)
+    Exit::ALL.into_iter().find(|exit| u64::from(exit.code()) == code).ok_or_else(shape)
 }
-
-const ALL_EXITS: [Exit; 8] = [
-    Exit::Success,
-    Exit::Error,
-    Exit::Pending,
-    Exit::Refused,
-    Exit::Stale,
-    Exit::Partial,
-    Exit::Temporary,
-    Exit::Interrupted,
-];
 
 /// One field's values: the file and the value of each part that has it.
 type Values<'a> = [(&'a str, &'a Raw)];
