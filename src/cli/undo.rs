@@ -109,7 +109,7 @@ fn missing(row: &UndoRow) -> String {
     }
     let names: Vec<&str> = row.secrets.iter().map(AsRef::as_ref).collect();
     format!(
-        "Values that could not be read back: {}. Give them as references, or they are not restored.",
+        "Values that could not be read back: {}. Give them as references, or they are not restored; where nothing else differs, pass --rotate too.",
         names.join(", ")
     )
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{PlannedChange, SetPlan, TargetPlan};
+use super::{PlannedChange, Reason, SetPlan, TargetPlan};
 use crate::model::{
     Action, Coverage, DesiredSet, Fields, Instant, Key, Live, Mode, PartScope, Scope, Snapshot, Sym, Value,
 };
@@ -56,7 +56,7 @@ pub struct UndoRow {
     pub key: Key,
     /// The fields to declare.
     pub fields: Fields,
-    /// Keys of masked maps whose values nobody can read back.
+    /// Keys of masked maps whose old values nobody can read back. `fields` may hold references to the new ones.
     pub secrets: Vec<Box<str>>,
 }
 
@@ -90,8 +90,11 @@ fn undo_set(input: &Input<'_>, set: &SetPlan, changes: &[&PlannedChange]) -> Und
         let others = input.before.rows.iter().filter(|live| scope.contains(&live.key) && !touched.contains(&live.key));
         rows.extend(others.filter(|live| !has_ended(input, live)).map(|live| neighbour(input, live)));
     }
+    // What nobody claims is neither taken away nor taken for the row that it replaced.
+    let takes_back = |planned: &PlannedChange| claimed || comes_to_be(planned).is_none();
     let count = |wanted: &dyn Fn(&PlannedChange) -> bool| {
-        u64::try_from(changes.iter().filter(|planned| wanted(planned)).count()).unwrap_or(u64::MAX)
+        let counted = changes.iter().filter(|planned| takes_back(planned) && wanted(planned));
+        u64::try_from(counted.count()).unwrap_or(u64::MAX)
     };
     UndoSet {
         of: set.name.clone(),
@@ -99,7 +102,8 @@ fn undo_set(input: &Input<'_>, set: &SetPlan, changes: &[&PlannedChange]) -> Und
         scope: (claimed || input.address_is_scope).then_some(scope),
         // What was given is taken again.
         removes: count(&|planned| !planned.grants.is_empty()),
-        updates: count(&|planned| planned.action() == Action::Update),
+        // Secrets that were only sent again have the same keys before and after: nothing is seen to differ.
+        updates: count(&|planned| planned.action() == Action::Update && planned.reason != Reason::Rotated),
         rows,
         stay: if claimed { Vec::new() } else { goes },
     }
@@ -188,7 +192,9 @@ fn row_of(input: &Input<'_>, planned: &PlannedChange) -> Option<UndoRow> {
             _ if !wanted => {}
             Value::Masked(keys) => {
                 let known = references(change.desired.get(name), keys);
-                secrets.extend(keys.iter().filter(|key| !known.contains_key(*key)).cloned());
+                // Where this run sends the map, its references stand for the new values, which may not be the old ones.
+                let lost = |key: &&Box<str>| differs(name) || !known.contains_key(*key);
+                secrets.extend(keys.iter().filter(lost).cloned());
                 if !known.is_empty() {
                     fields.push((name, Value::Secrets(known)));
                 }

@@ -252,6 +252,57 @@ fn a_secret_that_cannot_be_read_back_is_marked() {
     assert!(!text.contains("live-canary") && !text.contains("***"), "{text}");
 }
 
+/// Sent again, or sent along with a new key: the reference that is declared stands for the new value.
+#[test]
+fn a_secret_that_was_sent_over_the_old_one_is_marked() {
+    let case = |secrets: &'static [&'static str]| Case {
+        live: "semaphor: { projects: [{ projectId: p, definitions: [{ id: d, name: D, connection: { id: c1, name: W, type: postgres }, secret_params: [key, new] }], tenants: [{ id: t, name: T }], assignments: [{ id: a1, definitionId: d, scopeType: TENANT, tenantId: t, params: { region: eu, key: live-canary } }] }] }",
+        target: "provider: semaphor, project_id: p",
+        sets: secrets,
+        applied: [0, 1, 0],
+    };
+    let again = case(&[
+        "kind: SemaphorAssignments, spec: { target: t, mode: additive, assignments: [{ definitionId: d, scopeType: TENANT, tenantId: t, params: { region: eu }, secret_params: { key: { env: KEY } } }] }",
+    ]);
+    let added = case(&[
+        "kind: SemaphorAssignments, spec: { target: t, mode: additive, assignments: [{ definitionId: d, scopeType: TENANT, tenantId: t, params: { region: eu }, secret_params: { key: { env: KEY }, new: { env: KEY } } }] }",
+    ]);
+    for (case, args, updates) in [(again, &["--rotate"][..], 0), (added, &[], 1)] {
+        let place = place(&case);
+        let apply = ["apply", "repo", "--auto-approve", "--undo-out", "undo.yaml"];
+        let applied = run(&place, &[&apply[..], args].concat());
+        assert_eq!(applied.code, 0, "{}", applied.text());
+        let text = std::fs::read_to_string(place.path().join("undo.yaml")).unwrap();
+        assert!(text.contains("# Values that could not be read back: key."), "{text}");
+        assert!(!text.contains("live-canary") && !text.contains("new:"), "{text}");
+        let back = run(&place, &["plan", "--complete", "undo.yaml", "--format", "json"]);
+        assert_eq!((back.code, counts(&back.json())), (0, [0, updates, 0]), "{}\n{text}", back.text());
+        assert!(!back.text().contains("expect-unused"), "{}\n{text}", back.text());
+    }
+}
+
+#[test]
+fn what_is_left_to_a_person_is_not_expected() {
+    let place = place(&Case {
+        live: "canopy: { environments: [{ account: a, application: b, environment: c, identities: [{ id: i }, { id: j }, { id: k }], nodes: [{ id: n }], roles: [{ id: r }, { id: s }], assignments: [
+            { id: a1, identity_id: i, node_id: n, role_id: r, effective_from: 2025-01-01T00:00:00Z, effective_to: 2098-01-01T00:00:00Z },
+            { id: a2, identity_id: k, node_id: n, role_id: r, effective_from: 2025-01-01T00:00:00Z } ] }] }",
+        target: "provider: canopy, account: a, application: b, environment: c",
+        sets: &[
+            "kind: CanopyAssignments, spec: { target: t, mode: additive, assignments: [{ identity_id: i, node_id: n, role_id: r, effective_to: 2099-01-01T00:00:00Z }, { identity_id: j, node_id: n, role_id: r }] }",
+            "kind: CanopyAssignments, spec: { target: t, mode: additive, assignments: [{ identity_id: k, node_id: n, role_id: r }] }",
+        ],
+        applied: [1, 1, 0],
+    });
+    let applied = run(&place, &["apply", "repo", "--auto-approve", "--undo-out", "undo.yaml"]);
+    assert_eq!(applied.code, 0, "{}", applied.text());
+    let text = std::fs::read_to_string(place.path().join("undo.yaml")).unwrap();
+    assert!(text.contains("remove by hand identity_id: j, node_id: n, role_id: r"), "{text}");
+    let back = run(&place, &["plan", "--complete", "undo.yaml", "--format", "json"]);
+    assert_eq!((back.code, counts(&back.json())), (0, [0, 1, 0]), "{}\n{text}", back.text());
+    assert!(!back.text().contains("expect-unused"), "{}\n{text}", back.text());
+}
+
 #[test]
 fn what_no_scope_of_ours_holds_alone_is_left_to_a_person() {
     let place = place(&Case {
