@@ -4,7 +4,7 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{Change, DesiredSet, Fields, Ids, Ignore, Key, Live, Pattern, Value};
+use crate::model::{Change, DesiredSet, Fields, Ids, Ignore, Key, Live, PartScope, Pattern, Scope, Sym, Value};
 
 /// A digest as text: `sha256:` and 64 hexadecimal digits.
 pub type Digest = String;
@@ -36,24 +36,16 @@ pub fn after(ids: &Ids, change: &Change) -> Digest {
 /// holds beside it which id each one was ([`super::ResolvedName`]). What only a guard reads (`expect`, `protect`)
 /// is judged anew at every apply, and stays out.
 pub fn desired(ids: &Ids, set: &DesiredSet) -> Digest {
-    let mut rows: Vec<[u8; 32]> = set
-        .rows
-        .iter()
-        .map(|row| {
-            let mut text = Text::new("row");
-            text.key(ids, &row.key);
-            text.fields(&row.fields);
-            text.hash.finalize().into()
-        })
-        .collect();
-    rows.sort_unstable();
     let mut text = Text::new("set");
     text.part(set.mode.as_str());
-    text.part(&set.scope_text);
+    text.scope(ids, set.scope.as_ref());
     set.ignore.iter().for_each(|rule| text.ignore(rule));
-    for row in rows {
-        text.hash.update(row);
-    }
+    text.sorted(set.rows.iter().map(|row| {
+        let mut text = Text::new("row");
+        text.key(ids, &row.key);
+        text.fields(&row.fields);
+        text
+    }));
     text.finish()
 }
 
@@ -75,18 +67,46 @@ impl Text {
     }
 
     fn key(&mut self, ids: &Ids, key: &Key) {
-        for part in key.0 {
-            match ids.name(part) {
-                None => self.part(&ids.text(part)),
-                Some(name) => {
-                    // No id of a manifest holds a control character, so no id is mistaken for a name.
-                    self.part("\u{1}name");
-                    self.part(name.field);
-                    self.part(name.within.as_deref().unwrap_or(""));
-                    self.part(&name.text);
+        key.0.into_iter().for_each(|part| self.id(ids, part));
+    }
+
+    /// An id, or the name that stands in its place.
+    fn id(&mut self, ids: &Ids, id: Sym) {
+        match ids.name(id) {
+            None => self.part(&ids.text(id)),
+            Some(name) => {
+                // No id of a manifest holds a control character, so no id is mistaken for a name.
+                self.part("\u{1}name");
+                self.part(name.field);
+                self.part(name.within.as_deref().unwrap_or(""));
+                self.part(&name.text);
+            }
+        }
+    }
+
+    /// What a set has authority over, whatever the order of its ids in the file.
+    fn scope(&mut self, ids: &Ids, scope: Option<&Scope>) {
+        let Some(scope) = scope else { return self.part("no scope") };
+        for part in &scope.parts {
+            match part {
+                PartScope::Any => self.part("any"),
+                PartScope::In(members) => {
+                    self.part(&format!("one of {}", members.len()));
+                    self.sorted(members.iter().map(|id| {
+                        let mut text = Text::new("id");
+                        text.id(ids, *id);
+                        text
+                    }));
                 }
             }
         }
+    }
+
+    /// Parts whose order means nothing.
+    fn sorted(&mut self, parts: impl Iterator<Item = Text>) {
+        let mut digests: Vec<[u8; 32]> = parts.map(|part| part.hash.finalize().into()).collect();
+        digests.sort_unstable();
+        digests.iter().for_each(|digest| self.hash.update(digest));
     }
 
     fn fields(&mut self, fields: &Fields) {
@@ -192,6 +212,7 @@ pub(super) fn hex(bytes: [u8; 32]) -> Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::NameRef;
     use serde_json::json;
 
     fn live(fields: Vec<(&'static str, Value)>) -> Live {
@@ -207,6 +228,33 @@ mod tests {
         assert_eq!(of(json!({"a": 1, "b": [2.0]})), of(json!({"b": [2], "a": 1.0})));
         assert_ne!(of(json!({"a": 1})), of(json!({"a": "1"})));
         assert_ne!(of(json!(["a", "b"])), of(json!(["ab"])));
+    }
+
+    fn of_scope(text: &str) -> Digest {
+        let ids = Ids::default();
+        let id = |text: &str| match text.strip_prefix('=') {
+            None => ids.sym(text),
+            Some(name) => ids.named(NameRef { field: "node_name", within: None, text: name.into() }),
+        };
+        let members = text.split(' ').map(id).collect();
+        let mut digest = Text::new("test");
+        let mut scope = Scope::default();
+        scope.parts[1] = PartScope::In(members);
+        digest.scope(&ids, Some(&scope));
+        digest.finish()
+    }
+
+    #[test]
+    fn every_id_of_a_scope_counts_and_their_order_does_not() {
+        assert_eq!(of_scope("a b c d e f g"), of_scope("g f e d c b a"));
+        assert_ne!(of_scope("a b c d e f g"), of_scope("a b c d e f h"));
+        assert_ne!(of_scope("a b c d e f g"), of_scope("a b c d e f g h"));
+        assert_ne!(of_scope("a"), of_scope("=a"), "a name is no id");
+        let (mut all, mut none) = (Text::new("test"), Text::new("test"));
+        all.scope(&Ids::default(), Some(&Scope::default()));
+        none.scope(&Ids::default(), None);
+        let digests = [all.finish(), none.finish(), of_scope("a")];
+        assert!(digests[0] != digests[1] && digests[1] != digests[2] && digests[0] != digests[2]);
     }
 
     #[test]

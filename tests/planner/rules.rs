@@ -197,3 +197,16 @@ fn the_forecast_counts_batches_and_losses_come_last() {
     assert_eq!(sizes, [(false, 3), (false, 1), (true, 3), (true, 1)]);
     assert_eq!(plan.write_requests, 4);
 }
+
+#[test]
+fn the_digest_of_a_set_holds_its_whole_scope() {
+    let digest = |mode: Mode, nodes: Option<&[&str]>| {
+        let mut world = World::new();
+        let set = world.set(mode, nodes, &[]).clone();
+        assignctl::plan::digest::desired(&world.ids, &set)
+    };
+    let seven = digest(Mode::Authoritative, Some(&["a", "b", "c", "d", "e", "f", "g"]));
+    assert_eq!(digest(Mode::Authoritative, Some(&["g", "a", "b", "c", "d", "e", "f"])), seven);
+    assert_ne!(digest(Mode::Authoritative, Some(&["a", "b", "c", "d", "e", "f", "h"])), seven);
+    assert_ne!(digest(Mode::Additive, Some(&[])), digest(Mode::Additive, None), "all is not none");
+}
