@@ -13,7 +13,7 @@ use super::session::{Session, Step, runtime};
 use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::model::Instant;
-use crate::plan::drift::{Declared, Drift, Ending, drift, ending};
+use crate::plan::drift::{Drift, Endings, drift, ending};
 use crate::plan::{Plan, TargetPlan};
 use crate::render::json::Moment;
 use crate::render::{self, Style};
@@ -28,7 +28,7 @@ pub(super) fn run(args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<Exit>
         Step::Ended(exit) => return Ok(exit),
     };
     let (plan, ending) = runtime()?.block_on(look(&mut session, args, terminal))?;
-    let drift = drift(&plan, &ending, &declared(&session), args.unmanaged);
+    let drift = drift(&plan, &ending, args.unmanaged);
     let exit = exit_of(&drift);
     let next = (args.remediate && plan.changes().next().is_some()).then(|| next::apply(&args.source, None));
     match args.output.format {
@@ -59,11 +59,7 @@ fn history(args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<Vec<Moment>>
 }
 
 /// Reads and plans; gives for each target what ends soon.
-async fn look(
-    session: &mut Session,
-    args: &DriftArgs,
-    terminal: &Terminal,
-) -> anyhow::Result<(Plan, Vec<Vec<Ending>>)> {
+async fn look(session: &mut Session, args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<(Plan, Vec<Endings>)> {
     let mut connector = Connector::new(&args.source.credentials, std::sync::Arc::clone(&session.ids))?;
     let open = session.open_readers(&mut connector).await?;
     let seen = session.read(&open, terminal).await;
@@ -71,23 +67,13 @@ async fn look(
     let horizon = Instant(session.now().0.saturating_add(horizon));
     let ends = |(open, live): (&super::session::Open<_>, &super::session::Seen)| match live {
         Ok(snapshot) => session.with_input(open.target, |input| ending(input, snapshot, horizon)),
-        Err(_) => Vec::new(),
+        Err(_) => Endings::new(),
     };
     let ending = open.iter().zip(&seen).map(ends).collect();
     let plan = session.plan_seen(&open, seen)?;
     drop(open);
     connector.close().await?;
     Ok((plan, ending))
-}
-
-fn declared(session: &Session) -> Declared {
-    let mut declared = Declared::default();
-    for (index, target) in session.loaded.targets.iter().enumerate() {
-        for set in session.sets_of(index) {
-            set.rows.iter().for_each(|row| declared.add(&target.name, &set.name, row.key));
-        }
-    }
-    declared
 }
 
 /// What cannot be read is worse than what differs. A guard refuses nothing here: nothing is written.

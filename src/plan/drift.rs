@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Action, Instant, Key, Mode, Snapshot};
+use crate::model::{Action, DesiredSet, Instant, Key, Mode, Snapshot};
 
 use super::compare::instant;
 use super::planner::Input;
@@ -180,6 +180,9 @@ impl Drift<'_> {
     }
 }
 
+/// Ending assignments in the order of time, by the name of the set that declares them.
+pub type Endings = HashMap<String, Vec<Ending>>;
+
 /// A declared assignment whose live time is over, or will be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ending {
@@ -190,49 +193,38 @@ pub struct Ending {
 }
 
 /// The declared assignments of a target that are live and end before `horizon`.
-pub fn ending(input: &Input<'_>, snapshot: &Snapshot, horizon: Instant) -> Vec<Ending> {
-    let Some(window) = input.capabilities.window else { return Vec::new() };
-    let declared: HashSet<Key> = input.sets.iter().flat_map(|set| &set.set.rows).map(|row| row.key).collect();
-    let rows = snapshot.rows.iter().filter(|row| declared.contains(&row.key));
-    let ending = rows.filter_map(|row| Some(Ending { key: row.key, to: instant(&row.fields, window.to)? }));
-    ending.filter(|ending| ending.to <= horizon).collect()
+pub fn ending(input: &Input<'_>, snapshot: &Snapshot, horizon: Instant) -> Endings {
+    let mut endings = Endings::new();
+    let Some(window) = input.capabilities.window else { return endings };
+    let rows = input.sets.iter().flat_map(|set| set.set.rows.iter().map(move |row| (row.key, set.set)));
+    let declared: HashMap<Key, &DesiredSet> = rows.collect();
+    for row in &snapshot.rows {
+        if let Some(set) = declared.get(&row.key)
+            && let Some(to) = instant(&row.fields, window.to).filter(|to| *to <= horizon)
+        {
+            endings.entry(set.name.clone()).or_default().push(Ending { key: row.key, to });
+        }
+    }
+    endings.values_mut().for_each(|of_set| of_set.sort_by_key(|ending| ending.to));
+    endings
 }
 
-/// Reads a plan as drift. `ending` holds the assignments that end soon, by set: [`ending()`] gives them by target, in the plan's order.
-pub fn drift<'a>(plan: &'a Plan, ending: &[Vec<Ending>], declared: &Declared, unmanaged: bool) -> Drift<'a> {
-    let none = Vec::new();
+/// Reads a plan as drift. `endings` holds what ends soon, one a target in the plan's order, as [`ending()`] gives it.
+pub fn drift<'a>(plan: &'a Plan, endings: &[Endings], unmanaged: bool) -> Drift<'a> {
     let targets = plan.targets.iter().enumerate().map(|(index, target)| {
-        let ending = ending.get(index).unwrap_or(&none);
+        let ends = |set: &SetPlan| endings.get(index)?.get(&set.name).map(Vec::as_slice);
         let sets = target.sets.iter().filter(|set| set.selected);
-        let view = |set: &'a SetPlan| of_set(plan.now, target, set, declared.ends(target, set, ending), unmanaged);
+        let view = |set: &'a SetPlan| of_set(plan.now, target, set, ends(set).unwrap_or_default(), unmanaged);
         TargetDrift { target, sets: sets.map(view).collect() }
     });
     Drift { plan, targets: targets.collect() }
 }
 
-/// Which set declares a key, by target and set.
-#[derive(Debug, Default)]
-pub struct Declared(HashMap<(String, Key), String>);
-
-impl Declared {
-    /// Remembers that a set of a target declares a key.
-    pub fn add(&mut self, target: &str, set: &str, key: Key) {
-        self.0.insert((target.to_owned(), key), set.to_owned());
-    }
-
-    /// Of a target's ending assignments, those of one set, in the order of time.
-    fn ends(&self, target: &TargetPlan, set: &SetPlan, ending: &[Ending]) -> Vec<Ending> {
-        let of_set =
-            |ending: &&Ending| self.0.get(&(target.name.clone(), ending.key)).is_some_and(|name| *name == set.name);
-        let mut found: Vec<Ending> = ending.iter().filter(of_set).copied().collect();
-        found.sort_by_key(|ending| ending.to);
-        found
-    }
-}
-
-fn of_set<'a>(now: Instant, target: &TargetPlan, set: &'a SetPlan, ends: Vec<Ending>, unmanaged: bool) -> SetDrift<'a> {
+fn of_set<'a>(now: Instant, target: &TargetPlan, set: &'a SetPlan, ends: &[Ending], unmanaged: bool) -> SetDrift<'a> {
     let mut findings: Vec<Finding<'a>> = set.changes.iter().map(of_change).collect();
-    findings.extend(ends.iter().filter_map(|ending| of_ending(now, target, set, ending)));
+    let mended = if ends.is_empty() { HashSet::new() } else { mended(target, set) };
+    // What would mend it says more than that it ends.
+    findings.extend(ends.iter().filter(|ending| !mended.contains(&ending.key)).map(|ending| of_ending(now, ending)));
     findings.extend(set.unmanaged.iter().map(|row| of_unmanaged(row, set.mode, unmanaged)));
     findings.extend(set.ignored.iter().map(of_ignored));
     findings.sort_by_key(|finding| finding.kind); // stable: by key inside a kind, as the plan has it
@@ -269,19 +261,19 @@ fn ended(planned: &PlannedChange) -> Option<Instant> {
         .find_map(|name| instant(&live.fields, name))
 }
 
-fn of_ending<'a>(now: Instant, target: &TargetPlan, set: &SetPlan, ending: &Ending) -> Option<Finding<'a>> {
-    let window = target.capabilities.window?;
-    let moved = |planned: &PlannedChange| {
-        planned.change.live.as_ref().is_some_and(|live| live.key == ending.key)
-            && (planned.action() == Action::Remove || planned.change.differs.contains(&window.to))
-    };
-    if set.changes.iter().any(moved) {
-        return None; // what would mend it says more
-    }
-    Some(match ending.to <= now {
+/// The live keys whose end a set's changes move, or that they take away.
+fn mended(target: &TargetPlan, set: &SetPlan) -> HashSet<Key> {
+    let Some(window) = target.capabilities.window else { return HashSet::new() };
+    let moves =
+        |planned: &&PlannedChange| planned.action() == Action::Remove || planned.change.differs.contains(&window.to);
+    set.changes.iter().filter(moves).filter_map(|planned| Some(planned.change.live.as_ref()?.key)).collect()
+}
+
+fn of_ending<'a>(now: Instant, ending: &Ending) -> Finding<'a> {
+    match ending.to <= now {
         true => Finding { since: Some(ending.to), ..blank(Kind::Expired, ending.key) },
         false => Finding { until: Some(ending.to), ..blank(Kind::ExpiringSoon, ending.key) },
-    })
+    }
 }
 
 fn of_unmanaged<'a>(row: &Unmanaged, mode: Mode, counted: bool) -> Finding<'a> {

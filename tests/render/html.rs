@@ -2,7 +2,7 @@
 
 use assignctl::apply::Exit;
 use assignctl::plan::Plan;
-use assignctl::plan::drift::{Declared, drift};
+use assignctl::plan::drift::drift;
 use assignctl::render::html;
 use assignctl::render::json::Moment;
 use base64::Engine as _;
@@ -19,7 +19,7 @@ pub fn page(plan: &Plan) -> String {
 
 pub fn drift_page(plan: &Plan, history: &[Moment]) -> String {
     let mut out = Vec::new();
-    html::drift(&mut out, &drift(plan, &[], &Declared::default(), true), Exit::Pending, history).unwrap();
+    html::drift(&mut out, &drift(plan, &[], true), Exit::Pending, history).unwrap();
     String::from_utf8(out).unwrap()
 }
 

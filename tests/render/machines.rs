@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use assignctl::apply::{Event, Exit, Outcome, Sink, Totals, Verification};
 use assignctl::model::Route;
 use assignctl::plan::Plan;
-use assignctl::plan::drift::{Declared, drift};
+use assignctl::plan::drift::drift;
 use assignctl::render::{github, gitlab, json, junit, sarif};
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ const BASE: sarif::Options<'static> = sarif::Options { base: "infra/access #1/" 
 
 /// A plan read as drift, as SARIF.
 fn drift_log(plan: &Plan) -> Value {
-    document(&sarif::drift(&drift(plan, &[], &Declared::default(), true), Exit::Pending, BASE))
+    document(&sarif::drift(&drift(plan, &[], true), Exit::Pending, BASE))
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn junit_has_a_case_for_each_assignment() {
         insta::assert_snapshot!(format!("junit_{name}"), text);
     }
     let plan = fixture::everything();
-    let drift = junit_of(|out| junit::drift(out, &drift(&plan, &[], &Declared::default(), false)));
+    let drift = junit_of(|out| junit::drift(out, &drift(&plan, &[], false)));
     assert!(drift.contains("<failure ") && !drift.contains("<skipped"), "{drift}");
     let report = reports::every_outcome(&plan);
     insta::assert_snapshot!("junit_applied", junit_of(|out| junit::report(out, &plan, &report)));

@@ -1,6 +1,6 @@
 //! The comment under a pull request.
 
-use assignctl::plan::drift::{Declared, drift};
+use assignctl::plan::drift::drift;
 use assignctl::render::markdown::{self, Options};
 
 use super::{findings, fixture, reports, shapes};
@@ -127,13 +127,13 @@ fn a_hundred_thousand_changes_fit_a_comment() {
 #[test]
 fn drift_of_every_shape() {
     for (name, plan) in shapes::all() {
-        let drift = drift(&plan, &[], &Declared::default(), true);
+        let drift = drift(&plan, &[], true);
         let page = markdown::drift(&drift, Some("assignctl apply `x`"), Options::default());
         assert!(page.len() <= markdown::LIMIT, "{name}");
         insta::assert_snapshot!(format!("markdown_drift_{name}"), page);
     }
     let plan = shapes::crowd(5_000, 40);
-    let page = markdown::drift(&drift(&plan, &[], &Declared::default(), false), None, Options { limit: 4_000 });
+    let page = markdown::drift(&drift(&plan, &[], false), None, Options { limit: 4_000 });
     assert!(page.len() <= 4_000 && page.contains("**Cut** to fit 4,000 bytes"), "{page}");
     let (extra, missing) = (page.find("Live, and not declared").unwrap(), page.find("Declared, and not live"));
     assert!(missing.is_none_or(|missing| extra < missing), "access that nobody declared comes first: {page}");
