@@ -2,7 +2,8 @@
 //!
 //! It does not know what a complete environment is; `read` puts listings together.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
 
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -68,6 +69,25 @@ pub(super) struct Listing {
     pub pages: u64,
     /// What showed that rows changed during the listing; `None`: nothing did.
     pub moved: Option<String>,
+    /// An inherited row came on two pages, and stands in the count for a row that came on none.
+    inherited_twice: bool,
+}
+
+/// What came so far, to notice what comes twice.
+#[derive(Default)]
+struct Seen {
+    /// The ids of direct rows.
+    direct: HashSet<Box<str>>,
+    /// Inherited rows, told by a hash of their whole text, with the page of each: whether their ids are their own is not stated.
+    inherited: HashMap<u64, u64>,
+    hasher: RandomState,
+}
+
+impl Seen {
+    /// Notes an inherited row; whether it came on another page before.
+    fn on_another_page(&mut self, raw: &str, page: u64) -> bool {
+        *self.inherited.entry(self.hasher.hash_one(raw)).or_insert(page) != page
+    }
 }
 
 impl Listing {
@@ -83,6 +103,7 @@ impl Listing {
             item_count,
             pages,
             moved: None,
+            inherited_twice: false,
         }
     }
 
@@ -94,7 +115,11 @@ impl Listing {
     /// Whether as many rows came as `item_count` says. Whether it counts inherited rows is not stated, so either count will do: all
     /// direct rows are there in both (apis/canopy.md: List).
     fn is_whole(&self) -> bool {
-        self.counts_all() || self.rows.len() as u64 == self.item_count
+        self.counts_direct() || self.counts_all()
+    }
+
+    fn counts_direct(&self) -> bool {
+        self.rows.len() as u64 == self.item_count
     }
 
     fn counts_all(&self) -> bool {
@@ -122,7 +147,7 @@ pub(super) async fn list(api: &Api, status: Option<Status>, names: bool) -> Resu
     let pagination = first.pagination;
     let pages = page_count(&pagination)?;
     let mut listing = Listing::new(pagination.item_count, pages, names.then(Handles::default));
-    let mut seen = HashSet::new();
+    let mut seen = Seen::default();
     add(&mut listing, &mut seen, &first, &api.ids)?;
     drop(first);
     // The page size that the server really uses: it may give less than it is asked for.
@@ -136,6 +161,8 @@ pub(super) async fn list(api: &Api, status: Option<Status>, names: bool) -> Resu
     if !listing.is_whole() {
         let why = format!("{} rows came where item_count is {}", listing.count(), listing.item_count);
         listing.note(Some(why));
+    } else if listing.inherited_twice && !listing.counts_direct() {
+        listing.note(Some("an inherited row came on two pages".to_owned()));
     }
     Ok(listing)
 }
@@ -201,7 +228,7 @@ fn shifted(number: u64, first: &Pagination, later: &Pagination) -> Option<String
         .then(|| format!("page {number} counts pages in another way than page 1"))
 }
 
-fn add(listing: &mut Listing, seen: &mut HashSet<Box<str>>, page: &Page<'_>, ids: &Ids) -> Result<(), ReadError> {
+fn add(listing: &mut Listing, seen: &mut Seen, page: &Page<'_>, ids: &Ids) -> Result<(), ReadError> {
     let (before, Pagination { page: number, take, .. }) = (listing.rows.len(), page.pagination);
     for (index, raw) in page.items.iter().enumerate() {
         let fail = |why: String| match id_of(raw) {
@@ -217,11 +244,12 @@ fn add(listing: &mut Listing, seen: &mut HashSet<Box<str>>, page: &Page<'_>, ids
         }
         if !is_direct {
             listing.inherited += 1;
+            listing.inherited_twice |= seen.on_another_page(raw.get(), number);
             continue;
         }
         let live = direct(&row, &mut listing.names, listing.handles.as_mut(), ids).map_err(fail)?;
-        // Only direct rows: whether an inherited row repeats the id of the row that it comes from is not stated.
-        if !live.id.iter().all(|id| seen.insert(id.clone())) {
+        // By their ids: whether an inherited row repeats the id of the row that it comes from is not stated.
+        if !live.id.iter().all(|id| seen.direct.insert(id.clone())) {
             let id = clean(live.id.as_deref().unwrap_or(""));
             listing.note(Some(format!("the row {id} came twice")));
         }
@@ -331,7 +359,7 @@ mod tests {
         let pagination = json!({"page": 1, "take": 100, "item_count": rows.len(), "page_count": 1});
         let text = json!({"items": rows, "pagination": pagination}).to_string();
         let mut listing = Listing::new(rows.len() as u64, 1, None);
-        add(&mut listing, &mut HashSet::new(), &serde_json::from_str(&text).unwrap(), ids)?;
+        add(&mut listing, &mut Seen::default(), &serde_json::from_str(&text).unwrap(), ids)?;
         Ok(listing)
     }
 

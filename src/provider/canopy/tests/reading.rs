@@ -218,6 +218,27 @@ async fn a_row_seen_twice_with_an_unmoved_count_shows_that_one_was_missed() {
 }
 
 #[tokio::test]
+async fn an_inherited_row_on_two_pages_shows_that_one_was_missed() {
+    let inherited = || row("a9", "i9", "active", "inherited");
+    let twice = [direct(0, "active"), inherited(), inherited(), direct(3, "active")];
+    let (snapshot, ..) = read(move |seen| serve(&twice, &EVERYTHING, seen)).await.unwrap();
+    assert!(gap(&snapshot).unwrap().contains("inherited row came on two pages"));
+    // Two that are alike on one page may be just that.
+    let alike = [inherited(), inherited(), direct(0, "active"), direct(3, "active")];
+    let (snapshot, ..) = read(move |seen| serve(&alike, &EVERYTHING, seen)).await.unwrap();
+    assert_eq!(gap(&snapshot), None);
+    // Where the direct rows alone are as many as are said to be there, none is missing.
+    let answer = move |seen: &Seen| {
+        let rows: Vec<Json> = (0..4).map(|n| direct(n, "active")).collect();
+        let (status, mut body) = serve(&rows, &EVERYTHING, seen);
+        body["items"].as_array_mut().unwrap().push(row("a9", "i9", "active", "inherited"));
+        (status, body)
+    };
+    let (snapshot, ..) = read(answer).await.unwrap();
+    assert_eq!(gap(&snapshot), None);
+}
+
+#[tokio::test]
 async fn fewer_rows_than_item_count_are_not_a_complete_listing() {
     let answer = |seen: &Seen| match seen.query.get("status").map(String::as_str) {
         None => (200, listing(json!([direct(0, "active")]), 1, 2, 2, 1)),
