@@ -27,9 +27,6 @@ const FAULT_RETRIES: u32 = 4;
 /// Waits from here on are told as they begin: a person who watches a silent terminal must know what it waits for.
 const TOLD_WAIT: Duration = Duration::from_secs(2);
 
-/// How a `Link` header says that a page follows (RFC 8288 section 3.3).
-const NEXT_PAGE: [&str; 2] = ["rel=\"next\"", "rel=next"];
-
 /// A target's client; clones share everything.
 #[derive(Clone)]
 pub struct Client {
@@ -465,7 +462,7 @@ impl Inner {
         let content_type =
             received.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let links = received.headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
-        let more = links.flat_map(|links| links.split([',', ';'])).any(|part| NEXT_PAGE.contains(&part.trim()));
+        let more = links.flat_map(|links| links.split([',', ';'])).any(is_next_page);
         Answer {
             status: received.status,
             body: received.body,
@@ -692,4 +689,11 @@ fn unwaited(call: &Call, why: &str, wait: Duration, no_wait: NoWait, maybe_done:
         spent.budget.as_secs_f64()
     );
     HttpError::BudgetSpent { place, problem: problem.into(), maybe_done }
+}
+
+/// Whether a parameter of a `Link` header says that a page follows: `rel` holds words, in any case (RFC 8288 section 3.3).
+fn is_next_page(parameter: &str) -> bool {
+    let Some((name, value)) = parameter.split_once('=') else { return false };
+    let mut words = value.trim().trim_matches('"').split_ascii_whitespace();
+    name.trim().eq_ignore_ascii_case("rel") && words.any(|word| word.eq_ignore_ascii_case("next"))
 }

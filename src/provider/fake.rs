@@ -37,6 +37,8 @@ pub(crate) type Reply = (u16, Json);
 pub(crate) enum Said {
     /// A status and a JSON body; no body for `Json::Null`.
     Json(u16, Json),
+    /// 200, a JSON body and a `Link` to a next page.
+    Linked(Json),
     /// A status and a page of HTML.
     Html(u16, &'static str),
     /// The request was read, and its answer breaks off.
@@ -51,7 +53,9 @@ impl From<Reply> for Said {
 
 impl Said {
     fn response(self) -> Response {
+        let link = matches!(self, Said::Linked(_)).then_some("<https://elsewhere.invalid/?page=2>; rel=\"next\"");
         let (status, kind, body) = match self {
+            Said::Linked(body) => (200, "application/json", Body::from(body.to_string())),
             Said::Json(status, Json::Null) => (status, "application/json", Body::empty()),
             Said::Json(status, body) => (status, "application/json", Body::from(body.to_string())),
             Said::Html(status, body) => (status, "text/html", Body::from(body)),
@@ -60,7 +64,8 @@ impl Said {
                 (200, "application/json", Body::from_stream(end))
             }
         };
-        Response::builder().status(status).header("content-type", kind).body(body).unwrap()
+        let response = Response::builder().status(status).header("content-type", kind);
+        link.into_iter().fold(response, |response, link| response.header("link", link)).body(body).unwrap()
     }
 }
 

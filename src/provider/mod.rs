@@ -7,6 +7,7 @@ pub mod canopy;
 #[cfg(test)]
 mod fake;
 mod options;
+mod part;
 pub mod partium;
 mod refusal;
 pub mod resend;

@@ -187,7 +187,12 @@ async fn a_link_says_whether_a_page_follows_and_leads_nowhere() {
     for (link, more) in [
         ("<https://elsewhere.invalid/?page=2>; rel=\"next\", <https://elsewhere.invalid/?page=9>; rel=\"last\"", true),
         ("<https://elsewhere.invalid/?page=2>; rel=next", true),
+        ("<https://elsewhere.invalid/?page=2>; REL=Next", true),
+        ("<https://elsewhere.invalid/?page=2>; rel=\"next last\"", true),
+        ("<https://elsewhere.invalid/?page=2>; title=\"more\"; rel = \"last next\"", true),
         ("<https://elsewhere.invalid/?page=1>; rel=\"prev\"", false),
+        ("<https://elsewhere.invalid/?rel=next>; rel=\"prev\"", false),
+        ("<https://elsewhere.invalid/>; title=\"next\"", false),
         ("rel=nextish", false),
         ("", false),
     ] {

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::http::Request;
 use crate::model::{Coverage, Handles, Instant, Key, Live, LiveInfo, Names, ReadRequest, Scope, Snapshot};
+use crate::provider::part;
 use crate::provider::refusal::{clean, unread};
 use crate::provider::{ReadError, Reader};
 
@@ -33,11 +34,12 @@ impl Reader for SemaphorReader {
             Verdict::No(refusal) => return Err(refusal.into()),
             Verdict::Unclear(why) => return Err(ReadError::Api(why)),
         };
+        let gap = part::by_fields(&listing.beside, listing.assignments.len()).or_else(|| part::by_link(&answer));
         let mut rows = Rows::new(api, request.names);
         for (index, raw) in listing.assignments.iter().enumerate() {
             rows.add(index, raw)?;
         }
-        Ok(rows.snapshot(api.client.requests().saturating_sub(before)))
+        Ok(rows.snapshot(gap, api.client.requests().saturating_sub(before)))
     }
 }
 
@@ -156,13 +158,15 @@ impl<'a> Rows<'a> {
         }
     }
 
-    fn snapshot(self, requests: u64) -> Snapshot {
-        let evidence = format!("the whole project in one answer, {} rows", self.live.len());
+    /// The listing; `gap` says why it may be only a part.
+    fn snapshot(self, gap: Option<String>, requests: u64) -> Snapshot {
+        let what = if gap.is_none() { "the whole project in one answer" } else { "one answer" };
+        let evidence = format!("{what}, {} rows", self.live.len());
         Snapshot {
             rows: self.live,
             names: self.names,
             handles: self.handles.unwrap_or_default(),
-            coverage: vec![Coverage { scope: Scope::default(), gap: None, evidence }],
+            coverage: vec![Coverage { scope: Scope::default(), gap, evidence }],
             requests,
         }
     }

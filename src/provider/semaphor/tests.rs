@@ -13,7 +13,7 @@ use super::*;
 use crate::http::{TokenBody, TokenExchange};
 use crate::model::{Action, Batch, Change, Key, Proof, ReadRequest, SecretRef, Snapshot, Value, WriteOutcome};
 use crate::provider::ReadError;
-use crate::provider::fake::{Fake, Names, Reply, Seen, change, client, of_live, route, target};
+use crate::provider::fake::{Fake, Names, Reply, Said, Seen, change, client, of_live, route, target};
 
 const COLLECTION: &str = "/api/management/v1/projects/p%20123/unified-security/assignments";
 
@@ -87,6 +87,28 @@ async fn the_whole_project_is_one_request_with_nested_rows_and_names() {
     assert_eq!(info.created.unwrap().to_string(), "2026-01-01T00:00:00Z");
     assert!(keys.iter().all(|key| snapshot.proves(key)));
     assert_eq!(snapshot.requests, 1);
+}
+
+#[tokio::test]
+async fn a_list_that_may_be_a_part_is_a_gap() {
+    let gap = |snapshot: &Snapshot| snapshot.coverage[0].gap.clone();
+    for (beside, part) in [
+        (json!({"nextCursor": "x"}), Some("`nextCursor`")),
+        (json!({"hasMore": true}), Some("`hasMore`")),
+        (json!({"totalCount": 2}), Some("totalCount 2 and holds 1")),
+        (json!({"hasMore": false, "next_cursor": null, "total": 1, "colour": "red"}), None),
+    ] {
+        let mut data = beside;
+        data["assignments"] = json!([{"assignment": assignment("a", |_| ())}]);
+        let (snapshot, ids, _) = read(200, json!({"ok": true, "data": data})).await.unwrap();
+        assert_eq!(gap(&snapshot).is_some(), part.is_some(), "{data}");
+        assert!(part.is_none_or(|part| gap(&snapshot).unwrap().contains(part)), "{data}");
+        assert_eq!(snapshot.proves(&Key::new(&[ids.sym("d"), ids.sym("TENANT"), ids.sym("u")])), part.is_none());
+    }
+    let fake = Fake::start(|_| Said::Linked(json!({"ok": true, "data": {"assignments": []}}))).await;
+    let (connection, _) = connected(&fake);
+    let snapshot = connection.reader.read(&ReadRequest::default()).await.unwrap();
+    assert!(gap(&snapshot).unwrap().contains("next page"));
 }
 
 #[tokio::test]

@@ -49,6 +49,9 @@ pub(super) struct ErrorBody {
 pub(super) struct Listing<'a> {
     #[serde(borrow)]
     pub assignments: Vec<&'a RawValue>,
+    /// What is beside them. Nothing is documented there; pages would show here.
+    #[serde(flatten)]
+    pub beside: Map<String, Value>,
 }
 
 /// One listed row: the assignment with what its ids are called.

@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use crate::http::{Answer, Request, Safety};
 use crate::model::{Coverage, Key, Live, LiveInfo, PartScope, ReadRequest, Scope, Snapshot, Sym};
 
+use super::super::part;
 use super::super::refusal::{Refusal, clean, unread};
 use super::super::{ReadError, Reader};
 use super::spec::{DOMAIN, KEY, SERVICE};
@@ -115,9 +116,20 @@ impl Api {
             return self.declared(place, keys, gap).await;
         }
         match self.listed(place).await? {
+            Ok(listing) if listing.gap.is_some() => self.with_unseen(listing, keys).await,
             Ok(listing) => Ok(listing),
             Err(gap) => self.declared(place, keys, gap).await,
         }
+    }
+
+    /// A list that may be a part, with the declared keys that it does not show: one that passed for absent would be put over its live
+    /// revision unseen.
+    async fn with_unseen(&self, mut listing: Listing, mut keys: BTreeSet<Sym>) -> Result<Listing, ReadError> {
+        for row in &listing.rows {
+            keys.remove(&row.key.part(KEY));
+        }
+        listing.rows.extend(self.each(listing.place, keys).await?);
+        Ok(listing)
     }
 
     /// The collection; the inner error says why there is none.
@@ -140,7 +152,8 @@ impl Api {
         let bad = |problem: String| bad_answer(text, answer, &problem);
         let list = wire::list(body, self.options.list_pointer.as_deref()).map_err(bad)?;
         let mut active: HashMap<Sym, Box<str>> = HashMap::new();
-        let mut listing = Listing { place, rows: Vec::new(), archived: 0, gap: list.gap };
+        let mut listing =
+            Listing { place, rows: Vec::new(), archived: 0, gap: list.gap.or_else(|| part::by_link(answer)) };
         for row in list.rows {
             let row = wire::assignment(row).map_err(bad)?;
             if row.status == Status::Archived {
@@ -166,6 +179,11 @@ impl Api {
 
     /// The declared keys one by one: nothing undeclared can be seen (apis/streamline.md: Reading).
     async fn declared(&self, place: Place, keys: BTreeSet<Sym>, gap: String) -> Result<Listing, ReadError> {
+        Ok(Listing { place, rows: self.each(place, keys).await?, archived: 0, gap: Some(gap) })
+    }
+
+    /// The active revisions of some keys, read one by one.
+    async fn each(&self, place: Place, keys: BTreeSet<Sym>) -> Result<Vec<Live>, ReadError> {
         let rows: Vec<Option<Live>> =
             stream::iter(keys)
                 .map(|key| async move {
@@ -174,7 +192,7 @@ impl Api {
                 .buffer_unordered(self.concurrency)
                 .try_collect()
                 .await?;
-        Ok(Listing { place, rows: rows.into_iter().flatten().collect(), archived: 0, gap: Some(gap) })
+        Ok(rows.into_iter().flatten().collect())
     }
 
     /// The active revision of a key; 404 and `archived` mean that there is none.
@@ -197,10 +215,14 @@ impl Api {
 
     /// One active revision of a key out of the collection: for the domain's own keys, whose keyed path is only assumed.
     pub(super) async fn active_in_collection(&self, place: Place, key: Sym) -> Result<Option<Live>, ReadError> {
-        match self.listed(place).await? {
-            Ok(listing) => Ok(listing.rows.into_iter().find(|row| row.key.part(KEY) == key)),
-            Err(_) => Ok(self.active(place, key).await?.map(|row| live(place, key, row))),
+        if let Ok(listing) = self.listed(place).await? {
+            let whole = listing.gap.is_none();
+            let found = listing.rows.into_iter().find(|row| row.key.part(KEY) == key);
+            if whole || found.is_some() {
+                return Ok(found);
+            }
         }
+        Ok(self.active(place, key).await?.map(|row| live(place, key, row)))
     }
 
     async fn get(&self, route: Route) -> Result<(Answer, String), ReadError> {

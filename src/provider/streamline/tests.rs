@@ -231,6 +231,25 @@ async fn a_list_that_may_be_a_part_is_a_gap() {
     let got = account.read(vec![account.scope("d", &["s"])], &[]).await.unwrap();
     assert!(!got.proves(&account.key("d/s/other")));
     assert!(got.coverage[0].gap.as_deref().unwrap().contains("next_cursor"));
+    let account = Account::answers(vec![Said::Linked(json!([row("k", "r1", "2")]))]).await;
+    let got = account.read(vec![account.scope("d", &["s"])], &[]).await.unwrap();
+    assert!(got.coverage[0].gap.as_deref().unwrap().contains("next page"));
+}
+
+#[tokio::test]
+async fn declared_keys_that_a_part_of_a_list_does_not_show_are_read() {
+    let script = |asked: &Seen| match asked.line.rsplit('/').next().unwrap() {
+        "assignments" => ok(json!({"items": [row("k", "r1", "2")], "total": 3})),
+        "far" => ok(row("far", "r2", "2")),
+        "new" => none(),
+        other => panic!("{other}"),
+    };
+    let account = Account::of(Fake::start(script).await, vec![]);
+    let got = account.read(vec![account.scope("d", &["s"])], &["d/s/k", "d/s/far", "d/s/new"]).await.unwrap();
+    assert_eq!(account.keys(&got), ["d/s/far", "d/s/k"]);
+    assert_eq!(got.requests, 3, "what the list shows is not read again");
+    assert!(!got.proves(&account.key("d/s/undeclared")));
+    assert!(got.coverage[0].gap.as_deref().unwrap().contains("total 3"));
 }
 
 #[tokio::test]

@@ -7,17 +7,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 
 use crate::model::{Action, Change, Fields, Value};
+use crate::provider::part;
 
 /// Where a list may hold its array (apis/streamline.md: Reading, \[assumed\]).
 const ARRAYS: [&str; 3] = ["assignments", "items", "data"];
-
-/// Fields of a list answer that mean that it is only a part. The contract knows no pages here; should an account have
-/// them, the listing must not count as whole.
-const SIGNS_OF_MORE: [&str; 7] =
-    ["next", "next_cursor", "next_page", "next_page_token", "next_token", "has_more", "more_data"];
-
-/// Fields of a list answer that count all of its rows.
-const TOTALS: [&str; 3] = ["total", "total_count", "count"];
 
 /// `active` runs, `archived` is history (apis/streamline.md: Upsert by key).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
@@ -127,7 +120,7 @@ pub(super) fn list(body: Json, pointer: Option<&str>) -> Result<List, String> {
         (None, Json::Object(object)) => wrapped(object)?,
         (None, _) => return Err("the answer is neither an array nor an object".to_owned()),
     };
-    let gap = body.as_object().and_then(|object| sign_of_more(object, rows.len()));
+    let gap = body.as_object().and_then(|object| part::by_fields(object, rows.len()));
     Ok(List { rows, gap })
 }
 
@@ -147,27 +140,6 @@ fn wrapped(object: &mut Map<String, Json>) -> Result<Vec<Json>, String> {
         "the answer has no array under `assignments`, `items` or `data`; say where it is with the target's list_pointer"
             .to_owned()
     })
-}
-
-fn sign_of_more(object: &Map<String, Json>, rows: usize) -> Option<String> {
-    for name in SIGNS_OF_MORE {
-        let says_more = match object.get(name) {
-            None | Some(Json::Null | Json::Bool(false)) => false,
-            Some(Json::String(text)) => !text.is_empty(),
-            Some(_) => true,
-        };
-        if says_more {
-            return Some(format!("the list answer has `{name}`, so it may be only a part"));
-        }
-    }
-    for name in TOTALS {
-        if let Some(total) = object.get(name).and_then(Json::as_u64)
-            && total > rows as u64
-        {
-            return Some(format!("the list answer says {name} {total} and holds {rows}"));
-        }
-    }
-    None
 }
 
 /// What an error body says: `message`, and every blocking service of a 422 in full (apis/streamline.md: Domain scope).
