@@ -11,6 +11,7 @@ pub mod digest;
 pub mod drift;
 mod guard;
 mod ignore;
+mod narrow;
 mod pair;
 mod planner;
 mod policy_guard;
