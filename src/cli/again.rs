@@ -6,6 +6,7 @@ use futures::future::join_all;
 
 use super::approved;
 use super::session::{Open, Seen, Session};
+use super::terminal::Terminal;
 use crate::model::Snapshot;
 use crate::plan::saved::Held;
 use crate::plan::{Plan, TargetPlan};
@@ -20,21 +21,27 @@ pub(super) struct Again {
     pub moved: bool,
 }
 
-/// Reads and plans again what a person said yes to. Targets that were refused or unreadable then stay so: nobody saw more of them.
+/// Reads and plans again what a person said yes to, with the ids that its names have now: one that means another id makes it stale. Targets that were refused or unreadable then stay so: nobody saw more of them.
 pub(super) async fn read_again(
-    session: &Session,
+    session: &mut Session,
     open: &[Open],
     shown: Plan,
     before: Vec<Option<Snapshot>>,
+    terminal: &Terminal,
 ) -> anyhow::Result<Again> {
     session.look_at_the_clock()?;
     let approved = approved::shown(session, &shown);
-    let seen = join_all(
+    let mut seen = join_all(
         open.iter()
             .zip(&shown.targets)
             .map(|(open, target)| async move { if may_run(target) { Some(open.read().await) } else { None } }),
     )
     .await;
+    for (open, seen) in open.iter().zip(&mut seen) {
+        if let Some(seen) = seen {
+            session.find_names(open, seen, terminal);
+        }
+    }
     let keep = |seen: &Option<Seen>, before: Option<Snapshot>| match seen {
         Some(seen) => seen.as_ref().ok().filter(|_| before.is_some()).cloned(),
         None => before,

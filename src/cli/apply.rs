@@ -71,7 +71,6 @@ async fn agree_and_apply(
     planned: &Cell<bool>,
 ) -> anyhow::Result<Exit> {
     let (mut plan, mut before) = session.plan_and_keep(open, args.undo_out.is_some(), terminal).await?;
-    let session = &*session;
     show(&plan, args, terminal)?;
     if has_work(&plan, args) && args.auto_approve && session.approved().is_none() {
         authority_by_id(&plan)?;
@@ -86,7 +85,7 @@ async fn agree_and_apply(
             let apply = Apply { session, open, plan: &plan, before: &before, args, reports, terminal };
             return apply.nothing_sent(NotRun::NotApproved);
         }
-        let again = again::read_again(session, open, plan, before).await?;
+        let again = again::read_again(session, open, plan, before, terminal).await?;
         (plan, before) = (again.plan, again.before);
         if again.moved {
             show(&plan, args, terminal)?;

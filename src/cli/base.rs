@@ -143,8 +143,7 @@ impl BaseManifests {
         terminal: &Terminal,
     ) {
         let Some(target) = self.target(target) else { return };
-        let wrong = self.loaded.resolve(target, snapshot, capabilities, ids);
-        if wrong.errors() > 0 {
+        if let Err(wrong) = self.loaded.resolve(target, snapshot, capabilities, ids) {
             let unreadable = unresolved(&wrong, &self.loaded);
             terminal.say(&crate::render::clean::terminal(&format!(
                 "warning: the base {} is not used for target {}: {}. Its changes are shown without their cause.",

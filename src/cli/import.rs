@@ -15,8 +15,8 @@ use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::diag::SourceId;
 use crate::manifest::Kind;
-use crate::manifest::Loaded;
 use crate::manifest::write::{Account, Authority, Group, Manifest, divide, undeclarable, write};
+use crate::manifest::{Loaded, names};
 use crate::model::{
     DesiredSet, Endpoint, Ids, Instant, Key, Live, Mode, PartScope, ReadRequest, Scope, Snapshot, Sym, Target, Value,
 };
@@ -48,13 +48,12 @@ pub(super) fn run(args: &ImportArgs, terminal: &Terminal) -> anyhow::Result<Exit
             return Ok(if unreadable.temporary { Exit::Temporary } else { Exit::Error });
         }
     };
-    if request.names {
-        let wrong = loaded.resolve(target, &snapshot, capabilities, &ids);
-        if wrong.errors() > 0 {
-            // What the sets own already is not known, so nothing can be left to them.
-            terminal.say(&render::diagnostics::human(&wrong, &loaded.sources, terminal.stderr_color));
-            return Ok(Exit::Error);
-        }
+    if request.names
+        && let Err(wrong) = loaded.resolve(target, &snapshot, capabilities, &ids)
+    {
+        // What the sets own already is not known, so nothing can be left to them.
+        terminal.say(&render::diagnostics::human(&wrong, &loaded.sources, terminal.stderr_color));
+        return Ok(if names::may_pass(&wrong) { Exit::Temporary } else { Exit::Error });
     }
     Import::new(args, &loaded, &policy, &ids)?.write(&request, &snapshot, terminal)
 }

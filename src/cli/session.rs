@@ -52,8 +52,8 @@ pub(super) struct Session {
     approved: Option<SavedPlan>,
     endpoints: Vec<String>,
     capabilities: Vec<&'static Capabilities>,
-    /// For each set of `loaded` with names in place of ids, the same set with ids, once its target was read. From then on it holds for the
-    /// whole run, whatever is renamed meanwhile.
+    /// For each set of `loaded` with names in place of ids, the same set with ids, once its target was read. What is
+    /// carried out holds to it, whatever is renamed meanwhile; a question at the terminal has it found again.
     resolved: Vec<Option<DesiredSet>>,
     /// Whether the plan keeps the keys of what is as declared.
     list_unchanged: bool,
@@ -408,32 +408,26 @@ impl Session {
     pub(super) async fn read<C: Readable>(&mut self, open: &[Open<C>], terminal: &Terminal) -> Vec<Seen> {
         let mut seen = join_all(open.iter().map(Open::read)).await;
         for (open, live) in open.iter().zip(&mut seen) {
-            if let Ok(snapshot) = live
-                && open.request.names
-                && let Err(unreadable) = self.resolve(open.target, snapshot, terminal)
-            {
-                *live = Err(unreadable);
+            self.find_names(open, live, terminal);
+            if let (Ok(snapshot), Some(base), true) = (live, &mut self.base, open.request.names) {
+                let (account, capabilities) = (&self.loaded.targets[open.target], self.capabilities[open.target]);
+                base.resolve(account, snapshot, capabilities, &self.ids, terminal);
             }
         }
         seen
     }
 
-    fn resolve(&mut self, target: usize, snapshot: &Snapshot, terminal: &Terminal) -> Result<(), Unreadable> {
-        let (places, sets): (Vec<usize>, Vec<&DesiredSet>) =
-            self.loaded.sets.iter().enumerate().filter(|(_, set)| set.target == target).unzip();
-        let (resolved, wrong) = manifest::names::resolve(&sets, snapshot, self.capabilities[target], &self.ids);
-        if wrong.errors() > 0 {
-            terminal.say(&render::diagnostics::human(&wrong, &self.loaded.sources, terminal.stderr_color));
-            return Err(unresolved(&wrong, &self.loaded));
+    /// Finds the ids of all names in the sets of a target, in what was read of it for that.
+    pub(super) fn find_names<C>(&mut self, open: &Open<C>, live: &mut Seen, terminal: &Terminal) {
+        let (Ok(snapshot), true) = (&*live, open.request.names) else { return };
+        let (target, sets) = (open.target, &self.loaded.sets);
+        match manifest::names::of_target(sets, target, snapshot, self.capabilities[target], &self.ids) {
+            Ok(resolved) => resolved.into_iter().for_each(|(place, set)| self.resolved[place] = Some(set)),
+            Err(wrong) => {
+                terminal.say(&render::diagnostics::human(&wrong, &self.loaded.sources, terminal.stderr_color));
+                *live = Err(unresolved(&wrong, &self.loaded));
+            }
         }
-        for (place, set) in places.into_iter().zip(resolved) {
-            self.resolved[place] = set;
-        }
-        let account = self.loaded.targets.get(target);
-        if let (Some(base), Some(account)) = (&mut self.base, account) {
-            base.resolve(account, snapshot, self.capabilities[target], &self.ids, terminal);
-        }
-        Ok(())
     }
 
     /// Plans what was read, and says whose change each change is where there is a base.
@@ -479,7 +473,7 @@ pub(super) fn unresolved(wrong: &Diagnostics, loaded: &Loaded) -> Unreadable {
     let count = wrong.errors();
     let which = if count == 1 { String::new() } else { format!(" ({count} findings; the first follows)") };
     let message = format!("the names in its manifests do not fit what is live{which}: {}", first.unwrap_or_default());
-    Unreadable { message, temporary: false }
+    Unreadable { message, temporary: manifest::names::may_pass(wrong) }
 }
 
 /// Where the embedded server of these manifests keeps its files.

@@ -4,19 +4,19 @@
 //! hold more than was seen, is an error: a guess here could give or take somebody else's access. Once every name is an id, what could not
 //! be known before is checked again: doubled keys, scopes that meet, rows outside their set's scope.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::Loaded;
 use super::cross;
-use super::findings::{Findings, closest, shown};
+use super::findings::{Findings, LISTED_IDS, closest, listed, shown};
 use super::set::span;
 use crate::diag::{Diagnostic, Diagnostics, Span};
 use crate::model::{
     Capabilities, DesiredSet, Ids, Key, NamePlace, NameRef, NameUse, PartScope, Protect, Scope, Snapshot, Sym,
 };
 
-/// More ids of one name, or of one scope, than this are counted, not listed.
-const LISTED: usize = 6;
+/// A look for the nearest name reads all live names of a field, which may be hundreds of thousands: only so many unknown names get one.
+const SUGGESTED: usize = 20;
 
 /// Resolves all names of one target's sets.
 ///
@@ -42,26 +42,48 @@ pub fn resolve(
     (resolved, findings.finish().0)
 }
 
+/// Resolves the names of one target among all sets. Gives the resolved copies, each with its place among `sets`; sets without names have
+/// none.
+///
+/// # Errors
+/// What is wrong with the names: then no set of the target may be acted on.
+pub fn of_target(
+    sets: &[DesiredSet],
+    target: usize,
+    snapshot: &Snapshot,
+    capabilities: &Capabilities,
+    ids: &Ids,
+) -> Result<Vec<(usize, DesiredSet)>, Diagnostics> {
+    let (places, sets): (Vec<usize>, Vec<&DesiredSet>) =
+        sets.iter().enumerate().filter(|(_, set)| set.target == target).unzip();
+    let (resolved, wrong) = resolve(&sets, snapshot, capabilities, ids);
+    if wrong.errors() > 0 {
+        return Err(wrong);
+    }
+    Ok(places.into_iter().zip(resolved).filter_map(|(place, set)| Some((place, set?))).collect())
+}
+
+/// Whether another listing may find what this one did not: nothing else is wrong with the names.
+pub fn may_pass(wrong: &Diagnostics) -> bool {
+    wrong.sorted().iter().all(|finding| finding.code == "unproven-name")
+}
+
 impl Loaded {
-    /// Replaces the sets of a target by their resolved copies; with errors, nothing is replaced.
+    /// Replaces the sets of a target by their resolved copies.
+    ///
+    /// # Errors
+    /// As [`of_target`]; nothing is replaced.
     pub fn resolve(
         &mut self,
         target: usize,
         snapshot: &Snapshot,
         capabilities: &Capabilities,
         ids: &Ids,
-    ) -> Diagnostics {
-        let (places, sets): (Vec<usize>, Vec<&DesiredSet>) =
-            self.sets.iter().enumerate().filter(|(_, set)| set.target == target).unzip();
-        let (resolved, wrong) = resolve(&sets, snapshot, capabilities, ids);
-        if wrong.errors() == 0 {
-            for (place, set) in places.into_iter().zip(resolved) {
-                if let Some(set) = set {
-                    self.sets[place] = set;
-                }
-            }
+    ) -> Result<(), Diagnostics> {
+        for (place, set) in of_target(&self.sets, target, snapshot, capabilities, ids)? {
+            self.sets[place] = set;
         }
-        wrong
+        Ok(())
     }
 }
 
@@ -73,18 +95,19 @@ fn known(sets: &[&DesiredSet], snapshot: &Snapshot, ids: &Ids, findings: &mut Fi
     }
     let gap = snapshot.coverage.iter().find_map(|coverage| coverage.gap.as_deref());
     let mut known = BTreeMap::new();
+    let mut nearest = Nearest { snapshot, ids, fields: HashMap::new(), left: SUGGESTED };
     for (sym, mut uses) in uses {
         let Some(name) = ids.name(sym) else { continue };
         uses.sort_unstable_by_key(|used| used.origin);
         let found: Vec<Sym> = snapshot.handles.ids(&name).collect();
         let Some(first) = uses.first().map(|used| span(used.origin)) else { continue };
         let mut diagnostic = match (found.as_slice(), gap) {
-            ([_], Some(gap)) => unproven(&name, gap, first),
+            ([] | [_], Some(gap)) => unproven(&name, gap, first),
             ([id], None) => {
                 known.insert(sym, *id);
                 continue;
             }
-            ([], _) => unknown(&name, snapshot, ids, first),
+            ([], None) => unknown(&name, nearest.to(&name), first),
             _ => ambiguous(&name, &found, ids, first),
         };
         if let Some(again) = uses.get(1) {
@@ -102,14 +125,33 @@ fn said(name: &NameRef) -> String {
     format!("`{}` {}{within}", name.field, shown(&name.text))
 }
 
-fn unknown(name: &NameRef, snapshot: &Snapshot, ids: &Ids, at: Span) -> Diagnostic {
-    let like = snapshot.handles.like(name);
-    let near = closest(&name.text, like.iter().map(|known| &*known.text));
-    let meant = near.and_then(|near| like.iter().find(|known| &*known.text == near));
+/// Looks for what unknown names may mean.
+struct Nearest<'a> {
+    snapshot: &'a Snapshot,
+    ids: &'a Ids,
+    /// The live names of each field that was asked for, sorted.
+    fields: HashMap<&'static str, Vec<&'a NameRef>>,
+    /// How many names are still looked for.
+    left: usize,
+}
+
+impl Nearest<'_> {
+    /// A question about the nearest live name; `None` where none is near, or too many were asked for.
+    fn to(&mut self, name: &NameRef) -> Option<String> {
+        self.left = self.left.checked_sub(1)?;
+        let handles = &self.snapshot.handles;
+        let known = self.fields.entry(name.field).or_insert_with(|| handles.of_field(name.field));
+        let near = closest(&name.text, known.iter().map(|known| &*known.text))?;
+        let meant = known.iter().find(|known| &*known.text == near)?;
+        let candidates: Vec<Sym> = handles.ids(meant).collect();
+        Some(format!("did you mean {} ({})?", said(meant), id_list(&candidates, self.ids)))
+    }
+}
+
+fn unknown(name: &NameRef, nearest: Option<String>, at: Span) -> Diagnostic {
     let mut diagnostic = Diagnostic::error("unknown-name", format!("no live assignment shows {}", said(name)), at);
-    if let Some(meant) = meant {
-        let candidates: Vec<Sym> = snapshot.handles.ids(meant).collect();
-        diagnostic = diagnostic.help(format!("did you mean {} ({})?", said(meant), id_list(&candidates, ids)));
+    if let Some(nearest) = nearest {
+        diagnostic = diagnostic.help(nearest);
     }
     diagnostic
         .help("names count to the letter, and only live assignments show them: where there is none yet, write the id")
@@ -121,18 +163,15 @@ fn ambiguous(name: &NameRef, found: &[Sym], ids: &Ids, at: Span) -> Diagnostic {
 }
 
 fn unproven(name: &NameRef, gap: &str, at: Span) -> Diagnostic {
-    let message = format!("{} may be the name of more than was seen: {gap}", said(name));
+    let message = format!("the id of {} is not proven, for more may be there than was seen: {gap}", said(name));
     Diagnostic::error("unproven-name", message, at).help("plan again when the listing is whole, or write the id")
 }
 
 fn id_list(found: &[Sym], ids: &Ids) -> String {
     let mut texts: Vec<_> = found.iter().map(|id| ids.text(*id)).collect();
     texts.sort_unstable();
-    let more = texts.len().saturating_sub(LISTED);
-    texts.truncate(LISTED);
-    let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
     let texts: Vec<String> = texts.iter().map(|text| shown(text)).collect();
-    format!("{}{tail}", texts.join(", "))
+    listed(&texts, LISTED_IDS)
 }
 
 fn with_ids(
@@ -178,10 +217,7 @@ fn scope_text(scope: &Scope, snapshot: &Snapshot, capabilities: &Capabilities, i
             })
             .collect();
         texts.sort_unstable();
-        let more = texts.len().saturating_sub(LISTED);
-        texts.truncate(LISTED);
-        let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
-        parts.push(format!("{field}s {}{tail}", texts.join(", ")));
+        parts.push(format!("{field}s {}", listed(&texts, LISTED_IDS)));
     }
     parts.join("; ")
 }

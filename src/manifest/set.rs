@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::document::{Context, Meta};
-use super::findings::{Findings, shown};
+use super::findings::{Findings, LISTED_IDS, listed, shown};
 use super::ignore;
 use super::kind::Kind;
 use super::shape::{Field, Record, Shape, Type, json_map, parse_until, secret_ref};
@@ -200,8 +200,6 @@ impl Choices {
 
 /// The ids of a scope as a person would say them.
 fn scope_text(record: &Record<'_>, only: impl Fn(&Field) -> bool) -> String {
-    /// More ids than this are counted, not listed.
-    const LISTED: usize = 6;
     let mut parts = Vec::new();
     for (field, node) in record.fields().filter(|(field, _)| only(field)) {
         let texts: Vec<&str> = match field.ty {
@@ -210,10 +208,7 @@ fn scope_text(record: &Record<'_>, only: impl Fn(&Field) -> bool) -> String {
             }
             _ => node.scalar().map(|scalar| scalar.text).into_iter().collect(),
         };
-        let more = texts.len().saturating_sub(LISTED);
-        let listed = texts.iter().take(LISTED).copied().collect::<Vec<_>>().join(", ");
-        let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
-        parts.push(format!("{} {listed}{tail}", field.name));
+        parts.push(format!("{} {}", field.name, listed(&texts, LISTED_IDS)));
     }
     parts.join("; ")
 }

@@ -67,10 +67,10 @@ impl Handles {
         self.0.get(name).into_iter().flatten().copied()
     }
 
-    /// The other names that stand for the same kind of thing, sorted.
-    pub fn like(&self, name: &NameRef) -> Vec<&NameRef> {
-        let mut like: Vec<&NameRef> = self.0.keys().filter(|known| known.field == name.field).collect();
-        like.sort_unstable();
-        like
+    /// All names of a field, sorted.
+    pub fn of_field(&self, field: &str) -> Vec<&NameRef> {
+        let mut names: Vec<&NameRef> = self.0.keys().filter(|known| known.field == field).collect();
+        names.sort_unstable();
+        names
     }
 }

@@ -14,7 +14,7 @@ use super::saved::{AS_DECLARED, AS_IT_WAS, BEN, CLEO, canopy, meanwhile, roles, 
 use crate::support::Run;
 
 /// Runs `apply` at a terminal. When the question stands there, `before` happens, and then the answer is typed.
-fn asked(place: &Place, args: &[&str], before: impl FnOnce(), answer: &str) -> Run {
+pub(super) fn asked(place: &Place, args: &[&str], before: impl FnOnce(), answer: &str) -> Run {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
     let terminal = openpt(flags).unwrap();
     grantpt(&terminal).unwrap();

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Place;
+use super::asked::asked;
 use crate::support;
 
 const SEMAPHOR: &str = "
@@ -102,6 +103,43 @@ fn a_name_that_moved_to_another_id_makes_the_plan_stale() {
         assert!(run.stderr.contains(said) && run.stderr.contains("isolation.yaml:9:"), "{}", run.text());
         assert_eq!(writes(&place), 0);
     }
+}
+
+#[test]
+fn a_name_that_moved_while_the_question_stood_is_noticed() {
+    for (t1, t2, code, said) in [
+        ("Borealis", "Acme", 4, "tenantName Acme was t1 and is t2"),
+        ("Other", "Borealis", 1, "unknown-name"),
+        ("Acme", "Acme", 1, "ambiguous-name"),
+    ] {
+        let place = semaphor();
+        let run = asked(&place, &[], || rename(&place, t1, t2), "yes");
+        assert_eq!(run.code, code, "{}", run.text());
+        assert!(run.text().contains(said), "{}", run.text());
+        assert_eq!(writes(&place), 0);
+    }
+    // What is called as it was is applied.
+    let place = semaphor();
+    let run = asked(&place, &[], || (), "yes");
+    assert_eq!((run.code, writes(&place)), (0, 1), "{}", run.text());
+}
+
+#[test]
+fn a_name_that_another_listing_may_prove_is_a_temporary_failure() {
+    let place = semaphor();
+    let set_gap = |more: &str| {
+        place.server.clear_faults();
+        let body = format!(r#"{{"ok":true,"data":{{"assignments":[],"hasMore":{more}}}}}"#);
+        place.fault(&format!("GET /api/management/**=200;body={body}:*"));
+    };
+    set_gap("true");
+    let run = place.run(&["plan"]);
+    assert_eq!(run.code, 6, "{}", run.text());
+    assert!(run.stderr.contains("unproven-name") && !run.stderr.contains("unknown-name"), "{}", run.text());
+    set_gap("false");
+    let run = place.run(&["plan"]);
+    assert_eq!(run.code, 1, "{}", run.text());
+    assert!(run.stderr.contains("unknown-name"), "{}", run.text());
 }
 
 #[test]

@@ -107,6 +107,16 @@ fn an_unknown_name_tells_its_place_and_the_nearest() {
 }
 
 #[test]
+fn only_the_first_of_many_unknown_names_get_a_suggestion() {
+    let entry = |n: usize| format!("    - {{ identity_email: ana{n}@example.com, node_id: emea, role_id: agent }}\n");
+    let spec = format!("  assignments:\n{}", (0..30).map(entry).collect::<String>());
+    let (loaded, ids) = load_good(&format!("{TARGET}{}", set("support", "additive", &spec)));
+    let (_, wrong) = resolved(&loaded, &ids, &live(&ids, ROWS, None));
+    let suggestions = wrong.sorted().iter().filter(|finding| finding.help[0].starts_with("did you mean")).count();
+    assert_eq!((wrong.errors(), suggestions), (30, 20));
+}
+
+#[test]
 fn an_ambiguous_name_tells_all_candidates() {
     let spec = "  scope: { node_names: [EMEA] }\n  assignments: []\n";
     let rows = [ROWS, &[("carl", "carl@example.com", "emea-2", "EMEA")]].concat();
@@ -117,11 +127,16 @@ fn an_ambiguous_name_tells_all_candidates() {
 #[test]
 fn no_name_is_believed_of_a_listing_with_a_gap() {
     let spec = "  assignments: [{ identity_email: anna@example.com, node_id: emea, role_id: agent }]\n";
-    let found = findings(&set("support", "additive", spec), ROWS, Some("it moved"));
-    assert_eq!(
-        found,
-        ["unproven-name 8: `identity_email` `anna@example.com` may be the name of more than was seen: it moved"]
-    );
+    // Neither one that was seen once, nor one that was not seen.
+    for rows in [ROWS, &ROWS[1..]] {
+        let found = findings(&set("support", "additive", spec), rows, Some("it moved"));
+        assert_eq!(
+            found,
+            [
+                "unproven-name 8: the id of `identity_email` `anna@example.com` is not proven, for more may be there than was seen: it moved"
+            ]
+        );
+    }
 }
 
 #[test]

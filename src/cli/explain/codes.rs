@@ -442,7 +442,7 @@ pub static CODES: &[Code] = &[
     code(
         Source::Manifest,
         "unproven-name",
-        "A reference by name was seen on one id, in a listing that is not proven complete: another id may have the same name.",
+        "A reference by name was looked for in a listing that is not proven complete: an id of this name, or another one, may not have been seen.",
         "plan again when the listing is whole, or write the id.",
     ),
     code(Source::Manifest, "unreadable", "A file or directory cannot be read.", "check the path and its permissions."),
