@@ -193,8 +193,7 @@ fn row_of(input: &Input<'_>, planned: &PlannedChange) -> Option<UndoRow> {
             Value::Masked(keys) => {
                 let known = references(change.desired.get(name), keys);
                 // Where this run sends the map, its references stand for the new values, which may not be the old ones.
-                let lost = |key: &&Box<str>| differs(name) || !known.contains_key(*key);
-                secrets.extend(keys.iter().filter(lost).cloned());
+                secrets.extend(keys.iter().filter(|key| differs(name) || !known.contains_key(*key)).cloned());
                 if !known.is_empty() {
                     fields.push((name, Value::Secrets(known)));
                 }
