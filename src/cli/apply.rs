@@ -1,6 +1,7 @@
 //! `apply`: show the plan, ask, carry it out, say how every change ended.
 
 use std::cell::Cell;
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ use super::args::{ApplyArgs, Format};
 use super::connect::Connector;
 use super::journal;
 use super::next;
-use super::report::{Reports, Run};
+use super::report::{Reports, Run, STDOUT};
 use super::session::{Open, Session, Step, plan_exit, runtime};
 use super::terminal::Terminal;
 use super::undo;
@@ -23,18 +24,15 @@ use crate::model::{Mode, NamePlace, ReadRequest, Snapshot};
 use crate::plan::{Plan, SetPlan, TargetPlan};
 use crate::render::json::EventLines;
 use crate::render::json::journal::Journal;
-use crate::render::{self, Style, human, progress, report};
+use crate::render::{self, Command, Style, human, progress, report};
 
 /// Plans, asks, applies, verifies; see DESIGN section 6 for the exit codes.
 pub(super) fn run(args: &ApplyArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut reports = Reports::new(&args.reports, Run::Apply, args.output.format)?;
     let planned = Cell::new(false);
     let ended = carry_out(args, terminal, &mut reports, &planned);
-    if let (Err(error), false) = (&ended, planned.get()) {
-        // Nothing was sent: whoever reads the reports of this run must not find those of an earlier one.
-        reports.stopped(error, super::exit_of(error), terminal);
-    }
-    ended
+    // With a plan there are reports of it.
+    if planned.get() { ended } else { reports.or_stopped(ended, Command::Apply, terminal) }
 }
 
 /// The run itself; notes when there is a plan to carry out, which has reports of its own.
@@ -138,17 +136,13 @@ impl Apply<'_> {
         if stale {
             terminal.say(stale_text(args));
         }
-        if json {
-            terminal.json(&render::json::report(plan, &report))?;
-        } else if work {
-            let style = Style::new(terminal.stdout_color);
-            let options = render::Options { style, full: args.output.full, next: None };
-            terminal.stream(|out| {
-                writeln!(out)?;
-                report::report(out, plan, &report, &options)
-            })?;
-        }
-        let exit = exit.worse(reports.applied(plan, &report, exit, events, terminal));
+        let shown = match (json, work) {
+            (true, _) => terminal.json(&render::json::report(plan, &report)),
+            (false, true) => self.show_report(&report),
+            (false, false) => Ok(()),
+        };
+        let shown = terminal.told(shown, STDOUT);
+        let exit = exit.worse(shown).worse(reports.applied(plan, &report, exit, events, terminal));
         match journaled {
             Ok(()) => Ok(exit),
             Err(error) => {
@@ -158,6 +152,17 @@ impl Apply<'_> {
                 Ok(exit.worse(Exit::Error))
             }
         }
+    }
+
+    /// Prints how every change ended.
+    fn show_report(&self, report: &Report) -> io::Result<()> {
+        let Self { plan, args, terminal, .. } = *self;
+        let style = Style::new(terminal.stdout_color);
+        let options = render::Options { style, full: args.output.full, next: None };
+        terminal.stream(|out| {
+            writeln!(out)?;
+            report::report(out, plan, report, &options)
+        })
     }
 
     /// What has to be there before the first change is sent: the way back, the journal, the files that events go to.
@@ -177,9 +182,9 @@ impl Apply<'_> {
     fn nothing_sent(&self, why: NotRun) -> anyhow::Result<Exit> {
         let Self { plan, args, reports, terminal, .. } = *self;
         let report = Report::nothing_sent(&plan.targets, why);
-        let exit = report.exit().worse(plan_exit(plan)).worse(Exit::Error);
+        let mut exit = report.exit().worse(plan_exit(plan)).worse(Exit::Error);
         if args.output.format == Format::Json {
-            terminal.json(&render::json::report(plan, &report))?;
+            exit = exit.worse(terminal.told(terminal.json(&render::json::report(plan, &report)), STDOUT));
         }
         Ok(exit.worse(reports.applied(plan, &report, exit, Vec::new(), terminal)))
     }

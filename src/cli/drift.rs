@@ -8,7 +8,7 @@ use super::args::{DriftArgs, Format, ReportFormat};
 use super::connect::Connector;
 use super::files;
 use super::next;
-use super::report::{Reports, Run};
+use super::report::{Reports, Run, STDOUT};
 use super::session::{Session, Step, runtime};
 use super::terminal::Terminal;
 use crate::apply::Exit;
@@ -16,14 +16,20 @@ use crate::model::Instant;
 use crate::plan::drift::{Drift, Endings, drift, ending};
 use crate::plan::{Plan, TargetPlan};
 use crate::render::json::Moment;
-use crate::render::{self, Style};
+use crate::render::{self, Command, Style};
 
 /// Shows the drift; see DESIGN section 6 for the exit codes.
 pub(super) fn run(args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
+    let mut reports = Reports::new(&args.reports, Run::Drift, args.output.format)?;
+    let ended = look_and_show(args, terminal, &mut reports);
+    reports.or_stopped(ended, Command::Drift, terminal)
+}
+
+/// The run itself.
+fn look_and_show(args: &DriftArgs, terminal: &Terminal, reports: &mut Reports) -> anyhow::Result<Exit> {
     let mut source = args.source.clone();
     source.planning.rotate = false;
-    let mut reports = Reports::new(&args.reports, Run::Drift, args.output.format)?;
-    let mut session = match Session::load(&source, None, terminal, &mut reports)? {
+    let mut session = match Session::load(&source, None, terminal, reports)? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
@@ -31,17 +37,18 @@ pub(super) fn run(args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<Exit>
     let drift = drift(&plan, &ending, args.unmanaged);
     let exit = exit_of(&drift);
     let next = (args.remediate && plan.changes().next().is_some()).then(|| next::apply(&args.source, None));
-    match args.output.format {
+    let shown = match args.output.format {
         Format::Text => {
             let style = Style::new(terminal.stdout_color);
             let options = render::Options { style, full: args.output.full, next: next.as_deref() };
-            terminal.stream(|out| render::drift::drift(out, &drift, &options))?;
+            terminal.stream(|out| render::drift::drift(out, &drift, &options))
         }
-        Format::Json => terminal.json(&render::json::drift(&drift, exit, next.as_deref()))?,
-    }
+        Format::Json => terminal.json(&render::json::drift(&drift, exit, next.as_deref())),
+    };
+    let shown = terminal.told(shown, STDOUT);
     keep(args, &drift, exit)?;
     let history = history(args, terminal)?;
-    Ok(exit.worse(reports.drift(&drift, exit, next.as_deref(), &history, terminal)))
+    Ok(exit.worse(shown).worse(reports.drift(&drift, exit, next.as_deref(), &history, terminal)))
 }
 
 /// The runs so far, this one included.

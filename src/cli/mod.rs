@@ -52,7 +52,6 @@ pub fn main() -> ExitCode {
     let terminal = Terminal::new(&cli.global);
     let exit = match run(cli, &terminal) {
         Ok(exit) => exit,
-        Err(error) if is_broken_pipe(&error) => Exit::Success,
         Err(error) => {
             terminal.error(&error);
             exit_of(&error)
@@ -93,11 +92,4 @@ fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<Exit> {
 pub(super) fn exit_of(error: &anyhow::Error) -> Exit {
     let stale = error.downcast_ref::<SavedError>().is_some_and(SavedError::is_stale);
     if stale { Exit::Stale } else { Exit::Error }
-}
-
-/// A reader that has seen enough is no error.
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
-    })
 }

@@ -1,19 +1,27 @@
 //! `plan`: show what an apply would change, and why.
 
+use std::io;
+
 use super::args::{Format, PlanArgs};
 use super::connect::Connector;
-use super::report::{Reports, Run};
+use super::report::{Reports, Run, STDOUT};
 use super::session::{Session, Step, plan_exit, runtime};
 use super::terminal::Terminal;
 use super::{approved, base, next};
 use crate::apply::Exit;
 use crate::plan::Plan;
-use crate::render::{self, Style, human};
+use crate::render::{self, Command, Style, human};
 
 /// Shows the plan; see DESIGN section 6 for the exit codes.
 pub(super) fn run(args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let mut reports = Reports::new(&args.reports, Run::Plan, args.output.format)?;
-    let mut session = match Session::load(&args.source, None, terminal, &mut reports)? {
+    let ended = make_and_show(args, terminal, &mut reports);
+    reports.or_stopped(ended, Command::Plan, terminal)
+}
+
+/// The run itself.
+fn make_and_show(args: &PlanArgs, terminal: &Terminal, reports: &mut Reports) -> anyhow::Result<Exit> {
+    let mut session = match Session::load(&args.source, None, terminal, reports)? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
@@ -30,11 +38,12 @@ pub(super) fn run(args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
     let exit = if args.detailed_exitcode && changes { exit.worse(Exit::Pending) } else { exit };
     let next =
         (changes && exit != Exit::Error && !terminal.quiet).then(|| next::apply(&args.source, args.out.as_deref()));
-    match args.output.format {
-        Format::Text => show(&plan, args, terminal, next.as_deref())?,
-        Format::Json => terminal.json(&render::json::plan(&plan, exit))?,
-    }
-    Ok(exit.worse(reports.plan(&plan, exit, terminal)))
+    let shown = match args.output.format {
+        Format::Text => show(&plan, args, terminal, next.as_deref()),
+        Format::Json => terminal.json(&render::json::plan(&plan, exit)),
+    };
+    let shown = terminal.told(shown, STDOUT);
+    Ok(exit.worse(shown).worse(reports.plan(&plan, exit, terminal)))
 }
 
 async fn make(session: &mut Session, args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Plan> {
@@ -46,8 +55,7 @@ async fn make(session: &mut Session, args: &PlanArgs, terminal: &Terminal) -> an
     plan
 }
 
-fn show(plan: &Plan, args: &PlanArgs, terminal: &Terminal, next: Option<&str>) -> anyhow::Result<()> {
+fn show(plan: &Plan, args: &PlanArgs, terminal: &Terminal, next: Option<&str>) -> io::Result<()> {
     let options = render::Options { style: Style::new(terminal.stdout_color), full: args.output.full, next };
-    terminal.stream(|out| human::plan(out, plan, &options))?;
-    Ok(())
+    terminal.stream(|out| human::plan(out, plan, &options))
 }

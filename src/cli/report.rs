@@ -18,7 +18,7 @@ use crate::model::Instant;
 use crate::plan::Plan;
 use crate::plan::drift::Drift;
 use crate::render::json::{EventLines, Moment};
-use crate::render::{self, github, html, junit, markdown, sarif};
+use crate::render::{self, Command, Stopped, github, html, junit, markdown, sarif};
 
 /// The command that reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,9 @@ pub(super) enum Run {
     Apply,
     Drift,
 }
+
+/// What messages call standard output.
+pub(super) const STDOUT: &str = "standard output";
 
 /// Less room than this in GitHub's job summary is not worth a summary.
 const SUMMARY_ROOM: usize = 2_048;
@@ -153,20 +156,35 @@ impl Reports {
         written.worse(self.github(terminal, annotations, summary, Some(&github::drift_outputs(drift, exit))))
     }
 
-    /// An apply that ended before there was a plan.
-    pub(super) fn stopped(&self, error: &anyhow::Error, exit: Exit, terminal: &Terminal) -> Exit {
+    /// How a run of a command ended; where it ended with an error, its reports say so, so that nobody takes those of an earlier run for
+    /// its own.
+    pub(super) fn or_stopped(
+        &self,
+        ended: anyhow::Result<Exit>,
+        command: Command,
+        terminal: &Terminal,
+    ) -> anyhow::Result<Exit> {
+        if let Err(error) = &ended {
+            self.stopped(error, command, terminal);
+        }
+        ended
+    }
+
+    /// A run that ended before there was a plan.
+    fn stopped(&self, error: &anyhow::Error, command: Command, terminal: &Terminal) -> Exit {
         let why = format!("{error:#}");
+        let stopped = Stopped { command, why: &why, exit: super::exit_of(error) };
         let written = self.write(terminal, |format, out| match format {
-            ReportFormat::Json => json(out, &render::json::stopped(&why, exit)),
-            ReportFormat::Markdown => out.write_all(markdown::stopped(&why).as_bytes()),
-            ReportFormat::Html => html::stopped(out, &why, exit),
-            ReportFormat::Sarif => json(out, &sarif::stopped(&why, exit, self.sarif())),
-            ReportFormat::Junit => junit::stopped(out, &why),
+            ReportFormat::Json => stopped_json(out, stopped),
+            ReportFormat::Markdown => out.write_all(markdown::stopped(stopped).as_bytes()),
+            ReportFormat::Html => html::stopped(out, stopped),
+            ReportFormat::Sarif => json(out, &sarif::stopped(stopped, self.sarif())),
+            ReportFormat::Junit => junit::stopped(out, stopped),
             // There are no counts and no events.
             ReportFormat::GitlabTerraform | ReportFormat::Ndjson => Ok(()),
         });
-        let summary = |_| markdown::stopped(&why);
-        written.worse(self.github(terminal, || github::stopped(&why), summary, None))
+        let summary = |_| markdown::stopped(stopped);
+        written.worse(self.github(terminal, || github::stopped(stopped), summary, None))
     }
 
     /// Where the events of an apply go as they come. These files grow while the apply runs, and are not replaced at its end.
@@ -203,7 +221,7 @@ impl Reports {
             ReportFormat::Ndjson => Ok(()),
         });
         for events in events {
-            written = written.worse(told(events.close(), "the events of the apply", terminal));
+            written = written.worse(terminal.told(events.close(), "the events of the apply"));
         }
         let annotations = || github::plan(plan, &self.base) + &github::report(plan, report, &self.base);
         let summary = |options| markdown::report(plan, report, options);
@@ -219,7 +237,7 @@ impl Reports {
         let files = self.wanted.iter().filter(|report| report.format != ReportFormat::Ndjson);
         let written = files.map(|report| {
             let result = files::write_report(&report.path, |out| render(report.format, out));
-            told(result, &format!("the report {}", report.path.display()), terminal)
+            terminal.told(result, &format!("the report {}", report.path.display()))
         });
         written.fold(Exit::Success, Exit::worse)
     }
@@ -234,13 +252,13 @@ impl Reports {
         let Some(github) = &self.github else { return Exit::Success };
         let mut exit = Exit::Success;
         if github.annotate {
-            exit = exit.worse(told(terminal.data(&annotations()), "standard output", terminal));
+            exit = exit.worse(terminal.told(terminal.data(&annotations()), STDOUT));
         }
         if let Some(path) = &github.summary {
-            exit = exit.worse(told(append_summary(path, &summary), "GITHUB_STEP_SUMMARY", terminal));
+            exit = exit.worse(terminal.told(append_summary(path, &summary), "GITHUB_STEP_SUMMARY"));
         }
         if let (Some(path), Some(outputs)) = (&github.output, outputs) {
-            exit = exit.worse(told(append(path, outputs), "GITHUB_OUTPUT", terminal));
+            exit = exit.worse(terminal.told(append(path, outputs), "GITHUB_OUTPUT"));
         }
         exit
     }
@@ -259,14 +277,11 @@ fn unfit(format: ReportFormat, run: Run) -> Option<&'static str> {
     }
 }
 
-/// Says what went wrong, and what it means for the exit.
-fn told(result: io::Result<()>, what: &str, terminal: &Terminal) -> Exit {
-    match result {
-        Ok(()) => Exit::Success,
-        Err(error) => {
-            terminal.error(&anyhow::Error::new(error).context(format!("{what} could not be written")));
-            Exit::Error
-        }
+/// An apply has its own document; of a plan that could not be made there are findings, as of manifests that are not valid.
+fn stopped_json(out: &mut dyn Write, stopped: Stopped<'_>) -> io::Result<()> {
+    match stopped.command {
+        Command::Apply => json(out, &render::json::stopped(stopped)),
+        Command::Plan | Command::Drift => json(out, &render::diagnostics::stopped(stopped)),
     }
 }
 

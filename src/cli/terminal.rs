@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::args::{Color, Global};
+use crate::apply::Exit;
 use crate::render::clean;
 
 /// What this run may print, and how.
@@ -29,18 +30,19 @@ impl Terminal {
         }
     }
 
-    /// Prints data.
+    /// Prints data; see [`Self::stream`].
     pub(super) fn data(&self, text: &str) -> io::Result<()> {
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        out.flush()
+        self.stream(|out| out.write_all(text.as_bytes()))
     }
 
-    /// Prints data piece by piece, so that a long plan is never held as text.
+    /// Prints data piece by piece, so that a long plan is never held as text. A reader that has seen enough is no error, and changes
+    /// nothing of what the command does besides.
     pub(super) fn stream(&self, print: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         let mut out = io::BufWriter::new(io::stdout().lock());
-        print(&mut out)?;
-        out.flush()
+        match print(&mut out).and_then(|()| out.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            ended => ended,
+        }
     }
 
     /// Prints a document as JSON.
@@ -61,6 +63,17 @@ impl Terminal {
     pub(super) fn hint(&self, text: &str) {
         if !self.quiet {
             self.say(text);
+        }
+    }
+
+    /// Tells what could not be written, and gives what that means for the exit.
+    pub(super) fn told(&self, written: io::Result<()>, what: &str) -> Exit {
+        match written {
+            Ok(()) => Exit::Success,
+            Err(error) => {
+                self.error(&anyhow::Error::new(error).context(format!("{what} could not be written")));
+                Exit::Error
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use std::ops::Range;
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde_json::{Value, json};
 
-use super::clean;
+use super::{Stopped, clean};
 use crate::diag::{Diagnostic, Diagnostics, Label, Severity, Sources, Span};
 
 /// How many findings are shown to a person with their excerpts; the others are named with their places, a line each. How many
@@ -84,6 +84,13 @@ pub fn json(diagnostics: &Diagnostics, sources: &Sources) -> Value {
         })
     };
     Value::Array(diagnostics.sorted().iter().map(one).collect())
+}
+
+/// The JSON findings of a run that ended before there was a plan: why.
+pub fn stopped(stopped: Stopped<'_>) -> Value {
+    let mut found = Diagnostics::default();
+    found.push(Diagnostic::global(stopped.command.code(), format!("{}: {}", stopped.sentence(), stopped.why)));
+    json(&found, &Sources::default())
 }
 
 fn one(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> String {

@@ -11,11 +11,11 @@ use crate::model::Action;
 use crate::plan::drift::Drift;
 use crate::plan::{Plan, PlannedChange, SetPlan, TargetPlan};
 
-use super::clean;
 use super::drift::{notes as drift_notes, place as drift_place};
 use super::json::Verdict;
 use super::report::said;
 use super::words::Speaker;
+use super::{Stopped, clean};
 
 /// Annotations of one kind that GitHub keeps of a step; it drops the rest without a word.
 pub const ANNOTATIONS: usize = 10;
@@ -166,10 +166,10 @@ pub fn drift_outputs(drift: &Drift<'_>, exit: Exit) -> String {
     format!("drift={}\nexit-code={}\n", drift.counts().drift, exit.code())
 }
 
-/// The annotation of an apply that ended before there was a plan.
-pub fn stopped(why: &str) -> String {
+/// The annotation of a run that ended before there was a plan.
+pub fn stopped(stopped: Stopped<'_>) -> String {
     let mut annotations = Annotations::new("");
-    annotations.add(Level::Error, None, "Nothing was applied", why);
+    annotations.add(Level::Error, None, stopped.sentence(), stopped.why);
     annotations.text
 }
 

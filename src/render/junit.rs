@@ -13,10 +13,10 @@ use crate::diag::{Diagnostics, Severity, Sources};
 use crate::plan::drift::{Drift, Kind, SetDrift};
 use crate::plan::{Plan, PlannedChange, Refusal, SetPlan, TargetPlan};
 
-use super::clean;
 use super::drift::{notes as drift_notes, place as drift_place};
 use super::report::said;
 use super::words::{self, Speaker};
+use super::{Stopped, clean};
 
 /// Writes the assignments of a plan.
 ///
@@ -98,14 +98,14 @@ pub fn report(out: &mut dyn Write, plan: &Plan, report: &Report) -> io::Result<(
     write(out, plan, &status)
 }
 
-/// Writes an apply that ended before there was a plan.
+/// Writes a run that ended before there was a plan.
 ///
 /// # Errors
 /// Those of the writer.
-pub fn stopped(out: &mut dyn Write, why: &str) -> io::Result<()> {
+pub fn stopped(out: &mut dyn Write, stopped: Stopped<'_>) -> io::Result<()> {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Error);
-    status.set_type("stopped").set_message(&*clean::terminal(why));
-    let mut suite = TestSuite::new("apply");
+    status.set_type("stopped").set_message(&*clean::terminal(stopped.why));
+    let mut suite = TestSuite::new(stopped.command.word());
     suite.add_test_case(TestCase::new("is begun", status));
     finish(out, "assignctl", vec![suite])
 }

@@ -18,7 +18,9 @@ pub mod openmetrics;
 pub mod progress;
 pub mod report;
 pub mod sarif;
+mod stopped;
 mod style;
 mod words;
 
+pub use stopped::{Command, Stopped};
 pub use style::{Options, Style};

@@ -14,7 +14,7 @@ use crate::plan::{Guard, Plan, SetPlan, TargetPlan};
 
 use super::report::said;
 use super::words::Speaker;
-use super::{clean, drift};
+use super::{Stopped, clean, drift};
 
 /// Results of a run. GitHub shows the first 5,000 and refuses more than 25,000.
 const RESULTS: usize = 5_000;
@@ -288,11 +288,12 @@ fn of_plan(results: &mut Results<'_>, plan: &Plan) {
     }
 }
 
-/// An apply that ended before there was a plan.
-pub fn stopped(why: &str, exit: Exit, options: Options<'_>) -> impl Serialize + use<> {
+/// A run that ended before there was a plan.
+pub fn stopped(stopped: Stopped<'_>, options: Options<'_>) -> impl Serialize + use<> {
     let mut results = Results::new(options);
-    results.add("error", "apply-stopped", None, &format!("nothing was applied: {why}"), &[]);
-    results.log(exit)
+    let text = format!("{}: {}", stopped.sentence(), stopped.why);
+    results.add("error", stopped.command.code(), None, &text, &[]);
+    results.log(stopped.exit)
 }
 
 /// How live differs from the manifests: each assignment that counts as drift, and what ends soon. Guards refuse nothing here.

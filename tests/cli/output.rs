@@ -74,6 +74,54 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     assert!(!stderr.contains("panick") && !stderr.contains("error"), "{stderr}");
 }
 
+/// Runs a command whose standard output goes there, with a JSON report of the run and over one of an earlier run.
+fn with_stdout(place: &Place, stdout: impl Into<Stdio>, args: &[&str]) -> (support::Run, String) {
+    place.write("report.json", "of an earlier run");
+    let mut command = place.command(&[args, &["--ci", "none", "--report", "json=report.json"]].concat());
+    let child = command.stdout(stdout).stderr(Stdio::piped()).spawn().unwrap();
+    let run = support::Run::from(child.wait_with_output().unwrap());
+    (run, std::fs::read_to_string(place.path().join("report.json")).unwrap())
+}
+
+#[test]
+fn where_nobody_reads_on_all_else_is_as_ever() {
+    let closed = || std::io::pipe().unwrap().1;
+    let place = Place::new();
+    let (run, report) = with_stdout(&place, closed(), &["plan", "--detailed-exitcode"]);
+    assert!(run.code == 2 && report.contains("\"verdict\": \"changes\""), "{}{report}", run.text());
+    let drift = ["drift", "--history", "history", "--metrics", "metrics"];
+    for format in ["text", "json"] {
+        let (run, report) = with_stdout(&place, closed(), &[&drift[..], &["--format", format]].concat());
+        assert!(run.code == 2 && report.contains("\"verdict\": \"drift\""), "{}{report}", run.text());
+    }
+    assert_eq!(std::fs::read_to_string(place.path().join("history")).unwrap().lines().count(), 2);
+    assert!(place.path().join("metrics").exists());
+    place.fault("DELETE /1/**=400;body={\"detail\": \"no\"}:*");
+    let (run, report) = with_stdout(&place, closed(), &["apply", "--auto-approve"]);
+    assert!(run.code == 5 && report.contains("\"done\": 1"), "{}{report}", run.text());
+    place.write("sets/germany.yaml", "kind: [");
+    let (run, report) = with_stdout(&place, closed(), &["validate"]);
+    assert!(run.code == 1 && report.contains("\"severity\": \"error\""), "{}{report}", run.text());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn where_nothing_can_be_printed_the_reports_are_written_and_the_exit_is_an_error() {
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let place = Place::new();
+    for (args, says) in [
+        (&["validate"][..], "[]"),
+        (&["plan"], "\"verdict\": \"changes\""),
+        (&["drift", "--format", "json"], "\"verdict\": \"drift\""),
+        (&["apply", "--auto-approve"], "\"stopped\": "),
+        (&["apply", "--auto-approve", "--format", "json"], "\"done\": 2"),
+    ] {
+        let (run, report) = with_stdout(&place, full(), args);
+        assert!(run.code == 1 && report.contains(says), "{args:?}: {}{report}", run.text());
+        assert!(run.stderr.contains("No space left"), "{args:?}: {}", run.text());
+    }
+}
+
 #[test]
 fn json_is_what_the_schemas_say() {
     let place = Place::new();

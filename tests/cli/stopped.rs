@@ -1,4 +1,4 @@
-//! An apply that stops before it sends anything has its reports all the same, and they say why.
+//! A run that stops before it sends or shows anything has its reports all the same, and they say why.
 
 use serde_json::Value;
 
@@ -9,11 +9,15 @@ const FORMATS: [&str; 5] = ["json", "markdown", "html", "sarif", "junit"];
 
 /// Applies with every report, over those of an earlier run.
 fn apply(place: &Place, args: &[&str]) -> Run {
+    run(place, "apply", args)
+}
+
+fn run(place: &Place, command: &str, args: &[&str]) -> Run {
     let reports: Vec<String> = FORMATS.iter().map(|format| format!("{format}=out/apply.{format}")).collect();
     for format in FORMATS {
         place.write(&format!("out/apply.{format}"), "of an earlier run");
     }
-    let mut words = vec!["apply", "--ci", "none"];
+    let mut words = vec![command, "--ci", "none"];
     words.extend(reports.iter().flat_map(|report| ["--report", report.as_str()]));
     place.run(&[&words, args].concat())
 }
@@ -102,6 +106,26 @@ fn the_approved_plan_is_stale() {
     assert!(read(&place, "markdown").contains("the approved plan is stale"), "{}", read(&place, "markdown"));
     let document: Value = serde_json::from_str(&read(&place, "json")).unwrap();
     assert_eq!(document["targets"][0]["not_run"]["reason"], "stale");
+}
+
+#[test]
+fn a_plan_and_a_look_for_drift_say_why_they_stopped() {
+    let place = Place::new();
+    for (command, args, verdict) in [
+        ("plan", ["--policy", "no/such/place"], "Nothing planned"),
+        ("plan", ["--out", "no/such/place/plan"], "Nothing planned"),
+        ("drift", ["--history", "no/such/place"], "Nothing compared"),
+    ] {
+        let run = run(&place, command, &args);
+        assert!(run.code == 1 && run.stderr.contains("no/such/place"), "{}", run.text());
+        for format in FORMATS {
+            let text = read(&place, format);
+            assert!(text.contains("no/such/place"), "{command} {format}: {text}\n{}", run.text());
+        }
+        let findings: Value = serde_json::from_str(&read(&place, "json")).unwrap();
+        assert_eq!(findings[0]["code"], format!("{command}-stopped"), "{findings:#}");
+        assert!(read(&place, "markdown").starts_with(&format!("**{verdict}:** ")), "{}", read(&place, "markdown"));
+    }
 }
 
 #[test]

@@ -9,8 +9,8 @@ pub enum Source {
     Guard,
     /// A warning beside a plan.
     Plan,
-    /// An apply that sent nothing.
-    Apply,
+    /// A run that ended before there was a plan.
+    Stopped,
 }
 
 impl Source {
@@ -20,7 +20,7 @@ impl Source {
             Source::Manifest => "in manifests and policies",
             Source::Guard => "a guard that refuses a plan",
             Source::Plan => "a warning beside a plan",
-            Source::Apply => "an apply that sent nothing",
+            Source::Stopped => "a run that ended before there was a plan",
         }
     }
 }
@@ -573,9 +573,21 @@ pub static CODES: &[Code] = &[
         "check that both sets mean it; the guards judge it in the set that loses the assignment.",
     ),
     code(
-        Source::Apply,
+        Source::Stopped,
         "apply-stopped",
         "The apply ended before there was a plan that it could carry out, so nothing was sent. Its reports are written all the same, so that nobody reads those of an earlier run in their place.",
         "read the reason beside it; the exit code tells whether a repeat can help (6: temporarily unavailable).",
+    ),
+    code(
+        Source::Stopped,
+        "drift-stopped",
+        "The look for drift ended before there was something to tell: a policy, or a file that it needs cannot be used. Its reports are written all the same, so that nobody reads those of an earlier run in their place.",
+        "read the reason beside it, mend that, and look again.",
+    ),
+    code(
+        Source::Stopped,
+        "plan-stopped",
+        "The plan ended before there was one: a base, a policy, or a file that it needs cannot be used. Its reports are written all the same, so that nobody reads those of an earlier run in their place.",
+        "read the reason beside it, mend that, and plan again.",
     ),
 ];

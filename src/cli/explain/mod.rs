@@ -34,7 +34,7 @@ fn text(code: &Code) -> String {
 fn list() -> String {
     let width = CODES.iter().map(|code| code.name.len()).max().unwrap_or_default();
     let mut text = String::new();
-    for source in [Source::Manifest, Source::Guard, Source::Plan, Source::Apply] {
+    for source in [Source::Manifest, Source::Guard, Source::Plan, Source::Stopped] {
         text.push_str(&format!("{}:\n", source.words()));
         for code in CODES.iter().filter(|code| code.source == source) {
             let first = code.what.split_inclusive(". ").next().unwrap_or_default().trim();

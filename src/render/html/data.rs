@@ -16,6 +16,7 @@ use crate::plan::{Cause, Counts, FieldChange, Plan, PlannedChange, SetPlan, Targ
 use crate::render::json::{FieldView, Moment, Verdict};
 use crate::render::report::said;
 use crate::render::words::{self, Speaker};
+use crate::render::{Command, Stopped};
 
 /// All of a page.
 #[derive(Serialize)]
@@ -538,9 +539,11 @@ pub(super) fn findings<'a>(diagnostics: &'a Diagnostics, sources: &Sources) -> P
     bare("validate", verdict, exit, None, found.collect())
 }
 
-pub(super) fn stopped(why: &str, exit: Exit) -> Page<'_> {
-    let found = Found { error: true, code: "apply-stopped", message: why, at: None, help: Vec::new() };
-    bare("apply", "Nothing applied", exit, Some(Totals::default()), vec![found])
+pub(super) fn stopped(stopped: Stopped<'_>) -> Page<'_> {
+    let Stopped { command, why, exit } = stopped;
+    let found = Found { error: true, code: command.code(), message: why, at: None, help: Vec::new() };
+    let totals = (command == Command::Apply).then(Totals::default);
+    bare(command.word(), stopped.verdict(), exit, totals, vec![found])
 }
 
 /// A page without a plan.

@@ -20,8 +20,8 @@ use crate::diag::{Diagnostics, Sources};
 use crate::plan::Plan;
 use crate::plan::drift::Drift;
 
-use super::clean;
 use super::json::Moment;
+use super::{Stopped, clean};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -47,8 +47,8 @@ pub fn report(out: &mut dyn Write, plan: &Plan, report: &Report, exit: Exit) -> 
 ///
 /// # Errors
 /// Those of the writer.
-pub fn stopped(out: &mut dyn Write, why: &str, exit: Exit) -> io::Result<()> {
-    page(out, "assignctl apply", &data::stopped(why, exit))
+pub fn stopped(out: &mut dyn Write, stopped: Stopped<'_>) -> io::Result<()> {
+    page(out, &format!("assignctl {}", stopped.command.word()), &data::stopped(stopped))
 }
 
 /// Writes how live differs from the manifests; `history` holds earlier runs, the oldest first.

@@ -4,12 +4,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::apply::{
-    ChangeId, ChangeReport, Exit, Leftover, NotRun, Outcome, Remaining, Report, TargetReport, Totals, Verification,
+    ChangeId, ChangeReport, Leftover, NotRun, Outcome, Remaining, Report, TargetReport, Totals, Verification,
 };
 use crate::diag::Location;
 use crate::model::{Account, Action, Ids};
 use crate::plan::saved::{Held, HeldWhy};
 use crate::plan::{Plan, TargetPlan};
+use crate::render::Stopped;
 use crate::render::words::Speaker;
 
 use super::plan::ChangeView;
@@ -37,13 +38,13 @@ pub fn report<'a>(plan: &'a Plan, report: &'a Report) -> impl Serialize + 'a {
 }
 
 /// The document of an apply that ended before there was a plan.
-pub fn stopped(why: &str, exit: Exit) -> impl Serialize + '_ {
+pub fn stopped(stopped: Stopped<'_>) -> impl Serialize + '_ {
     ReportView {
         format_version: FORMAT_VERSION,
         tool: Tool::THIS,
         policy: None,
-        exit: exit.into(),
-        stopped: Some(why),
+        exit: stopped.exit.into(),
+        stopped: Some(stopped.why),
         interrupted: false,
         totals: Totals::default(),
         shard: None,

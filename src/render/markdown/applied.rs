@@ -2,6 +2,7 @@
 
 use crate::apply::{ChangeReport, NotRun, Outcome, Report, TargetReport, Totals, Verification};
 use crate::plan::{Plan, PlannedChange, SetPlan, TargetPlan};
+use crate::render::Stopped;
 use crate::render::report::said;
 use crate::render::words::{self, Speaker};
 
@@ -28,9 +29,9 @@ pub fn report(plan: &Plan, report: &Report, options: Options) -> String {
     page.end("The JSON and HTML reports have everything.")
 }
 
-/// An apply that ended before there was a plan.
-pub fn stopped(why: &str) -> String {
-    format!("**Nothing applied:** {}\n", code(why))
+/// A run that ended before there was a plan.
+pub fn stopped(stopped: Stopped<'_>) -> String {
+    format!("**{}:** {}\n", stopped.verdict(), code(stopped.why))
 }
 
 /// Verdict and counts, in one line.
