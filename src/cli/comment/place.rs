@@ -25,7 +25,9 @@ pub(in crate::cli) struct WhereArgs {
     /// Address of the API, such as https://git.example.com/api/v4; without it, the pipeline's, else the vendor's.
     #[arg(long, value_name = "URL", env = "ASSIGNCTL_API_URL")]
     pub api_url: Option<Url>,
-    /// The environment variable that holds the token; without it GITHUB_TOKEN or GH_TOKEN, GITLAB_TOKEN, or GITEA_TOKEN.
+    /// The environment variable that holds the token; without it GITHUB_TOKEN or GH_TOKEN for GitHub, GITLAB_TOKEN for GitLab, and
+    /// GITEA_TOKEN for Gitea, in whose own pipelines GITHUB_TOKEN will do. What another host's pipeline calls GITHUB_TOKEN or GH_TOKEN is
+    /// not used.
     #[arg(long, value_name = "NAME", env = "ASSIGNCTL_TOKEN_ENV")]
     pub token_env: Option<String>,
     /// The user name that the token posts as. Without it the host is asked; for a GitHub app, which it does not tell, any bot's comment
@@ -79,12 +81,15 @@ impl Forge {
         }
     }
 
-    /// Variables that hold a token by custom.
-    fn tokens(self) -> &'static [&'static str] {
-        match self {
-            Forge::Github => &["GITHUB_TOKEN", "GH_TOKEN"],
-            Forge::Gitlab => &["GITLAB_TOKEN"],
-            Forge::Gitea => &["GITEA_TOKEN", "GITHUB_TOKEN"],
+    /// Variables that hold a token by custom. Gitea's pipelines have a GITHUB_TOKEN of their own: in the pipeline of one host it is no token
+    /// of another.
+    fn tokens(self, running: Option<Forge>) -> &'static [&'static str] {
+        match (self, running) {
+            (Forge::Github, None | Some(Forge::Github)) => &["GITHUB_TOKEN", "GH_TOKEN"],
+            (Forge::Github, Some(_)) => &[],
+            (Forge::Gitlab, _) => &["GITLAB_TOKEN"],
+            (Forge::Gitea, Some(Forge::Gitea)) => &["GITEA_TOKEN", "GITHUB_TOKEN"],
+            (Forge::Gitea, _) => &["GITEA_TOKEN"],
         }
     }
 }
@@ -137,7 +142,7 @@ impl Place {
             number: number
                 .context("this pipeline runs for no pull or merge request; run it for one, or give --number")?,
             api_url: api_url(args, forge, &ci)?,
-            token_env: token(args, forge, variables)?,
+            token_env: token(args, forge, running, variables)?,
         })
     }
 }
@@ -164,8 +169,9 @@ fn event_number(ci: Variables<'_>) -> anyhow::Result<Option<u64>> {
     let text = std::fs::read(&path).with_context(|| format!("GITHUB_EVENT_PATH {path} cannot be read"))?;
     let event: Value = serde_json::from_slice(&text).with_context(|| format!("GITHUB_EVENT_PATH {path} is no JSON"))?;
     let number = |pointer: &str| event.pointer(pointer).and_then(Value::as_u64);
-    // A comment on an issue is an event of `issue` too; only a pull request has the link.
-    let issue = || number("/issue/number").filter(|_| event.pointer("/issue/pull_request").is_some());
+    // A comment on an issue is an event of `issue` too; only a pull request has the link. Gitea writes null where there is none.
+    let issue =
+        || number("/issue/number").filter(|_| event.pointer("/issue/pull_request").is_some_and(Value::is_object));
     Ok(number("/pull_request/number").or_else(issue).or_else(from_ref))
 }
 
@@ -180,13 +186,20 @@ fn api_url(args: &WhereArgs, forge: Forge, ci: Variables<'_>) -> anyhow::Result<
     text.parse().with_context(|| format!("{name} is no address"))
 }
 
-fn token(args: &WhereArgs, forge: Forge, variables: Variables<'_>) -> anyhow::Result<String> {
-    let names = forge.tokens();
+fn token(args: &WhereArgs, forge: Forge, running: Option<Forge>, variables: Variables<'_>) -> anyhow::Result<String> {
+    let names = forge.tokens(running);
     if let Some(name) = &args.token_env {
         return Ok(name.clone());
     }
     if let Some(name) = names.iter().find(|name| variables(name).is_some()) {
         return Ok((*name).to_owned());
+    }
+    if let (true, Some(running)) = (names.is_empty(), running) {
+        bail!(
+            "there is no token: in a pipeline of {}, none of {} is known by its name; give --token-env NAME",
+            running.word(),
+            forge.word()
+        );
     }
     let how = match forge {
         Forge::Github => {
@@ -270,7 +283,34 @@ mod tests {
         assert!(ask(r#"{"pull_request":{"number":9}}"#).unwrap().contains("acme/access#9 "));
         assert!(ask(r#"{"issue":{"number":4,"pull_request":{}}}"#).unwrap().contains("acme/access#4 "));
         assert!(ask(r#"{"issue":{"number":4}}"#).unwrap_err().contains("--number"));
+        assert!(ask(r#"{"issue":{"number":4,"pull_request":null}}"#).unwrap_err().contains("--number"));
         assert!(ask("nonsense").unwrap_err().contains("GITHUB_EVENT_PATH"));
+    }
+
+    #[test]
+    fn a_token_of_one_host_is_not_sent_to_another() {
+        let words =
+            |forge| ["--forge", forge, "--repository", "a/b", "--number", "1", "--api-url", "https://h.example.com"];
+        let with = |pipeline, token| {
+            [
+                ("GH_TOKEN", "hidden-value"),
+                ("GITHUB_TOKEN", "hidden-value"),
+                (pipeline, "true"),
+                (token, "hidden-value"),
+            ]
+        };
+        for pipeline in ["GITHUB_ACTIONS", "GITLAB_CI", "NONE"] {
+            let error = detect(&words("gitea"), &with(pipeline, "OTHER")).unwrap_err();
+            assert!(error.contains("GITEA_TOKEN is not set") && !error.contains("hidden-value"), "{error}");
+            assert!(detect(&words("gitea"), &with(pipeline, "GITEA_TOKEN")).unwrap().ends_with(" GITEA_TOKEN"));
+        }
+        for pipeline in ["GITEA_ACTIONS", "FORGEJO_ACTIONS", "GITLAB_CI"] {
+            let error = detect(&words("github"), &with(pipeline, "OTHER")).unwrap_err();
+            assert!(error.contains("--token-env"), "{error}");
+        }
+        for (forge, pipeline) in [("github", "GITHUB_ACTIONS"), ("github", "NONE"), ("gitea", "GITEA_ACTIONS")] {
+            assert!(detect(&words(forge), &with(pipeline, "OTHER")).unwrap().ends_with(" GITHUB_TOKEN"));
+        }
     }
 
     #[test]
