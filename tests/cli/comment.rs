@@ -433,6 +433,18 @@ fn an_api_that_is_busy_is_waited_for() {
     assert!(fake.state.lock().unwrap().refused > 1, "it was asked once only");
 }
 
+/// A report of a plan without changes, and more fields.
+fn clean(mut more: Value) -> Value {
+    let fields = more.as_object_mut().unwrap();
+    fields.entry("verdict").or_insert(json!("no_changes"));
+    fields.insert("exit".to_owned(), json!({"code": 0}));
+    more
+}
+
+fn gap(gap: Value) -> Value {
+    clean(json!({"targets": [{"evidence": [{"seen": "2 pages"}, {"seen": "1 page", "gap": gap}]}]}))
+}
+
 #[test]
 fn the_result_of_the_plan_says_whether_there_is_something_to_say() {
     let dir = tempfile::tempdir().unwrap();
@@ -443,18 +455,50 @@ fn the_result_of_the_plan_says_whether_there_is_something_to_say() {
         fake.run_with_input(&["--file", "-", "--result", path.to_str().unwrap()], "some text")
     };
     for (result, starts) in [
-        (json!({"verdict": "changes"}), "Updated"),
-        (json!({"verdict": "no_changes", "counts": {"observed": 2}}), "The comment plan is as it should be"),
-        (json!({"verdict": "no_changes", "base": {"leaving": [{}]}}), "The comment plan is as it should be"),
+        (json!({"verdict": "changes", "exit": {"code": 0}}), "Updated"),
+        (clean(json!({"counts": {"observed": 2}})), "The comment plan is as it should be"),
+        (clean(json!({"base": {"leaving": [{}]}})), "The comment plan is as it should be"),
         (json!({"verdict": "refused"}), "The comment plan is as it should be"),
-        (json!({"verdict": "no_changes", "counts": {"observed": 0}, "base": {"leaving": []}}), "Removed"),
-        (json!({"verdict": "no_drift"}), "There is nothing to say"),
+        (json!({"verdict": "no_changes", "exit": {"code": 1}}), "The comment plan is as it should be"),
+        (gap(json!("the listing was cut")), "The comment plan is as it should be"),
+        (json!([{"code": "unknown-field", "severity": "error"}]), "The comment plan is as it should be"),
+        (clean(json!({"counts": {"observed": 0}, "base": {"leaving": []}})), "Removed"),
+        (gap(Value::Null), "There is nothing to say"),
+        (clean(json!({"verdict": "no_drift"})), "There is nothing to say"),
     ] {
         let run = post(result.clone());
         assert!(run.stdout.starts_with(starts), "{result}: {}", run.text());
     }
     let run = post(json!({"totals": {}}));
     assert!(run.code == 1 && run.stderr.contains("verdict"), "{}", run.text());
+}
+
+#[test]
+fn a_plan_that_is_not_known_to_be_clean_keeps_its_comment() {
+    let place = super::Place::new();
+    assert_eq!(place.run(&["apply", "--auto-approve"]).code, 0);
+    let plan = |file: &str, more: &[&str]| {
+        place.run(&[&["plan", "--ci", "none", "--report", &format!("json={file}")], more].concat()).code
+    };
+    assert_eq!(plan("whole.json", &[]), 0);
+    assert_eq!(plan("part.json", &["--shard", "1/2"]), 0);
+    let run = place.run(&["report", "merge", "part.json", "--partial", "--out", "partial.json"]);
+    assert_eq!(run.code, 1, "{}", run.text());
+    assert_eq!(plan("stopped.json", &["--policy", "no/such/policy"]), 1);
+    place.write("sets/austria.yaml", "kind: [");
+    assert_eq!(plan("invalid.json", &[]), 1);
+    for (file, starts) in [
+        ("part.json", "The comment plan is as it should be"),
+        ("partial.json", "The comment plan is as it should be"),
+        ("stopped.json", "The comment plan is as it should be"),
+        ("invalid.json", "The comment plan is as it should be"),
+        ("whole.json", "Removed"),
+    ] {
+        let fake = Fake::new(Host::Github, &[comment(5, "robot", MARKED)]);
+        let path = place.path().join(file);
+        let run = fake.run_with_input(&["--file", "-", "--result", path.to_str().unwrap()], "old");
+        assert!(run.stdout.starts_with(starts), "{file}: {}", run.text());
+    }
 }
 
 #[test]

@@ -106,18 +106,32 @@ fn read(from: impl Read) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// Whether a JSON report says that there is nothing to do: no change or drift, nothing refused or unreadable, nothing that a set which
-/// only observes differs in, nothing that leaves management.
+/// Whether a JSON report says that there is nothing to do, and that this is known: no change or drift, nothing refused or unreadable,
+/// nothing that a set which only observes differs in, nothing that leaves management, no part or listing that is not whole. Findings, which
+/// a plan leaves where it could not be made, are something to say.
 fn is_silent(path: &Path) -> anyhow::Result<bool> {
     let shown = path.display();
     let text = std::fs::read(path).with_context(|| format!("--result {shown} cannot be read"))?;
     let report: Value = serde_json::from_slice(&text).with_context(|| format!("--result {shown} is no JSON"))?;
+    if report.is_array() {
+        return Ok(false);
+    }
     let Some(verdict) = report.get("verdict").and_then(Value::as_str) else {
         bail!("--result {shown} is no JSON report of plan or drift: it has no verdict");
     };
     let observed = report.pointer("/counts/observed").and_then(Value::as_u64).unwrap_or(0);
     let leaving = report.pointer("/base/leaving").and_then(Value::as_array).is_some_and(|leaving| !leaving.is_empty());
-    Ok(["no_changes", "no_drift"].contains(&verdict) && observed == 0 && !leaving)
+    let done = report.pointer("/exit/code").and_then(Value::as_u64) == Some(0);
+    let nothing = ["no_changes", "no_drift"].contains(&verdict) && observed == 0 && !leaving;
+    Ok(done && nothing && is_whole(&report))
+}
+
+/// Whether a report is of all sets, and of all that there is of each target.
+fn is_whole(report: &Value) -> bool {
+    let items = |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let evidence = items(report, "targets").iter().flat_map(|target| items(target, "evidence")).collect::<Vec<_>>();
+    let is_part = report.get("shard").is_some() || report.get("missing_shards").is_some();
+    !is_part && evidence.iter().all(|seen| seen.get("gap").is_none_or(Value::is_null))
 }
 
 /// What was done.
