@@ -107,20 +107,20 @@ struct Inert<'a>(serde_json::ser::PrettyFormatter<'a>);
 
 impl serde_json::ser::Formatter for Inert<'_> {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        if fragment.is_ascii() && !fragment.contains("##") {
-            return writer.write_all(fragment.as_bytes());
-        }
-        let mut last = ' ';
-        for letter in fragment.chars() {
-            let second = letter == '#' && last == '#';
-            if second || clean::is_unsafe(letter) {
-                for unit in letter.encode_utf16(&mut [0; 2]) {
-                    write!(writer, "\\u{unit:04x}")?;
-                }
-            } else {
-                writer.write_all(letter.encode_utf8(&mut [0; 4]).as_bytes())?;
+        write_inert(writer, fragment)
+    }
+
+    /// Values that are carried over as they are written: between their strings there are line breaks, and in those there can be none.
+    fn write_raw_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        for (number, line) in fragment.split('\n').enumerate() {
+            if number > 0 {
+                writer.write_all(b"\n")?;
             }
-            last = if second { ' ' } else { letter };
+            // Blanks of another kind mean the same.
+            for (number, word) in line.split(['\r', '\t']).enumerate() {
+                writer.write_all(if number > 0 { b" " } else { b"" })?;
+                write_inert(writer, word)?;
+            }
         }
         Ok(())
     }
@@ -160,6 +160,23 @@ impl serde_json::ser::Formatter for Inert<'_> {
     fn end_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
         self.0.end_object_value(writer)
     }
+}
+
+/// Writes a piece of a document with the escapes of [`Inert`]. Outside its strings JSON has nothing to escape, so it may hold several.
+fn write_inert<W: ?Sized + Write>(writer: &mut W, text: &str) -> io::Result<()> {
+    let (mut start, mut last) = (0, ' ');
+    for (at, letter) in text.char_indices() {
+        let second = letter == '#' && last == '#';
+        last = if second { ' ' } else { letter };
+        if second || clean::is_unsafe(letter) {
+            writer.write_all(text.get(start..at).unwrap_or_default().as_bytes())?;
+            for unit in letter.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            start = at + letter.len_utf8();
+        }
+    }
+    writer.write_all(text.get(start..).unwrap_or_default().as_bytes())
 }
 
 /// Flag, then `NO_COLOR`, then `CLICOLOR_FORCE`, then the terminal (DESIGN section 6).

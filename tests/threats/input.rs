@@ -94,6 +94,14 @@ fn names_and_values_are_no_commands_to_a_terminal_or_a_ci_system() {
         "idn_anna, node_id: node_emea, role_id: \"::error::r\"",
     );
     repo.edit("support.yaml", "name: support }", "name: support, labels: { a: \"::error::l\" } }");
+    assert_eq!(repo.run(&["plan", "--ci", "none", "--shard", "1/1", "--report", "json=part.json"]).code, 0);
+    let part = std::fs::read_to_string(repo.path().join("part.json")).unwrap();
+    assert!(part.contains("##vso[") && part.contains('\u{202e}'), "{part}");
+    let joined = repo.run(&["report", "merge", "part.json"]);
+    is_inert(&joined.stdout);
+    let mut part: serde_json::Value = serde_json::from_str(&part).unwrap();
+    part.as_object_mut().unwrap().remove("shard");
+    assert_eq!(joined.json(), part);
     for args in [
         &["plan", "-v", "--full"][..],
         &["plan", "--format", "json"],
