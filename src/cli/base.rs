@@ -188,6 +188,10 @@ impl BaseManifests {
         for (index, target) in self.loaded.targets.iter().enumerate().filter(known) {
             let theirs = session.loaded.targets.iter().position(|other| same_account(other, target));
             let sets: Vec<&DesiredSet> = theirs.into_iter().flat_map(|theirs| session.sets_of(theirs)).collect();
+            // A narrowed run does not look at every target. Of one that has sets, whoever opens it tells.
+            if !sets.is_empty() && !open.iter().any(|open| Some(open.target) == theirs) {
+                continue;
+            }
             let live = theirs.and_then(|theirs| live_keys(theirs, open, seen));
             for set in self.sets(index) {
                 let assignments = cause::leaving(set, &sets, live.as_ref());

@@ -1,5 +1,6 @@
 //! `report merge`: one report from those of all shards.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -7,13 +8,14 @@ use clap::{Args, Subcommand};
 
 use super::args::{ReportArg, ReportFormat, markdown_limit, report_arg};
 use super::files::write_report;
+use super::report::{STDOUT, distinct, json, write_plan};
 use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::plan::Plan;
 use crate::provider;
 use crate::render::json::merge::{Kind, Merged, Part, merge};
 use crate::render::json::read::{self, Known};
-use crate::render::{self, html, markdown, sarif};
+use crate::render::{markdown, sarif};
 
 /// What to do with reports.
 #[derive(Debug, Subcommand)]
@@ -45,18 +47,19 @@ pub(super) struct MergeArgs {
 /// Joins the reports; the exit is the one that the whole run would have had.
 pub(super) fn run(command: &ReportCommand, terminal: &Terminal) -> anyhow::Result<Exit> {
     let ReportCommand::Merge(args) = command;
+    distinct(args.out.iter().chain(args.report.iter().map(|report| &report.path)).map(PathBuf::as_path))?;
     let texts: Vec<(String, String)> = args.files.iter().map(|path| text(path)).collect::<anyhow::Result<_>>()?;
     let parts: Vec<Part<'_>> = texts.iter().map(|(name, text)| Part { name, text }).collect();
     let merged = merge(&parts, args.partial)?;
     let plan = readable(args, &merged)?;
-    match &args.out {
-        Some(path) => write_report(path, |out| json(out, &merged))
-            .with_context(|| format!("--out {} cannot be written", path.display()))?,
-        None => terminal.json(&merged)?,
-    }
+    let mut exit = match &args.out {
+        Some(path) => terminal.told(write_report(path, |out| json(out, &merged)), &format!("--out {}", path.display())),
+        None => terminal.told(terminal.json(&merged), STDOUT),
+    };
     for report in &args.report {
-        write_report(&report.path, |out| write(out, report.format, &merged, plan.as_ref(), args.markdown_limit))
-            .with_context(|| format!("the report {} cannot be written", report.path.display()))?;
+        let render = |out: &mut dyn io::Write| write(out, report.format, &merged, plan.as_ref(), args.markdown_limit);
+        let what = format!("the report {}", report.path.display());
+        exit = exit.worse(terminal.told(write_report(&report.path, render), &what));
     }
     let given = merged.of - u64::try_from(merged.missing.len()).unwrap_or(0);
     terminal.hint(&format!("Merged {given} of {} shards of a {}.\n", merged.of, merged.kind.word()));
@@ -64,7 +67,7 @@ pub(super) fn run(command: &ReportCommand, terminal: &Terminal) -> anyhow::Resul
         let missing: Vec<String> = merged.missing.iter().map(ToString::to_string).collect();
         terminal.say(&format!("These shards are missing: {}.\n", missing.join(", ")));
     }
-    Ok(merged.exit)
+    Ok(merged.exit.worse(exit))
 }
 
 fn text(path: &Path) -> anyhow::Result<(String, String)> {
@@ -101,39 +104,19 @@ fn readable(args: &MergeArgs, merged: &Merged) -> anyhow::Result<Option<Plan>> {
     Ok(Some(read::plan(&text, &known).context("the joined report cannot be shown in another format")?))
 }
 
-fn json(out: &mut dyn std::io::Write, merged: &Merged) -> std::io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, merged)?;
-    out.write_all(b"\n")
-}
-
+/// Writes the joined report in a format; `plan` is there for all but JSON.
 fn write(
-    out: &mut dyn std::io::Write,
+    out: &mut dyn io::Write,
     format: ReportFormat,
     merged: &Merged,
     plan: Option<&Plan>,
     limit: usize,
-) -> std::io::Result<()> {
+) -> io::Result<()> {
     let Some(plan) = plan.filter(|_| format != ReportFormat::Json) else { return json(out, merged) };
-    let exit = merged.exit;
-    match format {
-        ReportFormat::Markdown => {
-            let warning = incomplete(merged);
-            let options = markdown::Options { limit: limit.saturating_sub(warning.len()) };
-            out.write_all(warning.as_bytes())?;
-            out.write_all(markdown::plan(plan, options).as_bytes())
-        }
-        ReportFormat::Html => html::plan(out, plan, exit),
-        ReportFormat::Sarif => {
-            serde_json::to_writer_pretty(&mut *out, &sarif::plan(plan, exit, sarif::Options::default()))?;
-            out.write_all(b"\n")
-        }
-        ReportFormat::GitlabTerraform => {
-            serde_json::to_writer_pretty(&mut *out, &render::gitlab::plan(plan))?;
-            out.write_all(b"\n")
-        }
-        // Refused above.
-        ReportFormat::Json | ReportFormat::Junit | ReportFormat::Ndjson => Ok(()),
-    }
+    let warning = if format == ReportFormat::Markdown { incomplete(merged) } else { String::new() };
+    out.write_all(warning.as_bytes())?;
+    let options = markdown::Options { limit: limit.saturating_sub(warning.len()) };
+    write_plan(out, format, plan, merged.exit, options, sarif::Options::default())
 }
 
 fn incomplete(merged: &Merged) -> String {

@@ -1,6 +1,7 @@
 //! Outputs beside standard output: `--report FORMAT=PATH`, and what a CI host shows of a run. Nothing here changes what a run does; a
 //! report that cannot be written is told, and makes the exit 1 where it was better.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -59,14 +60,12 @@ struct Github {
 impl Reports {
     /// Checks what is wanted before anything is done.
     pub(super) fn new(args: &ReportArgs, run: Run, format: Format) -> anyhow::Result<Self> {
-        for (index, report) in args.report.iter().enumerate() {
+        for report in &args.report {
             if let Some(why) = unfit(report.format, run) {
                 bail!("--report {}: {why}", report.path.display());
             }
-            if args.report.iter().take(index).any(|earlier| earlier.path == report.path) {
-                bail!("--report {}: two reports cannot be one file", report.path.display());
-            }
         }
+        distinct(args.report.iter().map(|report| report.path.as_path()))?;
         let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
         let is = |name: &str| variable(name).is_some_and(|value| value == "true");
         let (on_github, on_gitlab) = match args.ci {
@@ -120,15 +119,8 @@ impl Reports {
 
     /// A plan.
     pub(super) fn plan(&self, plan: &Plan, exit: Exit, terminal: &Terminal) -> Exit {
-        let written = self.write(terminal, |format, out| match format {
-            ReportFormat::Json => json(out, &render::json::plan(plan, exit)),
-            ReportFormat::Markdown => out.write_all(markdown::plan(plan, self.markdown).as_bytes()),
-            ReportFormat::Html => html::plan(out, plan, exit),
-            ReportFormat::Sarif => json(out, &sarif::plan(plan, exit, self.sarif())),
-            ReportFormat::Junit => junit::plan(out, plan),
-            ReportFormat::GitlabTerraform => json(out, &render::gitlab::plan(plan)),
-            ReportFormat::Ndjson => Ok(()),
-        });
+        let written =
+            self.write(terminal, |format, out| write_plan(out, format, plan, exit, self.markdown, self.sarif()));
         let annotations = || github::plan(plan, &self.base);
         let summary = |options| markdown::plan(plan, options);
         written.worse(self.github(terminal, annotations, summary, Some(&github::outputs(plan, exit))))
@@ -264,6 +256,37 @@ impl Reports {
     }
 }
 
+/// Writes a plan in a format.
+pub(super) fn write_plan(
+    out: &mut dyn Write,
+    format: ReportFormat,
+    plan: &Plan,
+    exit: Exit,
+    markdown: markdown::Options,
+    sarif: sarif::Options<'_>,
+) -> io::Result<()> {
+    match format {
+        ReportFormat::Json => json(out, &render::json::plan(plan, exit)),
+        ReportFormat::Markdown => out.write_all(markdown::plan(plan, markdown).as_bytes()),
+        ReportFormat::Html => html::plan(out, plan, exit),
+        ReportFormat::Sarif => json(out, &sarif::plan(plan, exit, sarif)),
+        ReportFormat::Junit => junit::plan(out, plan),
+        ReportFormat::GitlabTerraform => json(out, &render::gitlab::plan(plan)),
+        ReportFormat::Ndjson => Ok(()),
+    }
+}
+
+/// Checks that no file is written twice.
+pub(super) fn distinct<'a>(paths: impl Iterator<Item = &'a Path>) -> anyhow::Result<()> {
+    let mut seen = HashSet::new();
+    for path in paths {
+        if !seen.insert(path) {
+            bail!("--report {}: two reports cannot be one file", path.display());
+        }
+    }
+    Ok(())
+}
+
 /// Why a command has no report of a format.
 fn unfit(format: ReportFormat, run: Run) -> Option<&'static str> {
     match (format, run) {
@@ -285,7 +308,8 @@ fn stopped_json(out: &mut dyn Write, stopped: Stopped<'_>) -> io::Result<()> {
     }
 }
 
-fn json(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
+/// Writes a document as a file has it.
+pub(super) fn json(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, document)?;
     out.write_all(b"\n")
 }

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
+use crate::plan::Part;
+
 /// One part of several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shard {
@@ -34,6 +36,7 @@ impl FromStr for Shard {
     fn from_str(text: &str) -> Result<Self, String> {
         let parsed = text.split_once('/').and_then(|(part, parts)| Some((part.parse().ok()?, parts.parse().ok()?)));
         match parsed {
+            Some((_, parts)) if parts > Part::MOST => Err(format!("there are at most {} parts", Part::MOST)),
             Some((part, parts)) if (1..=parts).contains(&part) => Ok(Self { part, parts }),
             Some(_) => Err("the part counts from 1 to the number of parts, such as 1/4 to 4/4".to_owned()),
             None => Err("expected K/N, such as 1/4".to_owned()),
@@ -79,9 +82,10 @@ mod tests {
 
     #[test]
     fn parts_count_from_one() {
-        for text in ["0/4", "5/4", "1/0", "1", "a/b", "-1/2", "1/2/3", ""] {
+        for text in ["0/4", "5/4", "1/0", "1", "a/b", "-1/2", "1/2/3", "", "1/10001", "1/18446744073709551615"] {
             assert!(text.parse::<Shard>().is_err(), "{text}");
         }
+        assert!("10000/10000".parse::<Shard>().is_ok());
         assert_eq!("4/4".parse::<Shard>().unwrap().to_string(), "4/4");
     }
 }

@@ -61,6 +61,11 @@ pub struct Part {
     pub manifests: digest::Digest,
 }
 
+impl Part {
+    /// The most parts that there can be.
+    pub const MOST: u64 = 10_000;
+}
+
 impl Plan {
     /// The totals over all targets.
     pub fn counts(&self) -> Counts {

@@ -112,6 +112,9 @@ fn the_joined_plan_has_the_other_formats_too() {
     assert!(read(&place, "j.html").contains("\"command\":\"plan\""));
     let counts: Value = serde_json::from_str(&read(&place, "j.tf")).unwrap();
     assert_eq!(counts["create"], 25);
+    let run = merge(&place, &names, &["--out", "one.json", "--report", "markdown=one.json"]);
+    assert!(run.code == 1 && run.stderr.contains("two reports cannot be one file"), "{}", run.text());
+    assert!(!place.path().join("one.json").exists());
     let run = merge(&place, &names, &["--report", "junit=j.xml"]);
     assert!(run.code == 1 && run.stderr.contains("junit"), "{}", run.text());
 }
@@ -205,6 +208,7 @@ fn what_does_not_belong_together_is_refused() {
     fails(&altered("\"format_version\": \"1.0\"", "\"format_version\": \"9.0\""), "has format 9.0");
     fails(&altered("\"planned_at\"", "\"surprise\": 1, \"planned_at\""), "surprise");
     fails(&altered("\"endpoint\": \"http", "\"endpoint\": \"https"), "targets.parts.endpoint");
+    fails(&altered("\"parts\": 3", "\"parts\": 18446744073709551615"), "the field shard");
     fails(&altered("\"exit\": {\n    \"code\": 0", "\"exit\": {\n    \"code\": 77"), "exit");
     let first: Value = serde_json::from_str(&read(&place, &names[0])).unwrap();
     let second: Value = serde_json::from_str(&read(&place, &names[1])).unwrap();
@@ -243,4 +247,77 @@ fn a_report_without_some_shards_says_so() {
     assert!(read(&place, "some.md").starts_with("> **Incomplete:** of 3 shards these are missing: 1."));
     let run = merge(&place, &names[1..], &["--partial", "--report", "html=some.html"]);
     assert!(run.code == 1 && run.stderr.contains("markdown only"), "{}", run.text());
+}
+
+/// A directory with the manifests of a place and a set that is not among them, `a, b` of one organization of the target `spare`.
+fn base_of(place: &Place) -> tempfile::TempDir {
+    let base = tempfile::tempdir().unwrap();
+    support::copy(place.path(), base.path());
+    support::write(
+        base.path(),
+        "sets/gone.yaml",
+        &set("gone", "gone", "a, b").replace("target: parts", "target: spare"),
+    );
+    base
+}
+
+#[test]
+fn the_joined_plan_against_a_base_is_the_whole_one() {
+    let place = place();
+    let spare = support::sandbox::seeded("partium: { assignments: [{ ass_ids: [a], org_ids: [gone] }] }");
+    place.write("spare.yaml", &super::target(&spare.url()).replace("name: parts", "name: spare"));
+    place.write("sets/solo.yaml", &set("solo", "solo", "a").replace("target: parts", "target: spare"));
+    let base = base_of(&place);
+    let command = ["plan", "--base-dir", base.path().to_str().unwrap()];
+    let whole = place.run(&[&command[..], &["--ci", "none", "--report", "json=whole.json"]].concat());
+    assert_eq!(whole.code, 0, "{}", whole.text());
+    let whole: Value = serde_json::from_str(&read(&place, "whole.json")).unwrap();
+    assert_eq!(whole["base"]["leaving"][0]["assignments"], 1, "only what is live can leave: {whole:#}");
+    let (names, _) = parts(&place, &command, 3);
+    let run = merge(&place, &names, &["-q"]);
+    assert_eq!(run.code, 0, "{}", run.text());
+    assert_eq!(steady(&run.stdout, &place), steady(&read(&place, "whole.json"), &place));
+    place.write("without.json", &place.run(&["plan", "--format", "json", "--shard", "1/3"]).stdout);
+    let run = merge(&place, &["without.json".to_owned(), names[1].clone(), names[2].clone()], &[]);
+    assert!(run.code == 1 && run.stderr.contains("differ in base"), "{}", run.text());
+}
+
+#[test]
+fn a_shard_that_stopped_is_no_part() {
+    for command in [&["plan"][..], &["drift"], &["apply", "--auto-approve"]] {
+        let place = place();
+        let part = |name: &str, more: &[&str]| {
+            place.run(&[command, &["--ci", "none", "--report", &format!("json={name}")], more].concat())
+        };
+        assert_ne!(part("one.json", &["--shard", "1/2"]).code, 1);
+        assert_eq!(part("two.json", &["--shard", "2/2", "--policy", "no/such/policy"]).code, 1);
+        let names = ["one.json".to_owned(), "two.json".to_owned()];
+        let run = merge(&place, &names, &[]);
+        let told =
+            run.stderr.contains("two.json is of a shard that stopped: ") && run.stderr.contains("no/such/policy");
+        assert!(run.code == 1 && run.stdout.is_empty() && told, "{command:?}: {}", run.text());
+        let run = merge(&place, &names, &["--partial"]);
+        assert_eq!((run.code, &run.json()["missing_shards"]), (1, &serde_json::json!([2])), "{}", run.text());
+        let run = merge(&place, &names[1..], &["--partial"]);
+        assert!(run.code == 1 && run.stderr.contains("a shard that stopped"), "{}", run.text());
+    }
+}
+
+#[test]
+fn what_a_part_did_not_run_is_told_beside_what_the_others_did() {
+    let place = place();
+    let part = |name: &str, more: &[&str]| {
+        place.run(&[&["apply", "--ci", "none", "--report", &format!("json={name}")], more].concat()).code
+    };
+    assert_eq!(part("one.json", &["--shard", "1/2"]), 1, "nobody approves it");
+    assert_eq!(part("two.json", &["--shard", "2/2", "--auto-approve"]), 0);
+    let run = merge(&place, &["one.json".to_owned(), "two.json".to_owned()], &["-q"]);
+    assert_eq!(run.code, 1, "{}", run.text());
+    validated(&place, "report", &run.stdout);
+    let report = run.json();
+    assert_eq!(report["targets"][0]["not_run"]["reason"], "not_approved");
+    let count = |kind: &str| report["targets"][0]["totals"][kind].as_u64().unwrap();
+    assert!(count("done") > 0 && count("skipped") > 0, "{report:#}");
+    let schema = place.run(&["schema", "report"]).stdout;
+    assert!(schema.contains("in a joined report, why a part did not run it"), "{schema}");
 }

@@ -99,7 +99,7 @@ struct TargetView<'a> {
     endpoint: &'a str,
     /// Which account it is.
     account: &'a [Account],
-    /// Why it could not be read; then nothing is known of it.
+    /// Why it could not be read; then nothing is known of it. In a joined report: why a part could not read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     unreadable: Option<UnreadableView<'a>>,
     /// Totals of its selected sets.

@@ -122,7 +122,7 @@ struct TargetView<'a> {
     endpoint: &'a str,
     /// Which account it is.
     account: &'a [Account],
-    /// Why it could not be read; then nothing is planned for it.
+    /// Why it could not be read; then nothing is planned for it. In a joined report: why a part could not read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     unreadable: Option<UnreadableView<'a>>,
     /// What guards refused; with any of these, nothing of the target is applied.

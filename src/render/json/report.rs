@@ -96,7 +96,7 @@ struct TargetReportView<'a> {
     endpoint: &'a str,
     /// Which account it is.
     account: &'a [Account],
-    /// Why the target was not run at all.
+    /// Why the target was not run at all; in a joined report, why a part did not run it, whatever the others did.
     #[serde(skip_serializing_if = "Option::is_none")]
     not_run: Option<NotRunView>,
     /// Its outcomes, counted.

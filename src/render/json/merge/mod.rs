@@ -14,6 +14,7 @@ use self::node::{Node, Object, Raw};
 use self::recipe::{APPLY, DRIFT, Field, PLAN, Rule};
 use super::{ExitView, FORMAT_VERSION};
 use crate::apply::Exit;
+use crate::plan;
 
 /// One report, with the name that messages call it by.
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +88,9 @@ pub enum MergeError {
     /// It is no part.
     #[error("{0} is the report of a run without --shard: there is nothing to join it with")]
     Whole(String),
+    /// A shard that ended before there was a plan.
+    #[error("{0} is of a shard that stopped: {1}; run that shard again, or give --partial for a report without it")]
+    Stopped(String, String),
     /// Reports of two commands.
     #[error("{0} is a report of {1}, and {2} one of {3}; merge those of one command")]
     Kinds(String, &'static str, String, &'static str),
@@ -145,19 +149,25 @@ struct Read<'a> {
     manifests: String,
 }
 
-/// Joins reports. With `partial`, shards may be missing; the result then says that it is an error.
+/// Joins reports. With `partial`, shards may be missing or have stopped; the result then says that it is an error.
 ///
 /// # Errors
 /// See [`MergeError`].
 pub fn merge(parts: &[Part<'_>], partial: bool) -> Result<Merged, MergeError> {
-    let mut kinds = Vec::new();
-    let mut read = Vec::new();
+    let (mut kinds, mut read, mut stopped) = (Vec::new(), Vec::new(), None);
     for part in parts {
-        let (kind, part) = read_part(part)?;
-        kinds.push(kind);
-        read.push(part);
+        match read_part(part) {
+            Err(error @ MergeError::Stopped(..)) if partial => stopped = stopped.or(Some(error)),
+            part => {
+                let (kind, part) = part?;
+                kinds.push(kind);
+                read.push(part);
+            }
+        }
     }
-    let (Some(kind), Some(first)) = (kinds.first().copied(), read.first()) else { return Err(MergeError::Nothing) };
+    let (Some(kind), Some(first)) = (kinds.first().copied(), read.first()) else {
+        return Err(stopped.unwrap_or(MergeError::Nothing));
+    };
     for (other, part) in kinds.iter().zip(&read) {
         if *other != kind {
             let (a, b) = (first.name.to_owned(), part.name.to_owned());
@@ -180,21 +190,32 @@ pub fn merge(parts: &[Part<'_>], partial: bool) -> Result<Merged, MergeError> {
     Ok(Merged { kind, exit, missing, of, document: Node::Object(document) })
 }
 
+/// The first error of findings, which a plan or a look for drift leaves where it stopped.
+fn first_error(text: &str) -> Option<String> {
+    let findings: Vec<Object> = serde_json::from_str(text).ok()?;
+    findings.iter().find(|finding| finding.text("severity").as_deref() == Some("error"))?.text("message")
+}
+
 fn read_part<'a>(part: &Part<'a>) -> Result<(Kind, Read<'a>), MergeError> {
     let name = || part.name.to_owned();
-    let document: Object =
-        serde_json::from_str(part.text).map_err(|error| MergeError::NotJson(name(), error.to_string()))?;
+    let document: Object = serde_json::from_str(part.text).map_err(|error| match first_error(part.text) {
+        Some(why) => MergeError::Stopped(name(), why),
+        None => MergeError::NotJson(name(), error.to_string()),
+    })?;
     let kind = Kind::of(&document).ok_or_else(|| MergeError::NotAReport(name()))?;
     let format = document.text("format_version").ok_or_else(|| MergeError::NotAReport(name()))?;
     if format != FORMAT_VERSION {
         return Err(MergeError::Format(name(), format));
+    }
+    if let Some(why) = document.text("stopped") {
+        return Err(MergeError::Stopped(name(), why));
     }
     let shard = document.get("shard").ok_or_else(|| MergeError::Whole(name()))?;
     let shape = || MergeError::Shape(name(), "shard".to_owned());
     let shard: Object = serde_json::from_str(shard.get()).map_err(|_| shape())?;
     let (number, of) = (shard.number("part").ok_or_else(shape)?, shard.number("parts").ok_or_else(shape)?);
     let manifests = shard.text("manifests").ok_or_else(shape)?;
-    if !(1..=of).contains(&number) {
+    if of > plan::Part::MOST || !(1..=of).contains(&number) {
         return Err(shape());
     }
     Ok((kind, Read { name: part.name, document, number, of, manifests }))
@@ -259,7 +280,7 @@ impl Merging<'_> {
             let values: Vec<(&str, &Raw)> =
                 objects.iter().filter_map(|(file, object)| Some((*file, object.get(name)?))).collect();
             let Some((first, _)) = values.first() else { continue };
-            if matches!(rule, Rule::Same) && values.len() < objects.len() {
+            if matches!(rule, Rule::Same | Rule::Object(_)) && values.len() < objects.len() {
                 let without = objects.iter().find(|(_, object)| object.get(name).is_none());
                 let without = without.map_or("", |(file, _)| *file).to_owned();
                 return Err(MergeError::Differs((*first).to_owned(), without, way(name)));

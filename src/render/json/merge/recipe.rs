@@ -30,7 +30,7 @@ pub(super) enum Rule {
     Union,
     /// Lists: what is in all of them.
     Common,
-    /// Objects: field by field.
+    /// Objects, in all parts or none: field by field.
     Object(&'static [Field]),
     /// Lists of objects with a `name`: those of one name become one, sorted by name.
     ByName(&'static [Field]),
@@ -88,7 +88,6 @@ pub(super) const APPLY: &[Field] = &[
     ("tool", Same),
     ("policy", Same),
     ("exit", Exit),
-    ("stopped", First),
     ("interrupted", Any),
     ("totals", Counts),
     ("shard", Drop),
