@@ -5,11 +5,13 @@
 mod shared;
 
 use std::io;
+use std::sync::Arc;
 
-use assignctl::apply::Exit;
+use assignctl::apply::{Exit, Silent};
 use assignctl::model::Ids;
 use assignctl::plan::Plan;
 use assignctl::render;
+use assignctl::render::json::journal::{About, Journal};
 use shared::{Live, PROVIDERS, World};
 
 /// Enough to outweigh the prelude, little enough for a tool that is fifty times slower than the machine.
@@ -39,7 +41,7 @@ fn names() -> impl Iterator<Item = String> {
     let each = |stage: &'static str| PROVIDERS.iter().map(move |provider| format!("{stage}-{provider}"));
     let plans = ["plan-unchanged", "plan-new", "plan-half"].into_iter().flat_map(each);
     let renders = ["json", "html", "markdown", "human"].iter().map(|form| format!("render-{form}"));
-    each("load").chain(each("decode")).chain(plans).chain(renders)
+    each("load").chain(each("decode")).chain(plans).chain(renders).chain(each("apply")).chain(each("journal"))
 }
 
 fn prepare(name: &str) -> Work {
@@ -56,6 +58,8 @@ fn prepare(name: &str) -> Work {
         "plan-unchanged" => planning(rest, Live::Equal),
         "plan-new" => planning(rest, Live::Nothing),
         "plan-half" => planning(rest, Live::Half),
+        "apply" => applying(rest, false),
+        "journal" => applying(rest, true),
         _ => rendering(rest),
     }
 }
@@ -81,6 +85,27 @@ fn rendering(form: &str) -> Work {
             _ => render::human::plan(&mut io::sink(), &plan, &render::Options::default()).unwrap(),
         }
         keep(plan);
+    })
+}
+
+/// Carrying out as many creates as there are entries, with a writer that answers at once; what is left is the executor, or both it and its
+/// journal.
+fn applying(provider: &str, journaled: bool) -> Work {
+    let world = World::new(provider, ENTRIES);
+    let plan: Plan = world.plan(world.live(Live::Nothing));
+    Box::new(move || {
+        if journaled {
+            let ids = Arc::clone(&plan.ids);
+            let clock = || "2027-01-15T08:00:00Z".to_owned();
+            let out = Box::new(io::sink());
+            let journal = Journal::begin(out, Box::new(clock), "run".to_owned(), ids, &About::default()).unwrap();
+            keep(shared::apply(&plan, &journal));
+            journal.end(Exit::Success).unwrap();
+        } else {
+            keep(shared::apply(&plan, &Silent));
+        }
+        keep(plan);
+        keep(world);
     })
 }
 

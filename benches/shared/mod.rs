@@ -6,13 +6,16 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+use assignctl::apply::{self, Options, Report, Sink, Stop, TargetRun};
 use assignctl::http::{Client, Config, HostPolicy, SignIn};
 use assignctl::manifest::{Inputs, Loaded, load};
 use assignctl::model::{
-    Ids, Instant, ReadRequest, ResolveError, SecretRef, SecretResolver, SecretString, Snapshot, Target,
+    Batch, Ids, Instant, Proof, ReadRequest, ResolveError, SecretRef, SecretResolver, SecretString, Snapshot, Target,
+    WriteOutcome,
 };
 use assignctl::plan::{Input, Plan, SetInput, Thresholds, plan_target};
-use assignctl::provider::{self, Provider};
+use assignctl::provider::{self, Provider, ReadError, Reader, Writer};
+use async_trait::async_trait;
 use bytes::Bytes;
 use url::Url;
 
@@ -261,4 +264,43 @@ impl World {
         let targets = vec![plan_target(&input, Ok(live))];
         Plan { ids: Arc::clone(&self.ids), now: NOW, policy: None, policy_file: None, targets, base: None, part: None }
     }
+}
+
+/// A system that does at once whatever it is told, and that nobody reads.
+struct Willing;
+
+#[async_trait]
+impl Writer for Willing {
+    async fn write(&self, batch: &Batch<'_>) -> Vec<WriteOutcome> {
+        vec![WriteOutcome::Done(Proof::Answer); batch.changes.len()]
+    }
+}
+
+#[async_trait]
+impl Reader for Willing {
+    async fn read(&self, _: &ReadRequest) -> Result<Snapshot, ReadError> {
+        Err(ReadError::Temporary("nothing is read here".to_owned()))
+    }
+}
+
+/// Carries a plan out.
+pub fn apply(plan: &Plan, sink: &dyn Sink) -> Report {
+    let nothing = ReadRequest { scopes: Vec::new(), keys: Vec::new(), names: false };
+    let runs: Vec<TargetRun<'_>> = plan
+        .targets
+        .iter()
+        .map(|plan| TargetRun {
+            plan,
+            reader: &Willing,
+            writer: &Willing,
+            replan: &|_| unreachable!("nothing is read"),
+            read: &nothing,
+            concurrency: 16,
+        })
+        .collect();
+    let options = Options { verify: false, ..Options::default() };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let report = runtime.block_on(apply::apply(&runs, &Stop::default(), sink, &options));
+    assert_eq!(report.totals().done, plan.changes().count() as u64);
+    report
 }

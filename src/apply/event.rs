@@ -41,6 +41,8 @@ pub enum Event<'a> {
         target: &'a TargetPlan,
         /// How it travels.
         route: Route,
+        /// 1 for the first batch that is sent to the target, then counting on.
+        batch: u64,
         /// What it carries.
         changes: &'a [&'a Change],
         /// It comes after the re-read: an answer was lost and the change is certainly not there, or its block is gone.
@@ -52,6 +54,8 @@ pub enum Event<'a> {
         target: &'a TargetPlan,
         /// How it travelled.
         route: Route,
+        /// As in its `BatchStarted`.
+        batch: u64,
         /// What it carried.
         changes: &'a [&'a Change],
         /// One answer a change, in the same order.
@@ -123,6 +127,10 @@ pub enum Event<'a> {
 pub trait Sink: Send + Sync {
     /// Takes one event.
     fn event(&self, event: &Event<'_>);
+
+    /// The executor is about to wait, for an answer or for time to pass, and no request goes out before this returns: what has to
+    /// outlive the process is written now.
+    fn flush(&self) {}
 }
 
 /// Takes events and does nothing.
@@ -139,5 +147,9 @@ pub struct Sinks<'a>(pub &'a [&'a dyn Sink]);
 impl Sink for Sinks<'_> {
     fn event(&self, event: &Event<'_>) {
         self.0.iter().for_each(|sink| sink.event(event));
+    }
+
+    fn flush(&self) {
+        self.0.iter().for_each(|sink| sink.flush());
     }
 }

@@ -47,6 +47,8 @@ pub(super) struct Ledger<'a> {
     pub(super) plan: &'a TargetPlan,
     pub(super) entries: Vec<Entry<'a>>,
     sink: &'a dyn Sink,
+    /// Batches sent so far.
+    pub(super) batches: u64,
     /// Where the entries of each set start; sets that are not applied have none.
     starts: Vec<usize>,
     /// Subjects whose grants did not come, with the first that did not.
@@ -72,11 +74,16 @@ impl<'a> Ledger<'a> {
                 told: None,
             }));
         }
-        Self { plan, entries, sink, starts, blockers: HashMap::new(), unread: String::new() }
+        Self { plan, entries, sink, batches: 0, starts, blockers: HashMap::new(), unread: String::new() }
     }
 
     pub(super) fn emit(&self, event: &Event<'_>) {
         self.sink.event(event);
+    }
+
+    /// Before anything is waited for.
+    pub(super) fn flush(&self) {
+        self.sink.flush();
     }
 
     fn slot(&self, set: usize, index: usize) -> usize {

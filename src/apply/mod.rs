@@ -99,6 +99,7 @@ pub async fn apply(runs: &[TargetRun<'_>], stop: &Stop, sink: &dyn Sink, options
         Either::Right((targets, _)) => targets,
         Either::Left(((), work)) => {
             sink.event(&Event::Interrupted);
+            sink.flush();
             work.await
         }
     };
@@ -135,6 +136,7 @@ async fn apply_target(
     let held = target.held.clone();
     let report = TargetReport { name: target.name.clone(), changes, held, not_run, verification };
     sink.event(&Event::TargetEnded { target, totals: report.totals() });
+    sink.flush(); // other targets may take longer
     report
 }
 

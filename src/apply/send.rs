@@ -40,14 +40,16 @@ struct Flight<'b> {
     at: usize,
     /// The entries that travel, in the order of the batch.
     slots: Vec<usize>,
+    /// Its number in events.
+    number: u64,
     batch: Batch<'b>,
 }
 
 impl<'b> Flight<'b> {
-    fn new(at: usize, route: Route, admitted: Vec<(usize, &'b PlannedChange)>) -> Self {
+    fn new(at: usize, number: u64, route: Route, admitted: Vec<(usize, &'b PlannedChange)>) -> Self {
         let (slots, changes): (Vec<usize>, Vec<&Change>) =
             admitted.into_iter().map(|(slot, planned)| (slot, &planned.change)).unzip();
-        Self { at, slots, batch: Batch { route, changes } }
+        Self { at, slots, number, batch: Batch { route, changes } }
     }
 
     /// Sends it. A writer that gives too few answers leaves the rest unknown.
@@ -76,19 +78,23 @@ pub(super) async fn send(
         while halt.is_none() && flights.len() < run.concurrency.max(1) {
             halt = halted(stop, failing);
             let Some(at) = queue.next().filter(|_| halt.is_none()) else { break };
-            let flight = Flight::new(at, batches[at].route, ledger.admit(&batches[at]));
-            if flight.slots.is_empty() {
+            let admitted = ledger.admit(&batches[at]);
+            if admitted.is_empty() {
                 continue; // all of it is blocked; only losses can be, and nothing waits for losses
             }
-            let Batch { route, changes } = &flight.batch;
-            ledger.emit(&Event::BatchStarted { target, route: *route, changes, again });
+            ledger.batches += 1;
+            let flight = Flight::new(at, ledger.batches, batches[at].route, admitted);
+            let (batch, Batch { route, changes }) = (flight.number, &flight.batch);
+            ledger.emit(&Event::BatchStarted { target, route: *route, batch, changes, again });
             flights.push(flight.fly(run.writer));
         }
+        ledger.flush();
         let Some((flight, answers, request_ids)) = flights.next().await else { return halt };
         let Batch { route, changes } = &flight.batch;
         ledger.emit(&Event::BatchEnded {
             target,
             route: *route,
+            batch: flight.number,
             changes,
             answers: &answers,
             request_ids: &request_ids,

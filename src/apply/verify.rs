@@ -100,14 +100,14 @@ async fn look_until_settled(
         if attempt >= options.read_attempts || !ledger.entries.iter().any(missing) {
             return Ok(view);
         }
-        unless_stopped(stop, tokio::time::sleep(wait)).await.ok_or(Blind::Interrupted)?;
+        unless_stopped(stop, ledger, tokio::time::sleep(wait)).await.ok_or(Blind::Interrupted)?;
         wait *= 2;
         attempt += 1;
     }
 }
 
 async fn look(run: &TargetRun<'_>, stop: &Stop, ledger: &Ledger<'_>) -> Result<View, Blind> {
-    let read = unless_stopped(stop, run.reader.read(run.read)).await.ok_or(Blind::Interrupted)?;
+    let read = unless_stopped(stop, ledger, run.reader.read(run.read)).await.ok_or(Blind::Interrupted)?;
     let snapshot = read.map_err(|error| Blind::Unreadable {
         message: error.to_string(),
         temporary: matches!(error, ReadError::Temporary(_)),
@@ -120,7 +120,8 @@ async fn look(run: &TargetRun<'_>, stop: &Stop, ledger: &Ledger<'_>) -> Result<V
 }
 
 /// A reading or a wait, given up when a stop is asked for: nothing is lost by not reading.
-async fn unless_stopped<T>(stop: &Stop, work: impl Future<Output = T>) -> Option<T> {
+async fn unless_stopped<T>(stop: &Stop, ledger: &Ledger<'_>, work: impl Future<Output = T>) -> Option<T> {
+    ledger.flush();
     match select(pin!(stop.wait()), pin!(work)).await {
         Either::Left(_) => None,
         Either::Right((done, _)) => Some(done),

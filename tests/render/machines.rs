@@ -201,8 +201,16 @@ fn events_are_lines_that_hold_their_schema() {
     for event in [
         Event::Started { targets: 1, changes: 5 },
         Event::TargetStarted { target, changes: 5 },
-        Event::BatchStarted { target, route, changes: &changes, again: false },
-        Event::BatchEnded { target, route, changes: &changes, answers: &answers, request_ids: &[], again: false },
+        Event::BatchStarted { target, route, batch: 1, changes: &changes, again: false },
+        Event::BatchEnded {
+            target,
+            route,
+            batch: 1,
+            changes: &changes,
+            answers: &answers,
+            request_ids: &[],
+            again: false,
+        },
         Event::Finished { target, set, change, outcome: &failed, request_ids: &[], provisional: true },
         Event::Verifying { target, attempt: 1 },
         Event::Settled { target, set, change, outcome: &done, request_ids: &[] },

@@ -176,7 +176,7 @@ struct FindingView<'a> {
     /// Whether it counts as drift.
     is_drift: bool,
     /// The natural key, by API field name.
-    key: KeyView,
+    key: KeyView<'a>,
     /// Display names of the key's ids, by API field name, where the API tells.
     names: Entries<&'a str>,
     /// Since when, as far as the API tells, RFC 3339 in UTC: last changed for `changed`, made for `extra` and `unmanaged`, ended for

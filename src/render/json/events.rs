@@ -1,7 +1,7 @@
 //! The events of an apply as JSON lines: one object a line, written as things happen, for whoever follows a run.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,6 +11,7 @@ use crate::model::{Action, Ids, Instant, WriteOutcome};
 use crate::plan::{SetPlan, TargetPlan};
 use crate::render::words::Speaker;
 
+use super::lines::Lines;
 use super::report::{OutcomeView, VerificationResult};
 use super::{FORMAT_VERSION, KeyView, value};
 
@@ -36,13 +37,16 @@ pub(super) struct EventView<'a> {
     action: Option<Action>,
     /// The natural key of the change, by API field name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<KeyView>,
+    key: Option<KeyView<'a>>,
     /// How the change ended, as far as it is known now.
     #[serde(skip_serializing_if = "Option::is_none")]
     outcome: Option<OutcomeView<'a>>,
     /// Only the re-read can tell; a `settled` for this change follows.
     #[serde(skip_serializing_if = "Option::is_none")]
     provisional: Option<bool>,
+    /// A batch: 1 for the first one that is sent to the target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch: Option<u64>,
     /// Method and path of a batch, with placeholders.
     #[serde(skip_serializing_if = "Option::is_none")]
     route: Option<&'static str>,
@@ -108,6 +112,7 @@ impl<'a> EventView<'a> {
             key: None,
             outcome: None,
             provisional: None,
+            batch: None,
             route: None,
             again: None,
             changes: None,
@@ -138,13 +143,15 @@ impl<'a> EventView<'a> {
                     ..of(Name::Held, target)
                 }
             }
-            Event::BatchStarted { target, route, changes, again } => Self {
+            Event::BatchStarted { target, route, batch, changes, again } => Self {
+                batch: Some(batch),
                 route: Some(route.name),
                 again: Some(again),
                 changes: Some(changes.len() as u64),
                 ..of(Name::BatchStarted, target)
             },
-            Event::BatchEnded { target, route, changes, answers, again, .. } => Self {
+            Event::BatchEnded { target, route, batch, changes, answers, again, .. } => Self {
+                batch: Some(batch),
                 route: Some(route.name),
                 again: Some(again),
                 changes: Some(changes.len() as u64),
@@ -192,14 +199,9 @@ fn accepted(answers: &[WriteOutcome]) -> u64 {
 
 /// Writes events as they come.
 pub struct EventLines {
-    out: Mutex<Output>,
+    lines: Lines,
     ids: Arc<Ids>,
     clock: Box<dyn Fn() -> Instant + Send + Sync>,
-}
-
-struct Output {
-    out: Box<dyn Write + Send>,
-    failed: Option<io::Error>,
 }
 
 impl std::fmt::Debug for EventLines {
@@ -211,7 +213,7 @@ impl std::fmt::Debug for EventLines {
 impl EventLines {
     /// Lines to a writer, with the time from a clock.
     pub fn new(out: Box<dyn Write + Send>, ids: Arc<Ids>, clock: Box<dyn Fn() -> Instant + Send + Sync>) -> Self {
-        Self { out: Mutex::new(Output { out, failed: None }), ids, clock }
+        Self { lines: Lines::new(out), ids, clock }
     }
 
     /// What went wrong with the writing, if anything did: an apply goes on without its events.
@@ -219,24 +221,16 @@ impl EventLines {
     /// # Errors
     /// The first error of the writer.
     pub fn close(self) -> io::Result<()> {
-        let output = self.out.into_inner().unwrap_or_else(PoisonError::into_inner);
-        output.failed.map_or(Ok(()), Err)
+        self.lines.written()
     }
 }
 
 impl Sink for EventLines {
     fn event(&self, event: &Event<'_>) {
-        let mut output = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        if output.failed.is_some() {
-            return;
-        }
-        let line = serde_json::to_vec(&EventView::of(&self.ids, event, (self.clock)()));
-        let written = line.map_err(io::Error::from).and_then(|mut line| {
-            line.push(b'\n');
-            output.out.write_all(&line)?;
-            // Somebody may be following.
-            output.out.flush()
-        });
-        output.failed = written.err();
+        self.lines.add(&EventView::of(&self.ids, event, (self.clock)()));
+    }
+
+    fn flush(&self) {
+        self.lines.flush();
     }
 }

@@ -1,22 +1,24 @@
-//! The journal of an apply: one line of JSON an event, written and flushed before the next one happens, so that what a killed run had
-//! done can be read afterwards. It holds what was sent and what was answered, and no secret: keys, messages that the HTTP client has
-//! cleaned, references.
+//! The journal of an apply: one line of JSON an event, in the file before the run waits for anything, so before a request goes out and as
+//! soon as its answer is understood. What a killed run had done can be read afterwards. It holds what was sent and what was answered, and
+//! no secret: keys, messages that the HTTP client has cleaned, references.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::apply::{Event, Exit, Outcome, Sink, Totals};
+use crate::diag::Location;
 use crate::model::{Action, Change, Ids, Proof, WriteOutcome};
 use crate::plan::{PlannedChange, SetPlan, TargetPlan};
 use crate::render::words::Speaker;
 
-use super::plan::ChangeView;
+use super::lines::Lines;
+use super::plan;
 use super::report::{HeldView, OutcomeView, VerificationView, some};
-use super::{Each, ExitView, FORMAT_VERSION, KeyView, Tool, value};
+use super::{Each, Entries, ExitView, FORMAT_VERSION, FieldView, KeyView, Tool, value};
 
 /// Who started the run, and how that is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -51,16 +53,11 @@ pub struct Journal {
     run: String,
     ids: Arc<Ids>,
     clock: Clock,
-    out: Mutex<Out>,
+    lines: Lines,
 }
 
 /// The time now, as RFC 3339.
 pub type Clock = Box<dyn Fn() -> String + Send + Sync>;
-
-struct Out {
-    writer: Box<dyn Write + Send>,
-    error: Option<io::Error>,
-}
 
 impl Journal {
     /// Begins a run: writes what it is about.
@@ -74,18 +71,13 @@ impl Journal {
         ids: Arc<Ids>,
         about: &About,
     ) -> io::Result<Self> {
-        let out = Mutex::new(Out { writer, error: None });
-        let journal = Self { run, ids, clock, out };
+        let journal = Self { run, ids, clock, lines: Lines::new(writer) };
         journal.line(EventView::RunBegun {
             format_version: FORMAT_VERSION,
             tool: Tool::THIS,
             about: Cow::Borrowed(about),
         });
-        let error = journal.lock().error.take();
-        match error {
-            None => Ok(journal),
-            Some(error) => Err(error),
-        }
+        journal.lines.written().map(|()| journal)
     }
 
     /// Ends the run.
@@ -94,30 +86,11 @@ impl Journal {
     /// The first one that the writer had: from then on the journal has a gap.
     pub fn end(self, exit: Exit) -> io::Result<()> {
         self.line(EventView::RunEnded { exit: exit.into() });
-        let error = self.lock().error.take();
-        match error {
-            None => Ok(()),
-            Some(error) => Err(error),
-        }
+        self.lines.written()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Out> {
-        self.out.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// One write for the whole line, so that runs that append to one file do not cut into each other's lines.
-    fn line(&self, event: EventView<'_>) {
-        let mut out = self.lock();
-        if out.error.is_some() {
-            return;
-        }
-        let line = Line { time: (self.clock)(), run: self.run.clone(), event };
-        let written = serde_json::to_vec(&line).map_err(io::Error::from).and_then(|mut bytes| {
-            bytes.push(b'\n');
-            out.writer.write_all(&bytes)?;
-            out.writer.flush()
-        });
-        out.error = written.err();
+    fn line<'a>(&'a self, event: EventView<'a>) {
+        self.lines.add(&Line { time: (self.clock)(), run: &self.run, event });
     }
 
     fn ended<'a>(
@@ -131,7 +104,10 @@ impl Journal {
         Ended {
             target: &target.name,
             set: &of.0.name,
-            change: ChangeView::of(speaker, of.1),
+            at: &of.1.at,
+            action: of.1.action(),
+            key: value::key(speaker, &of.1.change.key),
+            from_key: of.1.change.from_key.as_ref().map(|key| value::key(speaker, key)),
             outcome: OutcomeView::of(speaker, target, outcome).answered_as(request_ids),
         }
     }
@@ -148,30 +124,27 @@ impl Sink for Journal {
             Event::Held { target, held, .. } => {
                 EventView::Held { target: &target.name, held: HeldView::of(Speaker::new(ids, target), held) }
             }
-            Event::BatchStarted { target, route, changes, again } => EventView::Sent {
+            Event::BatchStarted { target, route, batch, changes, again } => {
+                let speaker = Speaker::new(ids, target);
+                EventView::Sent {
+                    target: &target.name,
+                    batch: *batch,
+                    route: route.name,
+                    again: *again,
+                    changes: Each::of(changes, move |change| SentView::of(speaker, change)),
+                }
+            }
+            Event::BatchEnded { target, batch, answers, request_ids, .. } => EventView::Answered {
                 target: &target.name,
-                route: route.name,
-                again: *again,
-                changes: Each(Box::new(move || {
-                    Box::new(changes.iter().map(|change| SentView::of(ids, target, change)))
-                })),
-            },
-            Event::BatchEnded { target, route, changes, answers, request_ids, again } => EventView::Answered {
-                target: &target.name,
-                route: route.name,
-                again: *again,
+                batch: *batch,
                 request_ids: some(request_ids),
-                answers: Each(Box::new(move || {
-                    let both = changes.iter().zip(answers.iter());
-                    Box::new(both.map(|(change, answer)| AnswerView::of(SentView::of(ids, target, change), answer)))
-                })),
+                answers: Each::of(answers, AnswerView::of),
             },
             Event::Finished { target, set, change, outcome, request_ids, provisional: false } => {
                 EventView::Ended(self.ended(target, (set, change), outcome, request_ids))
             }
-            Event::Finished { target, set, change, outcome, request_ids, provisional: true } => {
-                EventView::Provisional(self.ended(target, (set, change), outcome, request_ids))
-            }
+            // The answer to it is written already, and how it ended will be.
+            Event::Finished { provisional: true, .. } => return,
             Event::Settled { target, set, change, outcome, request_ids } => {
                 EventView::Ended(self.ended(target, (set, change), outcome, request_ids))
             }
@@ -185,6 +158,10 @@ impl Sink for Journal {
             Event::Ended { totals } => EventView::Totals { totals: *totals },
         });
     }
+
+    fn flush(&self) {
+        self.lines.flush();
+    }
 }
 
 /// One line of a journal of `assignctl apply`. Runs that append to one file are told apart by `run`.
@@ -194,7 +171,7 @@ pub(super) struct Line<'a> {
     /// When it was written, RFC 3339 in UTC.
     time: String,
     /// Which run it belongs to.
-    run: String,
+    run: &'a str,
     /// What happened.
     event: EventView<'a>,
 }
@@ -237,30 +214,29 @@ enum EventView<'a> {
     Sent {
         /// The target.
         target: &'a str,
+        /// 1 for the first batch that is sent to the target; the `answered` has the same.
+        batch: u64,
         /// Method and path with placeholders.
         route: &'static str,
         /// It was sent before, and certainly not carried out; or its block is gone.
         again: bool,
         /// What it carries.
-        changes: Each<'a, SentView>,
+        changes: Each<'a, SentView<'a>>,
     },
     /// A batch was answered, or never will be.
     Answered {
         /// The target.
         target: &'a str,
-        /// Method and path with placeholders.
-        route: &'static str,
-        /// As in `sent`.
-        again: bool,
+        /// As in its `sent`.
+        batch: u64,
         /// The API's ids of the answers that came, oldest first: the newest 8, where a batch was divided. Absent where the API gives none.
         #[serde(skip_serializing_if = "Option::is_none")]
         request_ids: Option<&'a [Box<str>]>,
         /// One a change, in the order of `sent`.
         answers: Each<'a, AnswerView<'a>>,
     },
-    /// How a change ended, as far as it is known before the target is read again; an `ended` follows.
-    Provisional(Ended<'a>),
-    /// How a change ended. Of several for one change the last one counts.
+    /// How a change ended: at once where the answer proves it, else when the target was read again. Of several for one change the last one
+    /// counts.
     Ended(Ended<'a>),
     /// A target is read again.
     Reading {
@@ -305,8 +281,15 @@ struct Ended<'a> {
     target: &'a str,
     /// `metadata.name` of its set.
     set: &'a str,
-    /// The change, as the plan has it.
-    change: ChangeView<'a>,
+    /// The line that asks for the change; for a removal, the set whose scope it lies in.
+    at: &'a Location,
+    /// What it does.
+    action: Action,
+    /// The natural key after the change, by API field name.
+    key: KeyView<'a>,
+    /// The live key, where a part of it is replaced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_key: Option<KeyView<'a>>,
     /// How it ended.
     outcome: OutcomeView<'a>,
 }
@@ -314,23 +297,36 @@ struct Ended<'a> {
 /// A change on its way.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "SentChange")]
-struct SentView {
+struct SentView<'a> {
     /// What it does.
     action: Action,
     /// The natural key after the change, by API field name.
-    key: KeyView,
+    key: KeyView<'a>,
     /// The live key, where a part of it is replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
-    from_key: Option<KeyView>,
+    from_key: Option<KeyView<'a>>,
+    /// The server's id of the live assignment, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    /// The fields that the change touches, as they were read; absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Entries<FieldView<'a>>>,
+    /// The fields that the change touches, as they will be; absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    after: Option<Entries<FieldView<'a>>>,
 }
 
-impl SentView {
-    fn of(ids: &Ids, target: &TargetPlan, change: &Change) -> Self {
-        let speaker = Speaker::new(ids, target);
+impl<'a> SentView<'a> {
+    fn of(speaker: Speaker<'a>, change: &'a Change) -> Self {
+        let (before, after) = plan::fields(speaker, change);
+        let some = |fields: Entries<FieldView<'a>>| Some(fields).filter(|fields| !fields.is_empty());
         Self {
             action: change.action,
             key: value::key(speaker, &change.key),
             from_key: change.from_key.as_ref().map(|key| value::key(speaker, key)),
+            id: change.live.as_ref().and_then(|live| live.id.as_deref()),
+            before: some(before),
+            after: some(after),
         }
     }
 }
@@ -339,8 +335,6 @@ impl SentView {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Answer")]
 struct AnswerView<'a> {
-    /// The change.
-    change: SentView,
     /// In one word.
     answer: AnswerKind,
     /// What the API or the client said.
@@ -371,8 +365,8 @@ enum AnswerKind {
 }
 
 impl<'a> AnswerView<'a> {
-    fn of(change: SentView, answer: &'a WriteOutcome) -> Self {
-        let said = |answer, message| Self { change, answer, message, code: None, status: None };
+    fn of(answer: &'a WriteOutcome) -> Self {
+        let said = |answer, message| Self { answer, message, code: None, status: None };
         match answer {
             WriteOutcome::Done(Proof::Answer) => said(AnswerKind::Done, None),
             WriteOutcome::Done(Proof::Listing) => said(AnswerKind::Accepted, None),

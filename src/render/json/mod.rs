@@ -7,6 +7,7 @@
 mod drift;
 mod events;
 pub mod journal;
+mod lines;
 pub mod merge;
 mod plan;
 pub mod read;

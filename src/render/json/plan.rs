@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use crate::apply::Exit;
 use crate::diag::Location;
-use crate::model::{Account, Action, Ids, Mode};
+use crate::model::{Account, Action, Change, Ids, Mode, Value};
 use crate::plan::{
-    Cause, Counts, Evidence, Grant, Guard, Ignored, LeftAlone, Loss, Plan, PlannedChange, Reason, Refusal,
+    Cause, Counts, Evidence, FieldChange, Grant, Guard, Ignored, LeftAlone, Loss, Plan, PlannedChange, Reason, Refusal,
     ResolvedName, SetPlan, TargetPlan, Unmanaged, Unreadable, Warning, cause, field_changes,
 };
 use crate::render::words::Speaker;
@@ -192,7 +192,7 @@ pub(super) struct RefusalView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<&'a Location>,
     /// The keys of the changes concerned, in the order of the plan.
-    keys: Each<'a, KeyView>,
+    keys: Each<'a, KeyView<'a>>,
 }
 
 impl<'a> RefusalView<'a> {
@@ -267,12 +267,12 @@ pub(super) struct ChangeView<'a> {
     /// What it does. On Streamline `remove` archives.
     action: Action,
     /// The natural key after the change, by API field name; for a removal, the key that goes.
-    key: KeyView,
+    key: KeyView<'a>,
     /// Display names of the key's ids, by API field name, where the API tells.
     names: Entries<&'a str>,
     /// The live key, where the change replaces a part of it (a role change).
     #[serde(skip_serializing_if = "Option::is_none")]
-    from_key: Option<KeyView>,
+    from_key: Option<KeyView<'a>>,
     /// Display names of `from_key`'s ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     from_names: Option<Entries<&'a str>>,
@@ -303,9 +303,7 @@ pub(super) struct ChangeView<'a> {
 impl<'a> ChangeView<'a> {
     pub(super) fn of(speaker: Speaker<'a>, planned: &'a PlannedChange) -> Self {
         let change = &planned.change;
-        let fields = field_changes(change, speaker.capabilities);
-        let before = || fields.iter().map(|field| (field.name, FieldView(field.before))).collect();
-        let after = || fields.iter().map(|field| (field.name, FieldView(field.after))).collect();
+        let (before, after) = fields(speaker, change);
         Self {
             action: change.action,
             key: value::key(speaker, &change.key),
@@ -313,8 +311,8 @@ impl<'a> ChangeView<'a> {
             from_key: change.from_key.as_ref().map(|key| value::key(speaker, key)),
             from_names: change.from_key.as_ref().map(|key| value::names(speaker, key)).filter(|n| !n.is_empty()),
             id: change.live.as_ref().and_then(|live| live.id.as_deref()),
-            before: (change.action != Action::Create).then(|| Entries::new(before())),
-            after: (change.action != Action::Remove).then(|| Entries::new(after())),
+            before: (change.action != Action::Create).then_some(before),
+            after: (change.action != Action::Remove).then_some(after),
             reason: planned.reason,
             losses: &planned.losses,
             grants: &planned.grants,
@@ -323,6 +321,17 @@ impl<'a> ChangeView<'a> {
             cause: planned.cause,
         }
     }
+}
+
+/// The fields that a change touches, as they are and as they will be; a creation has none that are, a removal none that will be.
+pub(super) fn fields<'a>(speaker: Speaker<'a>, change: &'a Change) -> (Entries<FieldView<'a>>, Entries<FieldView<'a>>) {
+    let fields = field_changes(change, speaker.capabilities);
+    let side = |there: bool, value: fn(&FieldChange<'a>) -> Option<&'a Value>| {
+        let fields = fields.iter().filter(|_| there);
+        Entries::new(fields.map(|field| (field.name, FieldView(value(field)))).collect())
+    };
+    let before = side(change.action != Action::Create, |field| field.before);
+    (before, side(change.action != Action::Remove, |field| field.after))
 }
 
 /// How a change travels.
@@ -342,7 +351,7 @@ struct RouteView {
 #[schemars(rename = "Unmanaged")]
 struct UnmanagedView<'a> {
     /// Its natural key, by API field name.
-    key: KeyView,
+    key: KeyView<'a>,
     /// Display names of the key's ids, where the API tells.
     names: Entries<&'a str>,
     /// Why it stays.
@@ -368,7 +377,7 @@ impl<'a> UnmanagedView<'a> {
 #[schemars(rename = "Ignored")]
 struct IgnoredView<'a> {
     /// Its natural key, by API field name.
-    key: KeyView,
+    key: KeyView<'a>,
     /// Display names of the key's ids, where the API tells.
     names: Entries<&'a str>,
     /// What is left alone, and why.

@@ -195,10 +195,10 @@ pub(super) struct HeldView<'a> {
     /// What was approved, or is new.
     action: Action,
     /// The natural key after the change, by API field name.
-    key: KeyView,
+    key: KeyView<'a>,
     /// The live key, where a part of it would be replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
-    from_key: Option<KeyView>,
+    from_key: Option<KeyView<'a>>,
     /// Why it is held.
     reason: HeldReason,
     /// How it is counted: `already` or `skipped`.
@@ -222,7 +222,7 @@ enum HeldReason {
 }
 
 impl<'a> HeldView<'a> {
-    pub(super) fn of(speaker: Speaker<'_>, held: &'a Held) -> Self {
+    pub(super) fn of(speaker: Speaker<'a>, held: &'a Held) -> Self {
         let (reason, outcome) = match held.why {
             HeldWhy::Already => (HeldReason::Already, OutcomeKind::Already),
             HeldWhy::Moved(_) => (HeldReason::Moved, OutcomeKind::Skipped),
@@ -294,7 +294,7 @@ struct BlockedBy<'a> {
     /// What it would have done.
     action: Action,
     /// Its natural key, by API field name.
-    key: KeyView,
+    key: KeyView<'a>,
 }
 
 impl<'a> OutcomeView<'a> {
@@ -417,10 +417,10 @@ struct RemainingView<'a> {
     /// What it would take.
     action: Action,
     /// The natural key after the change, by API field name.
-    key: KeyView,
+    key: KeyView<'a>,
     /// The live key, where a part of it would be replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
-    from_key: Option<KeyView>,
+    from_key: Option<KeyView<'a>>,
     /// The line that asks for it.
     at: &'a Location,
     /// Why it is still there.

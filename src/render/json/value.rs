@@ -1,13 +1,12 @@
 //! Keys, names and field values as JSON.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::model::{Key, SecretRef, Value};
+use crate::model::{Key, SecretRef, Sym, Value};
 use crate::render::words::Speaker;
 
 /// An object with the API's own field names, in the order of the provider's table.
@@ -45,25 +44,45 @@ impl<V: JsonSchema> JsonSchema for Entries<V> {
     }
 }
 
-/// An id's text.
-#[derive(JsonSchema)]
-#[schemars(inline)]
-pub(super) struct Id(Arc<str>);
+/// A natural key as an object of API field names. A part that is not there (the service of a domain's own assignment) is `null`, one that
+/// such a key cannot have is left out (the actor of all tenants).
+#[derive(Clone, Copy)]
+pub(super) struct KeyView<'a> {
+    speaker: Speaker<'a>,
+    key: Key,
+}
 
-impl Serialize for Id {
+impl Serialize for KeyView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
+        let mut map = serializer.serialize_map(None)?;
+        for (part, field) in parts(self.speaker, &self.key) {
+            match self.key.part(part) {
+                Sym::NONE => map.serialize_entry(field, &())?,
+                sym => map.serialize_entry(field, &*self.speaker.ids.text(sym))?,
+            }
+        }
+        map.end()
     }
 }
 
-/// A natural key as an object of API field names.
-pub(super) type KeyView = Entries<Option<Id>>;
+impl JsonSchema for KeyView<'_> {
+    fn inline_schema() -> bool {
+        true
+    }
 
-/// A key as JSON; a part that is not there (the service of a domain's own assignment) is `null`, one that such a key cannot have is
-/// left out (the actor of all tenants).
-pub(super) fn key(speaker: Speaker<'_>, key: &Key) -> KeyView {
-    let text = |part| Some(key.part(part)).filter(|sym| !sym.is_none()).map(|sym| Id(speaker.ids.text(sym)));
-    Entries::new(parts(speaker, key).map(|(part, field)| (field, text(part))).collect())
+    fn schema_name() -> Cow<'static, str> {
+        "KeyView".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let id = json_schema!({ "type": ["string", "null"], "description": "An id's text." });
+        json_schema!({ "type": "object", "additionalProperties": id })
+    }
+}
+
+/// A key as JSON.
+pub(super) fn key<'a>(speaker: Speaker<'a>, key: &Key) -> KeyView<'a> {
+    KeyView { speaker, key: *key }
 }
 
 /// The display names of a key's ids, by API field name, where they are known.
