@@ -310,7 +310,7 @@ impl Inner {
         auth: Option<&AuthHeader>,
         course: &mut Course<W>,
     ) -> Result<Outcome, NoWait> {
-        let place = self.pace.admit().await?;
+        let place = self.pace.admit(course.tries > 0).await?;
         course.tries += 1;
         self.sent.fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
@@ -666,9 +666,15 @@ fn stopped(call: &Call, maybe_done: bool) -> HttpError {
     HttpError::Stopped { place: call.place.clone(), problem: "it waited for a better moment".into(), maybe_done }
 }
 
+/// A longer error body is no sentence with something around it.
+const LONGEST_SENTENCE: usize = 64 * 1024;
+
 /// The sentence that an error body holds where it is JSON with one, such as `{"detail": "… is in maintenance mode"}`
 /// (apis/partium.md: Maintenance); else the body as it is.
 fn sentence(body: &[u8]) -> Cow<'_, [u8]> {
+    if body.len() > LONGEST_SENTENCE {
+        return Cow::Borrowed(body);
+    }
     let text = serde_json::from_slice::<serde_json::Value>(body).ok().and_then(|json| {
         let text = ["detail", "message"].into_iter().find_map(|field| json.get(field)?.as_str())?;
         (!text.trim().is_empty()).then(|| text.as_bytes().to_vec())

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::server::{Server, json};
-use super::{Setup, read};
+use super::{Setup, read, write};
 use crate::http::HttpError;
 
 #[tokio::test]
@@ -47,8 +47,24 @@ async fn requests_a_second_are_kept() {
     let started = Instant::now();
     let ends = futures::future::join_all((0..10).map(|_| client.send(read()))).await;
     assert!(ends.iter().all(Result::is_ok));
-    // 2 at once (40 a second for 0.05 s), the other 8 every 25 ms.
+    // One may go ahead of its turn; the other 8 follow at 39 a second.
     assert!(started.elapsed() >= Duration::from_millis(195), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn reads_and_writes_share_the_rate_in_the_order_in_which_they_come() {
+    let server = Server::start(|_, _| json(200, "{}")).await;
+    let mut setup = Setup::to(&server.url);
+    setup.limits.requests_per_second = Some(400.0);
+    let client = setup.client();
+    let both = (0..40).flat_map(|_| [client.send(read()), client.send(write())]);
+    assert!(futures::future::join_all(both).await.iter().all(Result::is_ok));
+    let mut ahead = 0_i32;
+    for seen in server.seen() {
+        ahead += if seen.method == "GET" { 1 } else { -1 };
+        // Four are under way at once, and may overtake each other on the wire.
+        assert!(ahead.abs() <= 4, "{ahead}");
+    }
 }
 
 #[test]
