@@ -122,6 +122,8 @@ pub(super) enum Trouble {
     Shifted {
         page: usize,
         write: &'static str,
+        /// The one key that the write is about.
+        key: &'static str,
     },
 }
 
@@ -143,7 +145,7 @@ impl fmt::Display for Case {
                 write!(f, "{} {}=drop-after, and reads lag by {by:?}", route.method, route.path)?
             }
             Trouble::Expired { after } => write!(f, "the token expires after {after} requests")?,
-            Trouble::Shifted { page, write } => {
+            Trouble::Shifted { page, write, .. } => {
                 write!(f, "page {page} shifts by {}", write.lines().next().unwrap_or(""))?
             }
         }
@@ -156,13 +158,19 @@ pub(super) const SHORT_LAG: Duration = Duration::from_millis(30);
 /// Longer than the patience of a verification.
 pub(super) const LONG_LAG: Duration = Duration::from_secs(3);
 
-pub(super) const SHIFTS: &[(&World, &str)] = &[
-    (&PARTIUM, "DELETE /1/catalog/assignments/organizations\n[{\"ass_id\":\"a\",\"org_id\":\"at\"}]"),
-    (&PARTIUM, "POST /1/catalog/assignments/organizations\n[{\"ass_id\":\"0\",\"org_id\":\"at\"}]"),
-    (&CANOPY, "DELETE /portal/v1/accounts/acme/applications/crm/environments/prod/assignments/keep1"),
+/// What somebody else writes, and the key that it is about.
+pub(super) const SHIFTS: &[(&World, &str, &str)] = &[
+    (&PARTIUM, "DELETE /1/catalog/assignments/organizations\n[{\"ass_id\":\"a\",\"org_id\":\"at\"}]", "partium at a"),
+    (&PARTIUM, "POST /1/catalog/assignments/organizations\n[{\"ass_id\":\"0\",\"org_id\":\"at\"}]", "partium at 0"),
+    (
+        &CANOPY,
+        "DELETE /portal/v1/accounts/acme/applications/crm/environments/prod/assignments/keep1",
+        "canopy emea keep",
+    ),
     (
         &CANOPY,
         "POST /portal/v1/accounts/acme/applications/crm/environments/prod/assignments\n{\"identity_id\":\"aaron\",\"node_id\":\"emea\",\"role_id\":\"agent\"}",
+        "canopy emea aaron",
     ),
 ];
 
@@ -203,9 +211,9 @@ pub(super) fn cases(references: &BTreeMap<&'static str, Reference>) -> Vec<Case>
             cases.push(Case { world, trouble: Trouble::Expired { after }, repeated: false });
         }
     }
-    for &(world, write) in SHIFTS {
+    for &(world, write, key) in SHIFTS {
         for page in 0..2 {
-            cases.push(Case { world, trouble: Trouble::Shifted { page, write }, repeated: false });
+            cases.push(Case { world, trouble: Trouble::Shifted { page, write, key }, repeated: false });
         }
     }
     let chosen = std::env::var("FAULT").unwrap_or_default();

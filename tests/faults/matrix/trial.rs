@@ -59,18 +59,18 @@ pub(super) struct Trial<'a> {
     /// All writes so far.
     writes: Vec<LoggedRequest>,
     /// What somebody else changed.
-    foreign: Vec<String>,
+    foreign: Option<&'static str>,
     found: Findings,
 }
 
 impl<'a> Trial<'a> {
     pub(super) fn new(case: &'a Case, reference: &'a Reference, stage: Stage) -> Self {
-        Self { case, reference, stage, writes: Vec::new(), foreign: Vec::new(), found: Vec::new() }
+        Self { case, reference, stage, writes: Vec::new(), foreign: None, found: Vec::new() }
     }
 
-    /// With rows that somebody else changed.
-    pub(super) fn beside(self, foreign: Vec<String>) -> Self {
-        Self { foreign, ..self }
+    /// With a key that somebody else changed.
+    pub(super) fn beside(self, foreign: &'static str) -> Self {
+        Self { foreign: Some(foreign), ..self }
     }
 
     /// The route that goes wrong, and what that means to a client.
@@ -100,7 +100,7 @@ impl<'a> Trial<'a> {
             let (row, old, new) = (now.row(key), self.reference.before.row(key), self.reference.after.row(key));
             let recreated = self.recreates()
                 && (row == serde_json::json!([]) || [old, new].map(without_start).contains(&without_start(row)));
-            if !recreated && !self.foreign.contains(key) {
+            if !recreated && self.foreign != Some(key) {
                 let text = format!("{key} is {} after exit {}\n{}", now.row(key), ran.code(), ran.told());
                 self.found.push((Wrong::Lost, text));
             }
@@ -132,7 +132,7 @@ impl<'a> Trial<'a> {
         let now = State::of(&self.stage.server);
         for key in now.strange(&self.reference.after, &self.reference.after) {
             // What somebody else took away, and what was gone between two requests, comes back with a start of its own.
-            let new_start = self.recreates() || self.foreign.contains(key);
+            let new_start = self.recreates() || self.foreign == Some(key);
             if new_start && without_start(now.row(key)) == without_start(self.reference.after.row(key)) {
                 continue;
             }
