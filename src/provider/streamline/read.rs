@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
-use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use crate::http::{Answer, Request, Safety};
 use crate::model::{Coverage, Key, Live, LiveInfo, PartScope, ReadRequest, Scope, Snapshot, Sym};
@@ -148,7 +148,7 @@ impl Api {
     }
 
     fn listing(&self, place: Place, answer: &Answer, text: &str) -> Result<Listing, ReadError> {
-        let body: Json = answer.json().map_err(|error| unread(&error))?;
+        let body: &RawValue = answer.json().map_err(|error| unread(&error))?;
         let bad = |problem: String| bad_answer(text, answer, &problem);
         let list = wire::list(body, self.options.list_pointer.as_deref()).map_err(bad)?;
         let mut active: HashMap<Sym, Box<str>> = HashMap::new();
@@ -203,7 +203,7 @@ impl Api {
             404 => return Ok(None),
             _ => return Err(refusal(text, &answer).into()),
         }
-        let body: Json = answer.json().map_err(|error| unread(&error))?;
+        let body: &RawValue = answer.json().map_err(|error| unread(&error))?;
         let row = wire::assignment(body).map_err(|problem| bad_answer(&text, &answer, &problem))?;
         match row.key.as_deref() {
             Some(other) if other != &*self.ids.text(key) => {

@@ -3,7 +3,10 @@
 //! Unknown fields are tolerated, other types are not: an assignment that is half understood would be planned wrongly.
 //! Messages made here hold the API's texts as they came; who holds the answer cleans and redacts them.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 
 use crate::model::{Action, Change, Fields, Value};
@@ -56,10 +59,9 @@ pub(super) struct Assignment {
 }
 
 /// Decodes an assignment object.
-pub(super) fn assignment(json: Json) -> Result<Assignment, String> {
-    let name = row_name(&json);
-    let named = |problem: String| format!("{name}: {problem}");
-    let row: Row = serde_json::from_value(json).map_err(|error| named(error.to_string()))?;
+pub(super) fn assignment(raw: &RawValue) -> Result<Assignment, String> {
+    let named = |problem: String| format!("{}: {problem}", row_name(raw));
+    let row: Row = serde_json::from_str(raw.get()).map_err(|error| named(error.to_string()))?;
     let status = row.status.unwrap_or_default();
     let revision = filled("assignment_id", row.assignment_id).map_err(named)?;
     let text = |field, value: Option<String>| match (status, value) {
@@ -71,8 +73,8 @@ pub(super) fn assignment(json: Json) -> Result<Assignment, String> {
         ("model_id", Value::Text(text("model_id", row.model_id)?.into())),
         ("model_version", Value::Text(text("model_version", row.model_version)?.into())),
         ("role", row.role.map_or(Value::Null, |role| Value::Text(role.into()))),
-        ("settings", object(row.settings)),
-        ("metadata", object(row.metadata)),
+        ("settings", map_value(row.settings)),
+        ("metadata", map_value(row.metadata)),
     ]);
     Ok(Assignment { revision: revision.into(), key: row.assignment_key.map(Into::into), status, fields })
 }
@@ -82,7 +84,7 @@ fn filled(field: &str, value: Option<String>) -> Result<String, String> {
 }
 
 /// Absent, `null` and `{}` all mean that there is nothing (\[assumed\], like everything about omitted fields).
-fn object(map: Option<Map<String, Json>>) -> Value {
+fn map_value(map: Option<Map<String, Json>>) -> Value {
     match map {
         Some(map) if !map.is_empty() => Value::Json(Box::new(Json::Object(map))),
         _ => Value::Null,
@@ -90,50 +92,80 @@ fn object(map: Option<Map<String, Json>>) -> Value {
 }
 
 /// How an error calls a row that it cannot decode.
-fn row_name(json: &Json) -> String {
+fn row_name(raw: &RawValue) -> String {
+    let json: Json = serde_json::from_str(raw.get()).unwrap_or_default();
     for field in ["assignment_key", "assignment_id"] {
         if let Some(text) = json.get(field).and_then(Json::as_str) {
             return format!("the assignment with {field} `{text}`");
         }
     }
-    format!("an assignment without key and id ({json})")
+    format!("an assignment without key and id ({raw})")
 }
 
 /// A list answer: its rows, and why it may be only a part of them.
 #[derive(Debug)]
-pub(super) struct List {
-    pub(super) rows: Vec<Json>,
+pub(super) struct List<'a> {
+    pub(super) rows: Vec<&'a RawValue>,
     pub(super) gap: Option<String>,
 }
 
+/// An object whose values are not looked into yet.
+type Object<'a> = BTreeMap<String, &'a RawValue>;
+
 /// Finds the rows in a list answer of any of the contract's shapes, or where `pointer` says.
-pub(super) fn list(body: Json, pointer: Option<&str>) -> Result<List, String> {
-    let mut body = body;
-    let rows = match (pointer, &mut body) {
-        (Some(pointer), body) => match body.pointer_mut(pointer).map(Json::take) {
-            Some(Json::Array(rows)) => rows,
-            _ => {
-                return Err(format!("there is no array at `{pointer}`, where the target's list_pointer says it is"));
-            }
-        },
-        (None, Json::Array(rows)) => std::mem::take(rows),
-        (None, Json::Object(object)) => wrapped(object)?,
-        (None, _) => return Err("the answer is neither an array nor an object".to_owned()),
+pub(super) fn list<'a>(body: &'a RawValue, pointer: Option<&str>) -> Result<List<'a>, String> {
+    let object = object(body);
+    let rows = match (pointer, &object) {
+        (Some(pointer), _) => at(body, pointer)
+            .and_then(array)
+            .ok_or_else(|| format!("there is no array at `{pointer}`, where the target's list_pointer says it is"))?,
+        (None, Some(object)) => wrapped(object)?,
+        (None, None) => array(body).ok_or("the answer is neither an array nor an object")?,
     };
-    let gap = body.as_object().and_then(|object| part::by_fields(object, rows.len()));
+    let gap = object.and_then(|object| part::by_fields(&beside(object), rows.len()));
     Ok(List { rows, gap })
 }
 
-fn wrapped(object: &mut Map<String, Json>) -> Result<Vec<Json>, String> {
+fn object(raw: &RawValue) -> Option<Object<'_>> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+fn array(raw: &RawValue) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+/// What a JSON Pointer (RFC 6901) points at.
+fn at<'a>(body: &'a RawValue, pointer: &str) -> Option<&'a RawValue> {
+    let Some(path) = pointer.strip_prefix('/') else { return pointer.is_empty().then_some(body) };
+    path.split('/').try_fold(body, |value, step| {
+        let step = step.replace("~1", "/").replace("~0", "~");
+        match object(value) {
+            Some(mut object) => object.remove(&step),
+            None => array(value)?.get(step.parse::<usize>().ok()?).copied(),
+        }
+    })
+}
+
+/// The plain values of an answer; of arrays and objects only that they are there.
+fn beside(object: Object<'_>) -> Map<String, Json> {
+    let plain = |raw: &RawValue| match raw.get().as_bytes().first() {
+        Some(b'[') => Json::Array(Vec::new()),
+        Some(b'{') => Json::Object(Map::new()),
+        _ => serde_json::from_str(raw.get()).unwrap_or_default(),
+    };
+    object.into_iter().map(|(name, raw)| (name, plain(raw))).collect()
+}
+
+fn wrapped<'a>(object: &Object<'a>) -> Result<Vec<&'a RawValue>, String> {
     let mut found = None;
     for name in ARRAYS {
-        if let Some(Json::Array(rows)) = object.get_mut(name) {
+        if let Some(rows) = object.get(name).and_then(|raw| array(raw)) {
             if let Some((first, _)) = found {
                 return Err(format!(
                     "the answer has arrays under both `{first}` and `{name}`; say which with the target's list_pointer"
                 ));
             }
-            found = Some((name, std::mem::take(rows)));
+            found = Some((name, rows));
         }
     }
     found.map(|(_, rows)| rows).ok_or_else(|| {
@@ -251,6 +283,14 @@ mod tests {
     use super::*;
     use crate::model::{Key, Live};
 
+    fn raw(json: &Json) -> Box<RawValue> {
+        serde_json::value::to_raw_value(json).unwrap()
+    }
+
+    fn assignment(json: Json) -> Result<Assignment, String> {
+        super::assignment(&raw(&json))
+    }
+
     fn row() -> Json {
         json!({"assignment_id": "rev-1", "assignment_key": "default", "model_id": "m", "model_version": "2.1.0",
                "status": "active", "role": "primary", "settings": {"a": 1}, "metadata": {}, "unknown": [1]})
@@ -316,13 +356,22 @@ mod tests {
             json!({"items": [{"a": 1}], "total": 1}),
             json!({"data": [{"a": 1}], "next_cursor": null, "has_more": false, "next": ""}),
         ] {
-            let list = list(body, None).unwrap();
-            assert_eq!(list.rows, [json!({"a": 1})]);
+            let body = raw(&body);
+            let list = list(&body, None).unwrap();
+            assert_eq!(shown(&list), [r#"{"a":1}"#]);
             assert_eq!(list.gap, None);
         }
-        let pointed = list(json!({"result": {"rows": [1]}, "data": []}), Some("/result/rows")).unwrap();
-        assert_eq!(pointed.rows, [json!(1)]);
-        assert_eq!(list(json!([2]), Some("")).unwrap().rows, [json!(2)]);
+        for (body, pointer, rows) in [
+            (json!({"result": {"rows": [1]}, "data": []}), "/result/rows", "1"),
+            (json!([2]), "", "2"),
+            (json!({"a/b": [{"~": [3]}]}), "/a~1b/0/~0", "3"),
+        ] {
+            assert_eq!(shown(&list(&raw(&body), Some(pointer)).unwrap()), [rows]);
+        }
+    }
+
+    fn shown<'a>(list: &List<'a>) -> Vec<&'a str> {
+        list.rows.iter().map(|row| row.get()).collect()
     }
 
     #[test]
@@ -334,11 +383,11 @@ mod tests {
             (json!({"data": []}), Some("/rows")),
             (json!({"data": {}}), Some("/data")),
         ] {
-            let message = list(body, pointer).unwrap_err();
+            let message = list(&raw(&body), pointer).unwrap_err();
             assert!(message.contains("list_pointer"), "{message}");
         }
-        assert!(list(json!("x"), None).is_err());
-        assert!(list(json!(null), None).is_err());
+        assert!(list(&raw(&json!("x")), None).is_err());
+        assert!(list(&raw(&json!(null)), None).is_err());
     }
 
     #[test]
@@ -349,7 +398,7 @@ mod tests {
             json!({"items": [], "next_page": 2}),
             json!({"items": [1], "total": 2}),
         ] {
-            assert!(list(body.clone(), None).unwrap().gap.is_some(), "{body}");
+            assert!(list(&raw(&body), None).unwrap().gap.is_some(), "{body}");
         }
     }
 
