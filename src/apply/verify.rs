@@ -8,7 +8,7 @@ use std::pin::pin;
 
 use futures::future::{Either, select};
 
-use crate::model::{Action, Fields, Key, Live, Snapshot, Sym, WriteOutcome};
+use crate::model::{Action, Coverages, Fields, Key, Live, Snapshot, Sym, WriteOutcome};
 use crate::plan::{PlannedBatch, PlannedChange, Reason, SetPlan, TargetPlan, group};
 use crate::provider::ReadError;
 
@@ -134,7 +134,8 @@ impl View {
         let live: HashSet<Key> =
             snapshot.rows.iter().map(|row| row.key).filter(|key| concerned.contains(key)).collect();
         let absent = concerned.into_iter().filter(|key| !live.contains(key));
-        let unproven = absent.filter(|key| !snapshot.proves(key)).collect();
+        let coverages = Coverages::new(&snapshot.coverage);
+        let unproven = absent.filter(|key| !coverages.proves(key)).collect();
         let plan = (run.replan)(snapshot);
         let touched = run.plan.touched_sets();
         let read = plan.sets.iter().map(|set| touched.contains(set.name.as_str())).collect();

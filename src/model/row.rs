@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::{Expect, Fields, Handles, Ignore, Instant, Key, Mode, NameUse, Protect, Scope, Sym};
+use super::{Expect, Fields, Handles, Ignore, Instant, Key, Mode, NameUse, Protect, Scope, ScopeIndex, Sym};
 
 /// Where a declaration stands: a range of bytes in the run's source of that number. The loader turns it into file, line and column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -167,9 +167,33 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// Whether the absence of other rows at one key's place is proven. For many keys ask [`Coverages`].
+    pub fn proves(&self, key: &Key) -> bool {
+        Coverages::new(&self.coverage).proves(key)
+    }
+}
+
+/// What was listed, by place.
+#[derive(Debug)]
+pub struct Coverages<'a> {
+    all: &'a [Coverage],
+    index: ScopeIndex<'a>,
+}
+
+impl<'a> Coverages<'a> {
+    /// Of all listings of a snapshot.
+    pub fn new(all: &'a [Coverage]) -> Self {
+        Self { all, index: ScopeIndex::new(all.iter().map(|coverage| &coverage.scope)) }
+    }
+
     /// Whether the absence of other rows at this key's place is proven, so that removing the undeclared is safe.
     pub fn proves(&self, key: &Key) -> bool {
-        let mut covering = self.coverage.iter().filter(|c| c.scope.contains(key)).peekable();
-        covering.peek().is_some() && covering.all(|c| c.gap.is_none())
+        let mut covering = self.index.containing(key).peekable();
+        covering.peek().is_some() && covering.all(|number| self.all[number].gap.is_none())
+    }
+
+    /// The listings that a scope meets.
+    pub fn touching(&self, scope: &Scope) -> impl Iterator<Item = &'a Coverage> {
+        self.index.intersecting(scope).into_iter().map(|number| &self.all[number])
     }
 }

@@ -1,12 +1,11 @@
 //! One target: declared rows joined with live rows, each with its reason.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use crate::diag::{Location, SourceId, Sources, Span};
 use crate::model::{
-    Action, Capabilities, Change, Desired, DesiredSet, Fields, Ids, Instant, Key, Live, Mode, NameUse, Names, Origin,
-    PartScope, Scope, Snapshot, Sym, Target, TargetPolicy, Value,
+    Action, Capabilities, Change, Coverages, Desired, DesiredSet, Fields, Ids, Instant, Key, Live, Mode, NameUse,
+    Names, Origin, Scope, ScopeIndex, Snapshot, Target, TargetPolicy, Value,
 };
 
 use super::compare::{differing_fields, instant, with_field};
@@ -110,43 +109,6 @@ fn evidence(snapshot: &Snapshot) -> Vec<Evidence> {
     all.sort_by(|a, b| (&a.seen, &a.gap).cmp(&(&b.seen, &b.gap)));
     all.dedup();
     all
-}
-
-/// Which sets' scopes a key can lie in, found without asking every set: a scope is filed under the ids of its narrowest part.
-struct ScopeIndex<'a> {
-    by_id: HashMap<(usize, Sym), Vec<usize>>,
-    open: Vec<usize>,
-    scopes: Vec<Option<&'a Scope>>,
-}
-
-impl<'a> ScopeIndex<'a> {
-    fn new(sets: &'a [SetInput<'a>]) -> Self {
-        let scopes: Vec<Option<&Scope>> = sets.iter().map(|input| input.set.scope.as_ref()).collect();
-        let mut index = Self { by_id: HashMap::new(), open: Vec::new(), scopes };
-        for (set, scope) in index.scopes.iter().enumerate() {
-            let Some(scope) = scope else { continue };
-            let limited = scope.parts.iter().enumerate().filter_map(|(part, condition)| match condition {
-                PartScope::In(ids) => Some((part, ids)),
-                PartScope::Any => None,
-            });
-            match limited.min_by_key(|(_, ids)| ids.len()) {
-                Some((part, ids)) => {
-                    for id in ids {
-                        index.by_id.entry((part, *id)).or_default().push(set);
-                    }
-                }
-                None => index.open.push(set),
-            }
-        }
-        index
-    }
-
-    fn containing(&self, key: &Key) -> impl Iterator<Item = usize> {
-        let key = *key;
-        let filed = (0..key.0.len()).filter_map(move |part| self.by_id.get(&(part, key.part(part)))).flatten();
-        let contains = move |set: &usize| self.scopes.get(*set).is_some_and(|s| s.is_some_and(|s| s.contains(&key)));
-        filed.chain(&self.open).copied().filter(contains)
-    }
 }
 
 /// Where each key's live row is. Both sides come in nearly the same order as a rule, for ids are numbered as they are met: the row
@@ -287,17 +249,19 @@ impl<'a> Join<'a> {
 
     /// Decides for every undeclared live row which set it belongs to, and whether it goes.
     fn sort_undeclared(&mut self, declared: &[bool]) {
-        let index = ScopeIndex::new(self.input.sets);
+        let scoped: Vec<usize> = (0..self.input.sets.len()).filter(|set| self.scope(*set).is_some()).collect();
+        let index = ScopeIndex::new(scoped.iter().filter_map(|set| self.scope(*set)));
+        let coverages = Coverages::new(&self.snapshot.coverage);
         for (at, live) in self.live.iter().enumerate() {
             let Some(live) = live.as_ref().filter(|_| !declared[at]) else { continue };
             let removes = |set: &usize| self.input.sets[*set].mode == Mode::Authoritative;
-            let sets: Vec<usize> = index.containing(&live.key).collect();
+            let sets: Vec<usize> = index.containing(&live.key).map(|number| scoped[number]).collect();
             let Some(set) = sets.iter().copied().find(removes).or_else(|| sets.iter().copied().min()) else { continue };
             self.plans[set].live += 1;
             if self.rules[set].covers(live.key, Difference::Extra) {
                 continue;
             }
-            match self.left_alone(set, live) {
+            match self.left_alone(set, live, &coverages) {
                 Some(why) => {
                     let since = live.info.as_ref().and_then(|info| info.created.or(info.updated));
                     self.plans[set].unmanaged.push(Unmanaged { key: live.key, why, since });
@@ -307,14 +271,18 @@ impl<'a> Join<'a> {
         }
     }
 
-    fn left_alone(&self, set: usize, live: &Live) -> Option<LeftAlone> {
+    fn scope(&self, set: usize) -> Option<&'a Scope> {
+        self.input.sets[set].set.scope.as_ref()
+    }
+
+    fn left_alone(&self, set: usize, live: &Live, coverages: &Coverages<'_>) -> Option<LeftAlone> {
         let ended =
             |window: crate::model::Window| instant(&live.fields, window.to).is_some_and(|to| to <= self.input.now);
         if self.input.capabilities.window.is_some_and(ended) {
             Some(LeftAlone::Expired)
         } else if self.input.sets[set].mode != Mode::Authoritative {
             Some(LeftAlone::Mode)
-        } else if !self.snapshot.proves(&live.key) {
+        } else if !coverages.proves(&live.key) {
             Some(LeftAlone::Incomplete)
         } else {
             None
@@ -408,6 +376,7 @@ impl<'a> Join<'a> {
 
     fn finish(mut self) -> (Vec<SetPlan>, Snapshot) {
         let ranks = self.input.ids.ranks();
+        let coverages = Coverages::new(&self.snapshot.coverage);
         for ((plan, input), rules) in self.plans.iter_mut().zip(self.input.sets).zip(self.rules) {
             rules.finish(plan, &ranks);
             plan.changes.sort_by_cached_key(|planned| (ranks.of(&planned.change.key), planned.change.action));
@@ -420,7 +389,7 @@ impl<'a> Join<'a> {
             }
             plan.counts.unmanaged = u64::try_from(plan.unmanaged.len()).unwrap_or(u64::MAX);
             let incomplete = plan.unmanaged.iter().filter(|row| row.why == LeftAlone::Incomplete).count();
-            if let Some(gap) = gap(&self.snapshot, input).filter(|_| input.mode == Mode::Authoritative) {
+            if let Some(gap) = gap(&coverages, input).filter(|_| input.mode == Mode::Authoritative) {
                 let message = format!("{gap}: no removal is planned here ({incomplete} undeclared rows were seen)");
                 plan.warnings.push(Warning { code: "incomplete-listing".to_owned(), message, at: plan.at.clone() });
             }
@@ -430,9 +399,8 @@ impl<'a> Join<'a> {
 }
 
 /// Why the listing of a set's scope is not proven whole.
-fn gap<'a>(snapshot: &'a Snapshot, input: &SetInput<'_>) -> Option<&'a str> {
-    let scope = input.set.scope.as_ref()?;
-    let touching = snapshot.coverage.iter().filter(|coverage| coverage.scope.intersects(scope));
+fn gap<'a>(coverages: &Coverages<'a>, input: &SetInput<'_>) -> Option<&'a str> {
+    let touching = coverages.touching(input.set.scope.as_ref()?);
     touching.filter_map(|coverage| coverage.gap.as_deref()).min()
 }
 

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{PlannedChange, Reason, SetPlan, TargetPlan};
 use crate::model::{
-    Action, Coverage, DesiredSet, Fields, Instant, Key, Live, Mode, PartScope, Scope, Snapshot, Sym, Value,
+    Action, Coverages, DesiredSet, Fields, Instant, Key, Live, Mode, PartScope, Scope, ScopeIndex, Snapshot, Sym, Value,
 };
 
 /// What the way back depends on.
@@ -66,29 +66,80 @@ pub fn undo(input: &Input<'_>) -> Vec<UndoSet> {
         return Vec::new();
     }
     let sets = input.target.sets.iter().filter(|set| set.applies());
-    sets.flat_map(|set| groups(input, set).into_iter().map(move |changes| undo_set(input, set, &changes))).collect()
+    let groups: Vec<Group<'_>> = sets.flat_map(|set| groups(input, set)).collect();
+    let around = surroundings(input, &groups);
+    groups.iter().zip(around).map(|(group, around)| undo_set(input, group, &around)).collect()
+}
+
+/// Changes of one set that are taken back together.
+struct Group<'a> {
+    set: &'a SetPlan,
+    changes: Vec<&'a PlannedChange>,
+    touched: HashSet<Key>,
+    /// The smallest scope that holds what is touched.
+    scope: Scope,
+}
+
+/// What else lies in the scope of a group.
+#[derive(Default)]
+struct Around<'a> {
+    /// Another set has a say in it.
+    foreign: bool,
+    /// Not listed whole.
+    unproven: bool,
+    /// Rows that the plan does not touch.
+    neighbours: Vec<&'a Live>,
+}
+
+fn surroundings<'a>(input: &Input<'a>, groups: &[Group<'_>]) -> Vec<Around<'a>> {
+    let index = ScopeIndex::new(groups.iter().map(|group| &group.scope));
+    let coverages = Coverages::new(&input.before.coverage);
+    let unproven = |group: &Group<'_>| !listed_whole(&coverages, &group.scope);
+    let mut around: Vec<Around<'_>> =
+        groups.iter().map(|group| Around { unproven: unproven(group), ..Around::default() }).collect();
+    for set in input.sets {
+        let by_scope = set.scope.iter().flat_map(|scope| index.intersecting(scope));
+        let by_rows = set.rows.iter().flat_map(|row| index.containing(&row.key));
+        for number in by_scope.chain(by_rows) {
+            around[number].foreign |= groups[number].set.name != set.name;
+        }
+    }
+    for live in &input.before.rows {
+        for number in index.containing(&live.key).filter(|number| !groups[*number].touched.contains(&live.key)) {
+            around[number].neighbours.push(live);
+        }
+    }
+    around
+}
+
+fn listed_whole(coverages: &Coverages<'_>, scope: &Scope) -> bool {
+    let touching = || coverages.touching(scope);
+    touching().all(|coverage| coverage.gap.is_none()) && touching().any(|coverage| holds(&coverage.scope, scope))
 }
 
 /// The changes of a set; where the address is the scope, by address.
-fn groups<'a>(input: &Input<'_>, set: &'a SetPlan) -> Vec<Vec<&'a PlannedChange>> {
+fn groups<'a>(input: &Input<'_>, set: &'a SetPlan) -> Vec<Group<'a>> {
     let mut groups: BTreeMap<Vec<Sym>, Vec<&PlannedChange>> = BTreeMap::new();
     for planned in &set.changes {
         let parts = input.scope_parts.iter().filter(|_| input.address_is_scope);
         groups.entry(parts.map(|part| planned.change.key.part(*part)).collect()).or_default().push(planned);
     }
-    groups.into_values().collect()
+    let group = |changes: Vec<&'a PlannedChange>| {
+        let keys = changes.iter().flat_map(|planned| [Some(planned.change.key), planned.change.from_key]);
+        let touched: HashSet<Key> = keys.flatten().collect();
+        Group { set, scope: box_around(input.scope_parts, &touched), changes, touched }
+    };
+    groups.into_values().map(group).collect()
 }
 
-fn undo_set(input: &Input<'_>, set: &SetPlan, changes: &[&PlannedChange]) -> UndoSet {
+fn undo_set(input: &Input<'_>, group: &Group<'_>, around: &Around<'_>) -> UndoSet {
+    let Group { set, changes, scope, .. } = group;
     let goes: Vec<Key> = changes.iter().filter_map(|planned| comes_to_be(planned)).collect();
-    let touched: HashSet<Key> =
-        changes.iter().flat_map(|planned| [Some(planned.change.key), planned.change.from_key]).flatten().collect();
-    let scope = box_around(input.scope_parts, &touched);
-    let claimed = !goes.is_empty() && may_claim(input, &set.name, &scope);
+    let claimed = !goes.is_empty() && !around.foreign && !around.unproven;
     let mut rows: Vec<UndoRow> = changes.iter().filter_map(|planned| row_of(input, planned)).collect();
     if claimed {
-        let others = input.before.rows.iter().filter(|live| scope.contains(&live.key) && !touched.contains(&live.key));
-        rows.extend(others.filter(|live| !has_ended(input, live)).map(|live| neighbour(input, live)));
+        let others = around.neighbours.iter().filter(|live| !has_ended(input, live));
+        rows.extend(others.map(|live| neighbour(input, live)));
     }
     // What nobody claims is neither taken away nor taken for the row that it replaced.
     let takes_back = |planned: &PlannedChange| claimed || comes_to_be(planned).is_none();
@@ -99,7 +150,7 @@ fn undo_set(input: &Input<'_>, set: &SetPlan, changes: &[&PlannedChange]) -> Und
     UndoSet {
         of: set.name.clone(),
         mode: if claimed { Mode::Authoritative } else { Mode::Additive },
-        scope: (claimed || input.address_is_scope).then_some(scope),
+        scope: (claimed || input.address_is_scope).then(|| scope.clone()),
         // What was given is taken again.
         removes: count(&|planned| !planned.grants.is_empty()),
         // Secrets that were only sent again have the same keys before and after: nothing is seen to differ.
@@ -124,18 +175,6 @@ fn box_around(parts: &[usize], keys: &HashSet<Key>) -> Scope {
         }
     }
     scope
-}
-
-/// Whether a box was listed whole, and no other set has a say in it.
-fn may_claim(input: &Input<'_>, name: &str, scope: &Scope) -> bool {
-    let touching = || input.before.coverage.iter().filter(|coverage| coverage.scope.intersects(scope));
-    let whole = touching().all(|coverage| coverage.gap.is_none());
-    let listed = touching().any(|coverage: &Coverage| holds(&coverage.scope, scope));
-    let foreign = input.sets.iter().filter(|set| set.name != name).any(|set| {
-        let by_scope = set.scope.as_ref().is_some_and(|other| other.intersects(scope));
-        by_scope || set.rows.iter().any(|row| scope.contains(&row.key))
-    });
-    whole && listed && !foreign
 }
 
 fn holds(outer: &Scope, inner: &Scope) -> bool {
