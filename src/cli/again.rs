@@ -21,7 +21,8 @@ pub(super) struct Again {
     pub moved: bool,
 }
 
-/// Reads and plans again what a person said yes to, with the ids that its names have now: one that means another id makes it stale. Targets that were refused or unreadable then stay so: nobody saw more of them.
+/// Reads and plans again what a person said yes to, with the ids that its names have now: one that means another id makes it stale.
+/// Targets that were refused or unreadable then stay so: nobody saw more of them.
 pub(super) async fn read_again(
     session: &mut Session,
     open: &[Open],

@@ -31,15 +31,6 @@ pub(super) fn save(session: &Session, plan: &Plan, args: &PlanArgs, out: &Path) 
     files::write_private(out, text.as_bytes())
 }
 
-/// The digests of the manifests and of the plan: those of the saved plan, or those that saving this one would give.
-pub(super) fn digests(session: &Session, plan: &Plan) -> (String, String) {
-    if let Some(saved) = session.approved() {
-        return (saved.manifests.clone(), saved.seal.clone());
-    }
-    let saved = shown(session, plan);
-    (saved.manifests, saved.seal)
-}
-
 /// A plan as it stands on the screen, in the form that a later one can be held against.
 pub(super) fn shown(session: &Session, plan: &Plan) -> SavedPlan {
     let envelope = Envelope {

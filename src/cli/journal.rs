@@ -6,22 +6,24 @@ use std::sync::Arc;
 use anyhow::Context;
 
 use super::session::Session;
-use super::{actor, approved, files, git};
+use super::{actor, files, git};
 use crate::plan::Plan;
+use crate::plan::saved::manifests_digest;
 use crate::render::json::journal::{About, Journal};
 
 /// Opens a journal and writes what the run is about. Where that fails, nothing may be applied.
 pub(super) fn begin(path: &Path, session: &Session, plan: &Plan) -> anyhow::Result<Journal> {
     let file = files::append_private(path)?;
     let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let (manifests, digest) = approved::digests(session, plan);
     let about = About {
         actor: actor::actor(env, session.directory()),
         pipeline: actor::pipeline(env),
         git_commit: session.directory().and_then(git::commit),
-        manifests,
-        plan: digest,
-        reviewed: session.approved().is_some(),
+        manifests: match session.approved() {
+            Some(saved) => saved.manifests.clone(),
+            None => manifests_digest(&session.desired()),
+        },
+        plan: session.approved().map(|saved| saved.seal.clone()),
         policy: session.policy(),
     };
     let clock = || jiff::Timestamp::now().to_string();

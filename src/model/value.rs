@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use thin_vec::ThinVec;
+
 use super::SecretRef;
 
 /// An instant in milliseconds since 1970-01-01T00:00:00Z: the precision at which the systems compare (apis/canopy.md: Dates).
@@ -128,7 +130,7 @@ fn whole(number: &serde_json::Number) -> Option<i128> {
 
 /// The fields of a row that are present, sorted by name. A declared row lists only what its author wrote; a live row lists all that is there.
 #[derive(Debug, Clone, Default)]
-pub struct Fields(Box<[(&'static str, Value)]>);
+pub struct Fields(ThinVec<(&'static str, Value)>);
 
 impl Fields {
     /// Fields from pairs in any order; a later pair of the same name wins.
@@ -137,7 +139,7 @@ impl Fields {
         pairs.reverse();
         pairs.dedup_by_key(|(name, _)| *name);
         pairs.reverse();
-        Self(pairs.into_boxed_slice())
+        Self(pairs.into_iter().collect())
     }
 
     /// A field's value; `None` where it is not declared, or not there.

@@ -111,30 +111,40 @@ fn evidence(snapshot: &Snapshot) -> Vec<Evidence> {
     all
 }
 
-/// Where each key's live row is. Both sides come in nearly the same order as a rule, for ids are numbered as they are met: the row
-/// after the last one found is looked at first.
-struct KeyIndex {
-    /// Keys with their places, sorted.
-    sorted: Vec<(Key, u32)>,
+/// The live rows of a target, sorted by key. A row that is taken leaves its key.
+struct LiveRows {
+    rows: Vec<Live>,
+    taken: Vec<bool>,
+    /// Where the next one is looked for first: both sides come in nearly the same order as a rule, for ids are numbered as they are met.
     next: usize,
 }
 
-impl KeyIndex {
-    fn new(live: &[Option<Live>]) -> Self {
-        let places = (0u32..).zip(live);
-        let mut sorted: Vec<(Key, u32)> =
-            places.filter_map(|(place, live)| live.as_ref().map(|live| (live.key, place))).collect();
-        sorted.sort_unstable();
-        Self { sorted, next: 0 }
+impl LiveRows {
+    fn new(mut rows: Vec<Live>) -> Self {
+        rows.sort_unstable_by_key(|row| row.key);
+        Self { taken: vec![false; rows.len()], rows, next: 0 }
     }
 
     fn find(&mut self, key: &Key) -> Option<usize> {
-        if self.sorted.get(self.next).is_none_or(|(next, _)| next != key) {
-            self.next = self.sorted.binary_search_by_key(key, |(key, _)| *key).ok()?;
+        if self.rows.get(self.next).is_none_or(|next| next.key != *key) {
+            self.next = self.rows.binary_search_by_key(key, |row| row.key).ok()?;
         }
-        let (_, place) = self.sorted.get(self.next)?;
         self.next += 1;
-        Some(*place as usize)
+        Some(self.next - 1)
+    }
+
+    /// A row that is still there.
+    fn get(&self, at: usize) -> Option<&Live> {
+        self.rows.get(at).filter(|_| !self.taken[at])
+    }
+
+    fn take(&mut self, at: usize) -> Option<Live> {
+        let row = self.rows.get_mut(at)?;
+        if std::mem::replace(&mut self.taken[at], true) {
+            return None;
+        }
+        let Live { key, id, fields, info } = row;
+        Some(Live { key: *key, id: id.take(), fields: std::mem::take(fields), info: info.take() })
     }
 }
 
@@ -148,7 +158,7 @@ struct Creation<'a> {
 struct Join<'a> {
     input: &'a Input<'a>,
     snapshot: Snapshot,
-    live: Vec<Option<Live>>,
+    live: LiveRows,
     plans: Vec<SetPlan>,
     creations: Vec<Creation<'a>>,
     /// (set, index of the live row)
@@ -159,7 +169,7 @@ struct Join<'a> {
 
 impl<'a> Join<'a> {
     fn new(input: &'a Input<'a>, mut snapshot: Snapshot) -> Self {
-        let live = std::mem::take(&mut snapshot.rows).into_iter().map(Some).collect();
+        let live = LiveRows::new(std::mem::take(&mut snapshot.rows));
         let plans = input.sets.iter().map(|set| empty_plan(input, set)).collect();
         let rules = input.sets.iter().map(|set| Rules::new(input, set.set)).collect();
         Self { input, snapshot, live, plans, creations: Vec::new(), removals: Vec::new(), rules }
@@ -174,11 +184,10 @@ impl<'a> Join<'a> {
 
     /// Joins every declared row with its live row; gives for each live row whether it is declared.
     fn match_declared(&mut self) -> Vec<bool> {
-        let mut index = KeyIndex::new(&self.live);
-        let mut declared = vec![false; self.live.len()];
+        let mut declared = vec![false; self.live.rows.len()];
         for (set, set_input) in self.input.sets.iter().enumerate() {
             for row in &set_input.set.rows {
-                match index.find(&row.key) {
+                match self.live.find(&row.key) {
                     Some(at) => {
                         declared[at] = true;
                         self.plans[set].live += 1;
@@ -192,7 +201,7 @@ impl<'a> Join<'a> {
     }
 
     fn compare(&mut self, set: usize, row: &Desired, index: usize) {
-        let Some(live) = &self.live[index] else { return };
+        let Some(live) = self.live.get(index) else { return };
         let Some((desired, differs, reason)) = self.difference(row, live) else {
             self.plans[set].counts.unchanged += 1;
             if self.input.list_unchanged {
@@ -200,7 +209,7 @@ impl<'a> Join<'a> {
             }
             return;
         };
-        let live = self.live[index].take();
+        let live = self.live.take(index);
         let mut change = Change { action: Action::Update, key: row.key, from_key: None, live, desired, differs };
         self.rules[set].cut(&mut change);
         if !change.differs.is_empty() {
@@ -252,8 +261,7 @@ impl<'a> Join<'a> {
         let scoped: Vec<usize> = (0..self.input.sets.len()).filter(|set| self.scope(*set).is_some()).collect();
         let index = ScopeIndex::new(scoped.iter().filter_map(|set| self.scope(*set)));
         let coverages = Coverages::new(&self.snapshot.coverage);
-        for (at, live) in self.live.iter().enumerate() {
-            let Some(live) = live.as_ref().filter(|_| !declared[at]) else { continue };
+        for (at, live) in self.live.rows.iter().enumerate().filter(|(at, _)| !declared[*at]) {
             let removes = |set: &usize| self.input.sets[*set].mode == Mode::Authoritative;
             let sets: Vec<usize> = index.containing(&live.key).map(|number| scoped[number]).collect();
             let Some(set) = sets.iter().copied().find(removes).or_else(|| sets.iter().copied().min()) else { continue };
@@ -294,7 +302,7 @@ impl<'a> Join<'a> {
         let mut paired_create = vec![false; creations.len()];
         let mut paired_removal = vec![false; removals.len()];
         for (create, removal) in self.role_changes(&creations, &removals) {
-            let Some(live) = self.live[removals[removal].1].take() else { continue };
+            let Some(live) = self.live.take(removals[removal].1) else { continue };
             (paired_create[create], paired_removal[removal]) = (true, true);
             let Creation { set, row } = creations[create];
             let (from, old_key) = (removals[removal].0, live.key);
@@ -318,7 +326,7 @@ impl<'a> Join<'a> {
             self.emit(*set, change, Reason::NotLive, row.origin);
         }
         for ((set, at), _) in removals.into_iter().zip(paired_removal).filter(|(_, paired)| !paired) {
-            let Some(live) = self.live[at].take() else { continue };
+            let Some(live) = self.live.take(at) else { continue };
             let change = Change {
                 action: Action::Remove,
                 key: live.key,
@@ -354,7 +362,7 @@ impl<'a> Join<'a> {
             .iter()
             .enumerate()
             .filter(|(_, (set, _))| may_act(*set))
-            .filter_map(|(i, (_, at))| self.live[*at].as_ref().map(|live| (live.key, i)))
+            .filter_map(|(i, (_, at))| self.live.get(*at).map(|live| (live.key, i)))
             .unzip();
         pair::pairs(pairing, &creates, &removes).into_iter().map(|(c, r)| (create_at[c], remove_at[r])).collect()
     }

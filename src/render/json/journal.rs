@@ -40,10 +40,8 @@ pub struct About {
     pub git_commit: Option<String>,
     /// Digest of what the manifests declare.
     pub manifests: String,
-    /// Digest of the plan; that of the saved plan where one was given.
-    pub plan: String,
-    /// Whether the plan was saved and reviewed before.
-    pub reviewed: bool,
+    /// Digest of the saved plan that was reviewed before; absent: none was. What was done stands in the lines that follow.
+    pub plan: Option<String>,
     /// Digest of the policy in force.
     pub policy: Option<String>,
 }
