@@ -79,7 +79,7 @@ fn rendering(form: &str) -> Work {
     let form = form.to_owned();
     Box::new(move || {
         match form.as_str() {
-            "json" => serde_json::to_writer(io::sink(), &render::json::plan(&plan, Exit::Success)).unwrap(),
+            "json" => render::json::pretty::write(&mut io::sink(), &render::json::plan(&plan, Exit::Success)).unwrap(),
             "html" => render::html::plan(&mut io::sink(), &plan, Exit::Success).unwrap(),
             "markdown" => keep(render::markdown::plan(&plan, render::markdown::Options::default())),
             _ => render::human::plan(&mut io::sink(), &plan, &render::Options::default()).unwrap(),

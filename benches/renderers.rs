@@ -29,9 +29,9 @@ fn changes() -> ItemsCount {
 
 #[divan::bench(sample_count = 5)]
 fn json(bencher: Bencher<'_, '_>) {
-    bencher
-        .counter(changes())
-        .bench_local(|| serde_json::to_writer(io::sink(), &render::json::plan(&PLAN, Exit::Success)).unwrap());
+    bencher.counter(changes()).bench_local(|| {
+        render::json::pretty::write(&mut io::sink(), &render::json::plan(&PLAN, Exit::Success)).unwrap()
+    });
 }
 
 #[divan::bench(sample_count = 5)]

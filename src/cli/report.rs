@@ -18,7 +18,7 @@ use crate::manifest::Loaded;
 use crate::model::Instant;
 use crate::plan::Plan;
 use crate::plan::drift::Drift;
-use crate::render::json::{EventLines, Moment};
+use crate::render::json::{EventLines, Moment, pretty};
 use crate::render::{self, Command, Stopped, github, html, junit, markdown, sarif};
 
 /// The command that reports.
@@ -310,8 +310,7 @@ fn stopped_json(out: &mut dyn Write, stopped: Stopped<'_>) -> io::Result<()> {
 
 /// Writes a document as a file has it.
 pub(super) fn json(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, document)?;
-    out.write_all(b"\n")
+    pretty::write(out, document)
 }
 
 fn append(path: &Path, text: &str) -> io::Result<()> {

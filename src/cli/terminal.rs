@@ -5,6 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use super::args::{Color, Global};
 use crate::apply::Exit;
 use crate::render::clean;
+use crate::render::json::pretty::Pretty;
 
 /// What this run may print, and how.
 #[derive(Debug)]
@@ -48,7 +49,7 @@ impl Terminal {
     /// Prints a document as JSON.
     pub(super) fn json(&self, document: &impl serde::Serialize) -> io::Result<()> {
         self.stream(|out| {
-            let formatter = Inert(serde_json::ser::PrettyFormatter::new());
+            let formatter = Inert(Pretty::default());
             document.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, formatter))?;
             out.write_all(b"\n")
         })
@@ -103,9 +104,9 @@ impl Terminal {
 
 /// Pretty JSON that is safe in a log: no string holds `##`, which some CI systems look for anywhere in a line (`##vso[…]`), nor a
 /// character that reorders or hides text. Each is written as the escape that means the same.
-struct Inert<'a>(serde_json::ser::PrettyFormatter<'a>);
+struct Inert(Pretty);
 
-impl serde_json::ser::Formatter for Inert<'_> {
+impl serde_json::ser::Formatter for Inert {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         write_inert(writer, fragment)
     }

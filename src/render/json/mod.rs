@@ -10,6 +10,7 @@ pub mod journal;
 mod lines;
 pub mod merge;
 mod plan;
+pub mod pretty;
 pub mod read;
 mod report;
 mod value;
