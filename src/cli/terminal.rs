@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use super::args::{Color, Global};
 use crate::apply::Exit;
 use crate::render::clean;
-use crate::render::json::pretty::Pretty;
+use crate::render::json::pretty::{self, Pretty};
 
 /// What this run may print, and how.
 #[derive(Debug)]
@@ -49,8 +49,7 @@ impl Terminal {
     /// Prints a document as JSON.
     pub(super) fn json(&self, document: &impl serde::Serialize) -> io::Result<()> {
         self.stream(|out| {
-            let formatter = Inert(Pretty::default());
-            document.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, formatter))?;
+            pretty::write_as(out, Inert(Pretty::default()), document)?;
             out.write_all(b"\n")
         })
     }

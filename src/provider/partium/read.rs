@@ -58,8 +58,7 @@ impl Reader for PartiumReader {
         // A pair is its whole row, so the same pair from two chains, or from a list that moved while it was read, is one row.
         keys.sort_unstable();
         keys.dedup();
-        let live = |key| Live { key, id: None, fields: Fields::default(), info: None };
-        let rows = keys.into_iter().map(live).collect();
+        let rows = live_rows(keys);
         let requests = api.client.requests().saturating_sub(before);
         Ok(Snapshot { rows, coverage, requests, ..Snapshot::default() })
     }
@@ -158,6 +157,18 @@ impl Section {
         }
         scope
     }
+}
+
+/// The rows of sorted keys. The keys give way piece by piece, so that a million of them are not held twice.
+fn live_rows(mut keys: Vec<Key>) -> Vec<Live> {
+    const PIECE: usize = 1 << 16;
+    let mut rows = Vec::with_capacity(keys.len());
+    while !keys.is_empty() {
+        let piece = keys.drain(keys.len().saturating_sub(PIECE)..).rev();
+        rows.extend(piece.map(|key| Live { key, id: None, fields: Fields::default(), info: None }));
+        keys.shrink_to_fit();
+    }
+    rows
 }
 
 /// A chain is only given when its last page said that there is no more, so every section that was read was read whole.

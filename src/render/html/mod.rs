@@ -11,7 +11,6 @@ use std::io::{self, Write};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter};
 use sha2::{Digest, Sha256};
 
@@ -20,7 +19,7 @@ use crate::diag::{Diagnostics, Sources};
 use crate::plan::Plan;
 use crate::plan::drift::Drift;
 
-use super::json::Moment;
+use super::json::{Moment, pretty};
 use super::{Stopped, clean};
 
 const STYLE: &str = include_str!("page.css");
@@ -86,7 +85,7 @@ fn page(out: &mut dyn Write, title: &str, data: &data::Page<'_>) -> io::Result<(
     )?;
     out.write_all(head.replace("<!--title-->", &title).replace("<!--verdict-->", &verdict).as_bytes())?;
     out.write_all(b"<script type=\"application/json\" id=\"data\">")?;
-    data.serialize(&mut serde_json::Serializer::with_formatter(&mut *out, InScript))?;
+    pretty::write_as(out, InScript, data)?;
     write!(out, "</script>{rest}<script>{SCRIPT}</script>\n</body>\n</html>\n")
 }
 
@@ -124,7 +123,7 @@ mod tests {
     fn json_cannot_end_its_element() {
         let mut out = Vec::new();
         let text = ["</script><!--", "a<b<", "<"];
-        text.serialize(&mut serde_json::Serializer::with_formatter(&mut out, InScript)).unwrap();
+        pretty::write_as(&mut out, InScript, &text).unwrap();
         assert!(!out.contains(&b'<'));
         assert_eq!(serde_json::from_slice::<Vec<String>>(&out).unwrap(), text);
     }

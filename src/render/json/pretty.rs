@@ -95,10 +95,18 @@ impl Formatter for Pretty {
 /// # Errors
 /// Those of the writer.
 pub fn write(out: &mut dyn Write, document: &impl Serialize) -> io::Result<()> {
+    write_as(out, Pretty::default(), document)?;
+    out.write_all(b"\n")
+}
+
+/// Writes a document in any form.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write_as(out: &mut dyn Write, form: impl Formatter, document: &impl Serialize) -> io::Result<()> {
     // Its own buffer: a call through `dyn` for every comma costs more than the comma.
     let mut out = BufWriter::with_capacity(BUFFER, out);
-    document.serialize(&mut Serializer::with_formatter(&mut out, Pretty::default()))?;
-    out.write_all(b"\n")?;
+    document.serialize(&mut Serializer::with_formatter(&mut out, form))?;
     out.flush()
 }
 
