@@ -317,7 +317,7 @@ struct SentView<'a> {
 impl<'a> SentView<'a> {
     fn of(speaker: Speaker<'a>, change: &'a Change) -> Self {
         let (before, after) = plan::fields(speaker, change);
-        let some = |fields: Entries<FieldView<'a>>| Some(fields).filter(|fields| !fields.is_empty());
+        let some = |side: plan::Side<'a>| side.filter(|fields| !fields.is_empty());
         Self {
             action: change.action,
             key: value::key(speaker, &change.key),

@@ -311,8 +311,8 @@ impl<'a> ChangeView<'a> {
             from_key: change.from_key.as_ref().map(|key| value::key(speaker, key)),
             from_names: change.from_key.as_ref().map(|key| value::names(speaker, key)).filter(|n| !n.is_empty()),
             id: change.live.as_ref().and_then(|live| live.id.as_deref()),
-            before: (change.action != Action::Create).then_some(before),
-            after: (change.action != Action::Remove).then_some(after),
+            before,
+            after,
             reason: planned.reason,
             losses: &planned.losses,
             grants: &planned.grants,
@@ -323,15 +323,17 @@ impl<'a> ChangeView<'a> {
     }
 }
 
-/// The fields that a change touches, as they are and as they will be; a creation has none that are, a removal none that will be.
-pub(super) fn fields<'a>(speaker: Speaker<'a>, change: &'a Change) -> (Entries<FieldView<'a>>, Entries<FieldView<'a>>) {
+/// The fields of one side of a change.
+pub(super) type Side<'a> = Option<Entries<FieldView<'a>>>;
+
+/// The fields that a change touches, as they are (`None` for a creation) and as they will be (`None` for a removal).
+pub(super) fn fields<'a>(speaker: Speaker<'a>, change: &'a Change) -> (Side<'a>, Side<'a>) {
     let fields = field_changes(change, speaker.capabilities);
-    let side = |there: bool, value: fn(&FieldChange<'a>) -> Option<&'a Value>| {
-        let fields = fields.iter().filter(|_| there);
-        Entries::new(fields.map(|field| (field.name, FieldView(value(field)))).collect())
+    let side = |value: fn(&FieldChange<'a>) -> Option<&'a Value>| {
+        Entries::new(fields.iter().map(|field| (field.name, FieldView(value(field)))).collect())
     };
-    let before = side(change.action != Action::Create, |field| field.before);
-    (before, side(change.action != Action::Remove, |field| field.after))
+    let before = (change.action != Action::Create).then(|| side(|field| field.before));
+    (before, (change.action != Action::Remove).then(|| side(|field| field.after)))
 }
 
 /// How a change travels.
