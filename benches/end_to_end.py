@@ -296,44 +296,42 @@ def is_write(method, path):
 class Applied:
     """Some applies of the same plan. `taken`: seconds from the first write's arrival to the last one's answer; `there`: a round trip."""
 
-    def __init__(self, bench, path, latency, writes, *more):
-        self.spans, self.cpus, self.walls, rounds = [], [], [], []
-        for _ in range(bench.times):
-            done, arrivals, there = apply(bench, path, latency, *more)
-            came = [at for at, method, address in arrivals if is_write(method, address)]
-            if len(came) != writes:
-                raise SystemExit(f"{len(came)} writes came in, and {writes} were due")
-            self.spans.append(came[-1] - came[0] + there)
-            self.cpus.append(done.cpu)
-            self.walls.append(done.wall)
-            rounds.append(there)
-        self.taken, self.cpu, self.wall, self.there = map(statistics.median, (self.spans, self.cpus, self.walls, rounds))
+    def __init__(self):
+        self.spans, self.cpus, self.walls, self.rounds = [], [], [], []
+
+    def once_more(self, bench, path, latency, writes, *more):
+        done, arrivals, there = apply(bench, path, latency, *more)
+        came = [at for at, method, address in arrivals if is_write(method, address)]
+        if len(came) != writes:
+            raise SystemExit(f"{len(came)} writes came in, and {writes} were due")
+        self.spans.append(came[-1] - came[0] + there)
+        self.cpus.append(done.cpu)
+        self.walls.append(done.wall)
+        self.rounds.append(there)
+        self.taken, self.cpu, self.wall, self.there = map(statistics.median, (self.spans, self.cpus, self.walls, self.rounds))
 
     def cost_of(self, plain):
         """What this takes more than `plain`, and whether that can be told from how much runs of `plain` differ among themselves."""
-        more = self.taken - plain.taken
-        return f"{seconds(more)} wall, {seconds(self.cpu - plain.cpu)} CPU; runs without differ by {seconds(plain.spread())}", more <= plain.spread()
-
-    def spread(self):
-        return max(self.spans) - min(self.spans)
+        more, spread = self.taken - plain.taken, max(plain.spans) - min(plain.spans)
+        return f"{seconds(more)} wall, {seconds(self.cpu - plain.cpu)} CPU; runs without differ by {seconds(spread)}", more <= spread
 
 
 def applies(bench, scenario, path, writes, waves, factor, work, *more):
-    """The same writes quietly, with progress, and with a journal, each against the floor: so many rounds at the latency that is there, and
-    `work`, what the same takes without any."""
+    """The same writes quietly, with progress, and with a journal, in turn, so that a busy moment of the machine meets all three; each against
+    the floor: so many rounds at the latency that is there, and `work`, what the same takes without any."""
     variants = (("", ("--quiet",)), (" with progress", ()), (" with --journal", ("--quiet", "--journal", bench.directory / "journal.jsonl")))
-    plain = None
-    for name, flags in variants:
-        done = Applied(bench, path, 20, writes, *more, *flags)
+    found = {name: Applied() for name, _ in variants}
+    for _ in range(bench.times):
+        for name, flags in variants:
+            found[name].once_more(bench, path, 20, writes, *more, *flags)
+    for name, done in found.items():
         floor = waves * done.there
         limit = factor * floor + work
         shown = f"≤ {factor} × {seconds(floor)} ({waves} rounds of {seconds(done.there)})" + (f" + {seconds(work)}" if work else "")
         bench.row(f"{scenario}{name}", f"{seconds(done.taken)} = {done.taken / floor:.3f} × the floor", shown, done.taken <= limit)
         bench.row(f"{scenario}{name}: whole process", f"{seconds(done.wall)} wall, {seconds(done.cpu)} CPU")
-        if plain is None:
-            plain = done
-        else:
-            measured, good = done.cost_of(plain)
+        if name:
+            measured, good = done.cost_of(found[""])
             bench.row(f"what{name.replace(' with', '')} costs there", measured, "nothing that can be measured", good)
 
 
@@ -353,7 +351,10 @@ def apply_batches(bench):
     _, manifests = pairs(bench.directory, 1000, 100, 1)
     path = manifests("creates", "SERVER", limits=f"concurrency: {concurrency}, batch_size: {batch}, ")
     batches = count // batch
-    work = Applied(bench, path, None, batches, "--no-verify", "--quiet").taken
+    without = Applied()
+    for _ in range(bench.times):
+        without.once_more(bench, path, None, batches, "--no-verify", "--quiet")
+    work = without.taken
     bench.row(f"apply {count:,} Partium creates in {batches} batches without latency", seconds(work))
     scenario = f"apply {count:,} Partium creates in {batches} batches at 20 ms, {concurrency} at a time"
     applies(bench, scenario, path, batches, math.ceil(batches / concurrency), 1.1, work, "--no-verify")

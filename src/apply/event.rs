@@ -9,7 +9,7 @@ use super::{Outcome, Totals, Verification};
 
 /// Something that happened. Events of different targets interleave; those of one target keep the order
 /// `TargetStarted`, `Held`…, (`BatchStarted`, `BatchEnded`, `Finished`)…, (`Verifying`, batches sent again)…, `Settled`…, `Verified`,
-/// `TargetEnded`.
+/// `TargetEnded`. Batches go side by side, and what a batch's end set free starts before its `Finished` are told.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
     /// The apply begins.
@@ -65,19 +65,13 @@ pub enum Event<'a> {
         /// As in `BatchStarted`.
         again: bool,
     },
-    /// A change is through the sending. Exactly once for each change of the plan: progress counts these.
+    /// Changes are through the sending. Exactly once for each change of the plan: progress counts these.
     Finished {
         /// The target's plan.
         target: &'a TargetPlan,
-        /// The set's plan.
-        set: &'a SetPlan,
-        /// The change.
-        change: &'a PlannedChange,
-        /// As far as it is known now.
-        outcome: &'a Outcome,
-        /// The API's ids of the answers to the requests that carried it, oldest first.
-        request_ids: &'a [Box<str>],
-        /// Only the re-read can tell; a `Settled` for this change follows.
+        /// What they have in common.
+        ended: Ended<'a>,
+        /// Only the re-read can tell; a `Settled` for each of these changes follows.
         provisional: bool,
     },
     /// The target is read again.
@@ -91,14 +85,8 @@ pub enum Event<'a> {
     Settled {
         /// The target's plan.
         target: &'a TargetPlan,
-        /// The set's plan.
-        set: &'a SetPlan,
-        /// The change.
-        change: &'a PlannedChange,
-        /// The final outcome.
-        outcome: &'a Outcome,
-        /// As in `Finished`.
-        request_ids: &'a [Box<str>],
+        /// What they have in common; the outcome is final.
+        ended: Ended<'a>,
     },
     /// What the re-read says about the target as a whole.
     Verified {
@@ -121,6 +109,19 @@ pub enum Event<'a> {
         /// All final outcomes, counted.
         totals: Totals,
     },
+}
+
+/// Changes of one set that ended in the same way.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended<'a> {
+    /// The set's plan.
+    pub set: &'a SetPlan,
+    /// At least one, and not so many that a sink would be busy with them for long.
+    pub changes: &'a [&'a PlannedChange],
+    /// As far as it is known now.
+    pub outcome: &'a Outcome,
+    /// The API's ids of the answers to the requests that carried them, oldest first.
+    pub request_ids: &'a [Box<str>],
 }
 
 /// Where events go. Called from the executor between two sends: be quick, and do not block.

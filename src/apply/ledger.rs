@@ -1,14 +1,17 @@
 //! The book of one target: every change of its plan, where it stands, and what was told of it. Every change ends with exactly one
 //! outcome because there is exactly one entry for it here.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use crate::model::{Sym, WriteOutcome};
 use crate::plan::{PlannedBatch, PlannedChange, SetPlan, TargetPlan};
 
 use super::queue::subjects;
 use super::resolve::{Sight, Stand};
-use super::{ChangeId, ChangeReport, Event, Outcome, Sink};
+use super::{ChangeId, ChangeReport, Ended, Event, Outcome, Sink};
+
+/// So many changes are told in one event at most: a fraction of a millisecond for any sink, so that the next request does not wait for it.
+const TOLD_TOGETHER: usize = 64;
 
 /// One change.
 pub(super) struct Entry<'a> {
@@ -21,16 +24,22 @@ pub(super) struct Entry<'a> {
     pub(super) sight: Sight,
     /// The API's ids of the answers to the requests that carried it.
     request_ids: Vec<Box<str>>,
-    /// What its `Finished` event said.
+    /// What was said of it last.
     told: Option<Told>,
 }
 
+#[derive(PartialEq, Eq)]
 struct Told {
     outcome: Outcome,
     provisional: bool,
 }
 
 impl Entry<'_> {
+    /// Whether both belong to one set and were answered by the same requests.
+    fn answered_with(&self, other: &Entry<'_>) -> bool {
+        self.id.set == other.id.set && self.request_ids == other.request_ids
+    }
+
     /// The final outcome, with why nothing was read where that is so.
     pub(super) fn outcome(&self, unread: &str) -> Outcome {
         self.stand.settle(self.lost, self.sight, unread)
@@ -47,6 +56,8 @@ pub(super) struct Ledger<'a> {
     pub(super) plan: &'a TargetPlan,
     pub(super) entries: Vec<Entry<'a>>,
     sink: &'a dyn Sink,
+    /// Entries whose stand is known and was not told yet, in the order in which it became known.
+    untold: VecDeque<usize>,
     /// Batches sent so far.
     pub(super) batches: u64,
     /// Where the entries of each set start; sets that are not applied have none.
@@ -74,7 +85,16 @@ impl<'a> Ledger<'a> {
                 told: None,
             }));
         }
-        Self { plan, entries, sink, batches: 0, starts, blockers: HashMap::new(), unread: String::new() }
+        Self {
+            plan,
+            entries,
+            sink,
+            untold: VecDeque::new(),
+            batches: 0,
+            starts,
+            blockers: HashMap::new(),
+            unread: String::new(),
+        }
     }
 
     pub(super) fn emit(&self, event: &Event<'_>) {
@@ -100,7 +120,7 @@ impl<'a> Ledger<'a> {
             match blocker.filter(|_| batch.takes_away) {
                 Some(by) => {
                     self.entries[slot].stand = Stand::Blocked(by);
-                    self.tell(slot);
+                    self.untold.push_back(slot);
                 }
                 None => admitted.push((slot, *change)),
             }
@@ -108,7 +128,7 @@ impl<'a> Ledger<'a> {
         admitted
     }
 
-    /// Notes the answer to a change, and the ids of the answers that its batch got.
+    /// Notes the answer to a change, and the ids of the answers that its batch got. It is told later.
     pub(super) fn record(&mut self, slot: usize, answer: WriteOutcome, request_ids: &[Box<str>]) {
         let order_by = self.plan.capabilities.order_by;
         let entry = &mut self.entries[slot];
@@ -122,35 +142,55 @@ impl<'a> Ledger<'a> {
             }
         }
         entry.stand = Stand::Answered(answer);
-        self.tell(slot);
+        self.untold.push_back(slot);
+    }
+
+    /// How many noted endings are still to be told.
+    pub(super) fn untold(&self) -> usize {
+        self.untold.len()
+    }
+
+    /// Tells some of them, oldest first; each change once, also when it is sent again.
+    pub(super) fn tell_some(&mut self) {
+        let slots = self.untold.drain(..self.untold.len().min(TOLD_TOGETHER));
+        let ending = |slot: usize| {
+            let Entry { stand, told: None, .. } = &self.entries[slot] else { return None };
+            Some((slot, Told { outcome: stand.provisional(), provisional: stand.needs_proof() }))
+        };
+        let endings = slots.filter_map(ending).collect();
+        self.announce(endings, |target, ended, provisional| Event::Finished { target, ended, provisional });
     }
 
     /// Ends every change whose turn did not come.
     pub(super) fn skip_unsent(&mut self, why: &str) {
-        for slot in 0..self.entries.len() {
-            if self.entries[slot].stand == Stand::Unsent {
-                self.entries[slot].stand = Stand::Skipped(why.to_owned());
-                self.tell(slot);
+        for (slot, entry) in self.entries.iter_mut().enumerate() {
+            if entry.stand == Stand::Unsent {
+                entry.stand = Stand::Skipped(why.to_owned());
+                self.untold.push_back(slot);
             }
+        }
+        while self.untold() > 0 {
+            self.tell_some();
         }
     }
 
-    /// Says how a change ended, as far as it is known; once for each change.
-    fn tell(&mut self, slot: usize) {
-        let entry = &self.entries[slot];
-        if entry.told.is_some() {
-            return;
+    /// Says how changes ended. Those that follow each other and ended in the same way are told together.
+    fn announce(
+        &mut self,
+        endings: Vec<(usize, Told)>,
+        event: for<'e> fn(&'e TargetPlan, Ended<'e>, bool) -> Event<'e>,
+    ) {
+        let entries = &self.entries;
+        let alike = |a: &(usize, Told), b: &(usize, Told)| a.1 == b.1 && entries[a.0].answered_with(&entries[b.0]);
+        for group in endings.chunk_by(alike) {
+            let Some((first, Told { outcome, provisional })) = group.first() else { continue };
+            let changes: Vec<&PlannedChange> = group.iter().map(|(slot, _)| entries[*slot].planned).collect();
+            let Entry { set, request_ids, .. } = &entries[*first];
+            self.sink.event(&event(self.plan, Ended { set, changes: &changes, outcome, request_ids }, *provisional));
         }
-        let told = Told { outcome: entry.stand.provisional(), provisional: entry.stand.needs_proof() };
-        self.sink.event(&Event::Finished {
-            target: self.plan,
-            set: entry.set,
-            change: entry.planned,
-            outcome: &told.outcome,
-            request_ids: &entry.request_ids,
-            provisional: told.provisional,
-        });
-        self.entries[slot].told = Some(told);
+        for (slot, told) in endings {
+            self.entries[slot].told = Some(told);
+        }
     }
 
     /// Whether anything was sent at all.
@@ -159,21 +199,21 @@ impl<'a> Ledger<'a> {
     }
 
     /// The final outcomes, in the order of the plan; tells those that the re-read settled or altered.
-    pub(super) fn close(self) -> Vec<ChangeReport> {
-        let mut reports = Vec::with_capacity(self.entries.len());
-        for entry in self.entries {
-            let outcome = entry.outcome(&self.unread);
-            if entry.told.as_ref().is_none_or(|told| told.provisional || told.outcome != outcome) {
-                self.sink.event(&Event::Settled {
-                    target: self.plan,
-                    set: entry.set,
-                    change: entry.planned,
-                    outcome: &outcome,
-                    request_ids: &entry.request_ids,
-                });
-            }
-            reports.push(ChangeReport { id: entry.id, outcome, request_ids: entry.request_ids });
+    pub(super) fn close(mut self) -> Vec<ChangeReport> {
+        for first in (0..self.entries.len()).step_by(TOLD_TOGETHER) {
+            let slots = first..self.entries.len().min(first + TOLD_TOGETHER);
+            let altered = |slot: usize| {
+                let told = Told { outcome: self.entries[slot].outcome(&self.unread), provisional: false };
+                (self.entries[slot].told.as_ref() != Some(&told)).then_some((slot, told))
+            };
+            let altered = slots.filter_map(altered).collect();
+            self.announce(altered, |target, ended, _| Event::Settled { target, ended });
         }
-        reports
+        let report = |mut entry: Entry<'a>| {
+            let told = entry.told.take();
+            let outcome = told.map_or_else(|| entry.outcome(&self.unread), |told| told.outcome);
+            ChangeReport { id: entry.id, outcome, request_ids: entry.request_ids }
+        };
+        self.entries.into_iter().map(report).collect()
     }
 }

@@ -16,7 +16,7 @@ mod stop;
 mod tests;
 mod verify;
 
-pub use event::{Event, Silent, Sink, Sinks};
+pub use event::{Ended, Event, Silent, Sink, Sinks};
 pub use exit::Exit;
 pub use outcome::{ChangeId, Outcome, Totals};
 pub use report::{ChangeReport, Leftover, NotRun, Remaining, Report, TargetReport, Verification, held_outcome};

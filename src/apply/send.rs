@@ -1,7 +1,7 @@
 //! Sending batches: as many at once as the target allows, in the order that the queue gives, until all are through or a stop is asked for.
 
-use futures::StreamExt as _;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt as _, StreamExt as _};
 
 use crate::model::{Batch, Change, Route, WriteOutcome};
 use crate::plan::{PlannedBatch, PlannedChange};
@@ -62,6 +62,9 @@ impl<'b> Flight<'b> {
 }
 
 /// Sends batches and notes their answers. Gives why it ended early, if it did.
+///
+/// How changes ended is told while the next requests are on their way, so that telling costs no time where there is a network to wait for.
+/// Where there is none to wait for, no more changes are left to be told than are under way.
 pub(super) async fn send(
     run: &TargetRun<'_>,
     stop: &Stop,
@@ -72,7 +75,7 @@ pub(super) async fn send(
     let target = run.plan;
     let mut queue = Queue::new(batches, target.capabilities.order_by);
     let mut flights = FuturesUnordered::new();
-    let mut failing = 0;
+    let (mut failing, mut under_way) = (0, 0);
     let mut halt = None;
     loop {
         while halt.is_none() && flights.len() < run.concurrency.max(1) {
@@ -86,10 +89,25 @@ pub(super) async fn send(
             let flight = Flight::new(at, ledger.batches, batches[at].route, admitted);
             let (batch, Batch { route, changes }) = (flight.number, &flight.batch);
             ledger.emit(&Event::BatchStarted { target, route: *route, batch, changes, again });
+            under_way += changes.len();
             flights.push(flight.fly(run.writer));
         }
         ledger.flush();
-        let Some((flight, answers, request_ids)) = flights.next().await else { return halt };
+        let landed = loop {
+            if let Some(landed) = flights.next().now_or_never() {
+                break landed;
+            }
+            if ledger.untold() == 0 {
+                ledger.flush();
+                break flights.next().await;
+            }
+            ledger.tell_some();
+        };
+        under_way -= landed.as_ref().map_or(0, |(flight, ..)| flight.slots.len());
+        while ledger.untold() > under_way {
+            ledger.tell_some();
+        }
+        let Some((flight, answers, request_ids)) = landed else { return halt };
         let Batch { route, changes } = &flight.batch;
         ledger.emit(&Event::BatchEnded {
             target,

@@ -9,6 +9,7 @@ use super::session::Session;
 use super::{actor, files, git};
 use crate::plan::Plan;
 use crate::plan::saved::manifests_digest;
+use crate::render::json::Clock;
 use crate::render::json::journal::{About, Journal};
 
 /// Opens a journal and writes what the run is about. Where that fails, nothing may be applied.
@@ -26,8 +27,13 @@ pub(super) fn begin(path: &Path, session: &Session, plan: &Plan) -> anyhow::Resu
         plan: session.approved().map(|saved| saved.seal.clone()),
         policy: session.policy(),
     };
-    let clock = || jiff::Timestamp::now().to_string();
+    let clock = clock();
     let run = format!("{}-{}", clock(), std::process::id());
-    Journal::begin(Box::new(file), Box::new(clock), run, Arc::clone(&plan.ids), &about)
+    Journal::begin(Box::new(file), clock, run, Arc::clone(&plan.ids), &about)
         .with_context(|| format!("the journal {} cannot be written, so nothing was applied", path.display()))
+}
+
+/// The time, in microseconds that all have six digits: lines sort as text.
+pub(super) fn clock() -> Clock {
+    Box::new(|| format!("{:.6}", jiff::Timestamp::now()))
 }

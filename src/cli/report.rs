@@ -12,10 +12,10 @@ use serde::Serialize;
 
 use super::args::{Ci, Format, ReportArg, ReportArgs, ReportFormat};
 use super::files;
+use super::journal::clock;
 use super::terminal::Terminal;
 use crate::apply::{Exit, Report};
 use crate::manifest::Loaded;
-use crate::model::Instant;
 use crate::plan::Plan;
 use crate::plan::drift::Drift;
 use crate::render::json::{EventLines, Moment, pretty};
@@ -188,10 +188,7 @@ impl Reports {
                 .and_then(|()| File::create(path))
                 .with_context(|| format!("{} cannot be written", path.display()))
         };
-        let clock = || Instant(jiff::Timestamp::now().as_millisecond());
-        wanted
-            .map(|report| Ok(EventLines::new(Box::new(open(report)?), Arc::clone(&plan.ids), Box::new(clock))))
-            .collect()
+        wanted.map(|report| Ok(EventLines::new(Box::new(open(report)?), Arc::clone(&plan.ids), clock()))).collect()
     }
 
     /// What an apply did.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::apply::{Event, Outcome, Sink, Verification};
+use crate::apply::{Ended, Event, Outcome, Sink, Verification};
 use crate::model::Ids;
 use crate::plan::{PlannedChange, TargetPlan};
 
@@ -130,16 +130,20 @@ impl Sink for Lines {
                 }
                 state.last = (0, (self.elapsed)());
             }
-            Event::Finished { target, change, outcome, provisional, .. } => {
-                state.progress.finish(outcome, *provisional);
-                if !provisional {
-                    self.change(&mut state, target, change, outcome);
+            Event::Finished { target, ended, provisional } => {
+                for change in ended.changes {
+                    state.progress.finish(ended.outcome, *provisional);
+                    if !provisional {
+                        self.change(&mut state, target, change, ended.outcome);
+                    }
+                    self.summary(&mut state);
                 }
-                self.summary(&mut state);
             }
-            Event::Settled { target, change, outcome, .. } => {
-                state.progress.settle(outcome);
-                self.change(&mut state, target, change, outcome);
+            Event::Settled { target, ended } => {
+                for change in ended.changes {
+                    state.progress.settle(ended.outcome);
+                    self.change(&mut state, target, change, ended.outcome);
+                }
             }
             Event::Verifying { target, attempt } => state.say(&verifying(target, *attempt)),
             Event::Verified { target, verification } => state.say(&verified(target, verification)),
@@ -224,9 +228,9 @@ impl Bars {
         let _ = self.bars.println(line);
     }
 
-    fn trouble(&self, target: &TargetPlan, change: &PlannedChange, outcome: &Outcome) {
-        if is_trouble(outcome) {
-            self.above(&outcome_line(&self.ids, self.style, target, change, outcome));
+    fn trouble(&self, target: &TargetPlan, ended: &Ended<'_>) {
+        for change in ended.changes.iter().filter(|_| is_trouble(ended.outcome)) {
+            self.above(&outcome_line(&self.ids, self.style, target, change, ended.outcome));
         }
     }
 }
@@ -235,13 +239,13 @@ impl Sink for Bars {
     fn event(&self, event: &Event<'_>) {
         match event {
             Event::TargetStarted { target, changes } => self.add(target, *changes),
-            Event::Finished { target, change, outcome, provisional, .. } => {
-                self.with_bar(target, |bar| bar.inc(1));
+            Event::Finished { target, ended, provisional } => {
+                self.with_bar(target, |bar| bar.inc(words::len(ended.changes)));
                 if !provisional {
-                    self.trouble(target, change, outcome);
+                    self.trouble(target, ended);
                 }
             }
-            Event::Settled { target, change, outcome, .. } => self.trouble(target, change, outcome),
+            Event::Settled { target, ended } => self.trouble(target, ended),
             Event::Verifying { target, .. } => self.with_bar(target, |bar| bar.set_message("reading again")),
             Event::Verified { target, verification } => self.above(&verified(target, verification)),
             Event::TargetEnded { target, .. } => {

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use assignctl::apply::{Event, Exit, Outcome, Sink, Totals, Verification};
+use assignctl::apply::{Ended, Event, Exit, Outcome, Sink, Totals, Verification};
 use assignctl::model::Route;
 use assignctl::plan::Plan;
 use assignctl::plan::drift::drift;
@@ -189,7 +189,8 @@ impl io::Write for Shared {
 fn events_are_lines_that_hold_their_schema() {
     let plan = fixture::everything();
     let out = Shared::default();
-    let events = json::EventLines::new(Box::new(out.clone()), Arc::clone(&plan.ids), Box::new(fixture::now));
+    let events =
+        json::EventLines::new(Box::new(out.clone()), Arc::clone(&plan.ids), Box::new(|| fixture::now().to_string()));
     let target = &plan.targets[0];
     let set = &target.sets[0];
     let change = &set.changes[0];
@@ -197,6 +198,7 @@ fn events_are_lines_that_hold_their_schema() {
     let changes = [&change.change];
     let (failed, done) = (reports::failed(true), Outcome::Done { note: None });
     let totals = Totals { done: 1, ..Totals::default() };
+    let ended = Ended { set, changes: &[change], outcome: &failed, request_ids: &[] };
     let answers = [assignctl::model::WriteOutcome::Unknown { why: "cut".to_owned() }];
     for event in [
         Event::Started { targets: 1, changes: 5 },
@@ -211,9 +213,9 @@ fn events_are_lines_that_hold_their_schema() {
             request_ids: &[],
             again: false,
         },
-        Event::Finished { target, set, change, outcome: &failed, request_ids: &[], provisional: true },
+        Event::Finished { target, ended, provisional: true },
         Event::Verifying { target, attempt: 1 },
-        Event::Settled { target, set, change, outcome: &done, request_ids: &[] },
+        Event::Settled { target, ended: Ended { outcome: &done, ..ended } },
         Event::Verified { target, verification: &Verification::Clean },
         Event::TargetEnded { target, totals },
         Event::Interrupted,
@@ -242,7 +244,7 @@ fn events_that_cannot_be_written_are_told_at_the_end() {
         }
     }
     let plan = shapes::nothing();
-    let events = json::EventLines::new(Box::new(Full), Arc::clone(&plan.ids), Box::new(fixture::now));
+    let events = json::EventLines::new(Box::new(Full), Arc::clone(&plan.ids), Box::new(|| fixture::now().to_string()));
     events.event(&Event::Interrupted);
     assert_eq!(events.close().unwrap_err().kind(), io::ErrorKind::StorageFull);
 }

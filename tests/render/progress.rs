@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use assignctl::apply::{Event, Outcome, Sink, Totals, Verification};
+use assignctl::apply::{Ended, Event, Outcome, Sink, Totals, Verification};
 use assignctl::plan::Plan;
 use assignctl::render::Style;
 use assignctl::render::progress::{Bars, Lines};
@@ -79,14 +79,8 @@ fn play(plan: &Plan, sink: &dyn Sink, outcome: impl Fn(usize) -> Outcome) {
         sink.event(&Event::TargetStarted { target, changes: target.changes().count() as u64 });
         for set in target.sets.iter().filter(|set| set.applies()) {
             for change in &set.changes {
-                sink.event(&Event::Finished {
-                    target,
-                    set,
-                    change,
-                    outcome: &outcome(at),
-                    request_ids: &[],
-                    provisional: false,
-                });
+                let ended = Ended { set, changes: &[change], outcome: &outcome(at), request_ids: &[] };
+                sink.event(&Event::Finished { target, ended, provisional: false });
                 at += 1;
             }
         }
@@ -144,11 +138,12 @@ fn an_outcome_that_only_the_re_read_can_tell_is_told_once() {
     let (log, sink) = lines(&plan, || Duration::ZERO);
     let target = &plan.targets[0];
     let set = &target.sets[0];
-    let change = &set.changes[0];
+    let changes = &[&set.changes[0]];
     let unsure = Outcome::Unknown { why: "the answer was lost".to_owned() };
     sink.event(&Event::Started { targets: 1, changes: 1 });
-    sink.event(&Event::Finished { target, set, change, outcome: &unsure, request_ids: &[], provisional: true });
-    sink.event(&Event::Settled { target, set, change, outcome: &done(), request_ids: &[] });
+    let ended = Ended { set, changes, outcome: &unsure, request_ids: &[] };
+    sink.event(&Event::Finished { target, ended, provisional: true });
+    sink.event(&Event::Settled { target, ended: Ended { outcome: &done(), ..ended } });
     assert_eq!(log.text(), "Applying 1 change to 1 target\nparts-prod: done     + create    ass0000 / dealer-at\n");
 }
 

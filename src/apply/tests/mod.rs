@@ -26,11 +26,12 @@ async fn a_plain_apply_ends_done_and_clean_and_tells_it_in_order() {
         "target t 3",
         "send 1 again=false",
         "answered 1",
+        // What is next goes out before anything else is told.
+        "send 1 again=false",
         "finished anna/new done",
-        "send 1 again=false",
         "answered 1",
-        "finished bob/keep done",
         "send 1 again=false",
+        "finished bob/keep done",
         "answered 1",
         "finished anna/old done",
         "verifying 1",
@@ -40,6 +41,22 @@ async fn a_plain_apply_ends_done_and_clean_and_tells_it_in_order() {
     ];
     assert_eq!(end.events, expected);
     assert_eq!(case.first_plan().changes().count(), 0);
+}
+
+#[tokio::test]
+async fn changes_that_ended_alike_are_told_together_and_no_others() {
+    let desired: Vec<String> = (0..200).map(|n| format!("id{n:03}/role")).collect();
+    let case = Case::new(&[], &strs(&desired)).batch(100).act("id010/role", &[Act::Refuse]);
+    let end = case.run().await;
+    // The first batch up to the refusal, the refusal, what is left of the first 64, of the batch; the second batch.
+    assert_eq!(end.together, [10, 1, 53, 36, 64, 36]);
+    let told: std::collections::BTreeSet<&String> =
+        end.events.iter().filter(|event| event.starts_with("finished ")).collect();
+    assert_eq!(told.len(), 200);
+    assert!(
+        told.contains(&"finished id010/role failed".to_owned())
+            && told.contains(&"finished id011/role done".to_owned())
+    );
 }
 
 #[tokio::test]

@@ -229,6 +229,7 @@ pub(super) struct Outcomes {
     /// By key, in words.
     pub(super) by_key: BTreeMap<String, Outcome>,
     pub(super) events: Vec<String>,
+    pub(super) together: Vec<usize>,
     pub(super) planned: u64,
 }
 
@@ -361,7 +362,7 @@ impl Case {
     }
 
     pub(super) async fn run_plan(&self, plan: &TargetPlan) -> Outcomes {
-        let recorder = Recorder { world: &self.world, events: Mutex::default() };
+        let recorder = Recorder { world: &self.world, events: Mutex::default(), together: Mutex::default() };
         let replan = |snapshot| self.plan(snapshot);
         let read = ReadRequest::default();
         let run = TargetRun {
@@ -376,7 +377,8 @@ impl Case {
         let label = |id: ChangeId| self.world.label(&plan.sets[id.set].changes[id.index].change.key);
         let by_key =
             report.targets[0].changes.iter().map(|change| (label(change.id), change.outcome.clone())).collect();
-        Outcomes { report, by_key, events: recorder.events.into_inner().unwrap(), planned: count(plan) }
+        let (events, together) = (recorder.events.into_inner().unwrap(), recorder.together.into_inner().unwrap());
+        Outcomes { report, by_key, events, together, planned: count(plan) }
     }
 
     /// How often a key was sent.
@@ -420,27 +422,37 @@ fn target() -> Target {
 struct Recorder<'a> {
     world: &'a World,
     events: Mutex<Vec<String>>,
+    /// How many changes were told together, each time.
+    together: Mutex<Vec<usize>>,
 }
 
 impl Sink for Recorder<'_> {
     fn event(&self, event: &Event<'_>) {
         let label = |change: &PlannedChange| self.world.label(&change.change.key);
+        let each = |ended: &Ended<'_>, say: &dyn Fn(&PlannedChange) -> String| {
+            self.together.lock().unwrap().push(ended.changes.len());
+            let texts: Vec<String> = ended.changes.iter().map(|change| say(change)).collect();
+            texts.join("\n")
+        };
         let text = match event {
             Event::Started { targets, changes } => format!("started {targets} {changes}"),
             Event::TargetStarted { target, changes } => format!("target {} {changes}", target.name),
             Event::BatchStarted { changes, again, .. } => format!("send {} again={again}", changes.len()),
             Event::BatchEnded { answers, .. } => format!("answered {}", answers.len()),
-            Event::Finished { change, outcome, provisional, .. } => {
-                format!("finished {} {}{}", label(change), outcome.word(), if *provisional { "?" } else { "" })
+            Event::Finished { ended, provisional, .. } => {
+                let (word, sure) = (ended.outcome.word(), if *provisional { "?" } else { "" });
+                each(ended, &|change| format!("finished {} {word}{sure}", label(change)))
             }
             Event::Verifying { attempt, .. } => format!("verifying {attempt}"),
-            Event::Settled { change, outcome, .. } => format!("settled {} {}", label(change), outcome.word()),
+            Event::Settled { ended, .. } => {
+                each(ended, &|change| format!("settled {} {}", label(change), ended.outcome.word()))
+            }
             Event::Verified { verification, .. } => format!("verified {verification:?}"),
             Event::TargetEnded { totals, .. } => format!("target ended {}", totals.all()),
             Event::Interrupted => "interrupted".to_owned(),
             Event::Ended { totals } => format!("ended {}", totals.all()),
             Event::Held { held, outcome, .. } => format!("held {:?} {}", held.action, outcome.word()),
         };
-        self.events.lock().unwrap().push(text);
+        self.events.lock().unwrap().extend(text.lines().map(str::to_owned));
     }
 }

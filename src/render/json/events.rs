@@ -6,12 +6,12 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::apply::{Event, Sink, Totals};
-use crate::model::{Action, Ids, Instant, WriteOutcome};
-use crate::plan::{SetPlan, TargetPlan};
+use crate::apply::{Ended, Event, Sink, Totals};
+use crate::model::{Action, Ids, WriteOutcome};
+use crate::plan::TargetPlan;
 use crate::render::words::Speaker;
 
-use super::lines::Lines;
+use super::lines::{Clock, Lines};
 use super::report::{OutcomeView, VerificationResult};
 use super::{FORMAT_VERSION, KeyView, value};
 
@@ -22,8 +22,8 @@ pub(super) struct EventView<'a> {
     /// Version of this format, "major.minor"; on the first line only.
     #[serde(skip_serializing_if = "Option::is_none")]
     format_version: Option<&'static str>,
-    /// When, RFC 3339 in UTC.
-    at: String,
+    /// When it was written, RFC 3339 in UTC. Lines that were written together have the same.
+    at: &'a str,
     /// What happened.
     event: Name,
     /// The target concerned.
@@ -101,10 +101,10 @@ enum Name {
 }
 
 impl<'a> EventView<'a> {
-    fn new(event: Name, at: Instant) -> Self {
+    fn new(event: Name, at: &'a str) -> Self {
         Self {
             format_version: None,
-            at: at.to_string(),
+            at,
             event,
             target: None,
             set: None,
@@ -123,7 +123,7 @@ impl<'a> EventView<'a> {
         }
     }
 
-    fn of(ids: &'a Ids, event: &Event<'a>, at: Instant) -> Self {
+    fn of(ids: &'a Ids, event: &Event<'a>, at: &'a str) -> Self {
         let new = |name| Self::new(name, at);
         let of = |name, target: &'a TargetPlan| Self { target: Some(&target.name), ..Self::new(name, at) };
         match *event {
@@ -158,25 +158,10 @@ impl<'a> EventView<'a> {
                 accepted: Some(accepted(answers)),
                 ..of(Name::BatchEnded, target)
             },
-            Event::Finished { target, set, change, outcome, request_ids, provisional } => {
-                let speaker = Speaker::new(ids, target);
-                Self {
-                    action: Some(change.action()),
-                    key: Some(value::key(speaker, &change.change.key)),
-                    outcome: Some(OutcomeView::of(speaker, target, outcome).answered_as(request_ids)),
-                    provisional: Some(provisional),
-                    ..of(Name::Finished, target).in_set(set)
-                }
+            Event::Finished { target, ended, provisional } => {
+                Self { provisional: Some(provisional), ..of(Name::Finished, target).ended(ids, target, ended) }
             }
-            Event::Settled { target, set, change, outcome, request_ids } => {
-                let speaker = Speaker::new(ids, target);
-                Self {
-                    action: Some(change.action()),
-                    key: Some(value::key(speaker, &change.change.key)),
-                    outcome: Some(OutcomeView::of(speaker, target, outcome).answered_as(request_ids)),
-                    ..of(Name::Settled, target).in_set(set)
-                }
-            }
+            Event::Settled { target, ended } => of(Name::Settled, target).ended(ids, target, ended),
             Event::Verifying { target, attempt } => Self { attempt: Some(attempt), ..of(Name::Verifying, target) },
             Event::Verified { target, verification } => {
                 Self { verification: Some(verification.into()), ..of(Name::Verified, target) }
@@ -187,8 +172,10 @@ impl<'a> EventView<'a> {
         }
     }
 
-    fn in_set(self, set: &'a SetPlan) -> Self {
-        Self { set: Some(&set.name), ..self }
+    /// What endings have in common; the change is still to be said.
+    fn ended(self, ids: &'a Ids, target: &'a TargetPlan, ended: Ended<'a>) -> Self {
+        let outcome = OutcomeView::of(Speaker::new(ids, target), target, ended.outcome);
+        Self { set: Some(&ended.set.name), outcome: Some(outcome.answered_as(ended.request_ids)), ..self }
     }
 }
 
@@ -201,7 +188,6 @@ fn accepted(answers: &[WriteOutcome]) -> u64 {
 pub struct EventLines {
     lines: Lines,
     ids: Arc<Ids>,
-    clock: Box<dyn Fn() -> Instant + Send + Sync>,
 }
 
 impl std::fmt::Debug for EventLines {
@@ -212,8 +198,8 @@ impl std::fmt::Debug for EventLines {
 
 impl EventLines {
     /// Lines to a writer, with the time from a clock.
-    pub fn new(out: Box<dyn Write + Send>, ids: Arc<Ids>, clock: Box<dyn Fn() -> Instant + Send + Sync>) -> Self {
-        Self { lines: Lines::new(out), ids, clock }
+    pub fn new(out: Box<dyn Write + Send>, ids: Arc<Ids>, clock: Clock) -> Self {
+        Self { lines: Lines::new(out, clock), ids }
     }
 
     /// What went wrong with the writing, if anything did: an apply goes on without its events.
@@ -227,7 +213,16 @@ impl EventLines {
 
 impl Sink for EventLines {
     fn event(&self, event: &Event<'_>) {
-        self.lines.add(&EventView::of(&self.ids, event, (self.clock)()));
+        let time = self.lines.time();
+        let mut line = EventView::of(&self.ids, event, &time);
+        let (Event::Finished { target, ended, .. } | Event::Settled { target, ended }) = event else {
+            return self.lines.add(&line);
+        };
+        for change in ended.changes {
+            line.action = Some(change.action());
+            line.key = Some(value::key(Speaker::new(&self.ids, target), &change.change.key));
+            self.lines.add(&line);
+        }
     }
 
     fn flush(&self) {

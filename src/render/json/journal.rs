@@ -9,13 +9,13 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::apply::{Event, Exit, Outcome, Sink, Totals};
+use crate::apply::{Event, Exit, Sink, Totals};
 use crate::diag::Location;
 use crate::model::{Action, Change, Ids, Proof, WriteOutcome};
-use crate::plan::{PlannedChange, SetPlan, TargetPlan};
+use crate::plan::PlannedChange;
 use crate::render::words::Speaker;
 
-use super::lines::Lines;
+use super::lines::{Clock, Lines};
 use super::plan;
 use super::report::{HeldView, OutcomeView, VerificationView, some};
 use super::{Each, Entries, ExitView, FORMAT_VERSION, FieldView, KeyView, Tool, value};
@@ -50,12 +50,8 @@ pub struct About {
 pub struct Journal {
     run: String,
     ids: Arc<Ids>,
-    clock: Clock,
     lines: Lines,
 }
-
-/// The time now, as RFC 3339.
-pub type Clock = Box<dyn Fn() -> String + Send + Sync>;
 
 impl Journal {
     /// Begins a run: writes what it is about.
@@ -69,7 +65,7 @@ impl Journal {
         ids: Arc<Ids>,
         about: &About,
     ) -> io::Result<Self> {
-        let journal = Self { run, ids, clock, lines: Lines::new(writer) };
+        let journal = Self { run, ids, lines: Lines::new(writer, clock) };
         journal.line(EventView::RunBegun {
             format_version: FORMAT_VERSION,
             tool: Tool::THIS,
@@ -87,27 +83,8 @@ impl Journal {
         self.lines.written()
     }
 
-    fn line<'a>(&'a self, event: EventView<'a>) {
-        self.lines.add(&Line { time: (self.clock)(), run: &self.run, event });
-    }
-
-    fn ended<'a>(
-        &'a self,
-        target: &'a TargetPlan,
-        of: (&'a SetPlan, &'a PlannedChange),
-        outcome: &'a Outcome,
-        request_ids: &'a [Box<str>],
-    ) -> Ended<'a> {
-        let speaker = Speaker::new(&self.ids, target);
-        Ended {
-            target: &target.name,
-            set: &of.0.name,
-            at: &of.1.at,
-            action: of.1.action(),
-            key: value::key(speaker, &of.1.change.key),
-            from_key: of.1.change.from_key.as_ref().map(|key| value::key(speaker, key)),
-            outcome: OutcomeView::of(speaker, target, outcome).answered_as(request_ids),
-        }
+    fn line(&self, event: EventView<'_>) {
+        self.lines.add(&Line { time: &self.lines.time(), run: &self.run, event });
     }
 }
 
@@ -138,13 +115,16 @@ impl Sink for Journal {
                 request_ids: some(request_ids),
                 answers: Each::of(answers, AnswerView::of),
             },
-            Event::Finished { target, set, change, outcome, request_ids, provisional: false } => {
-                EventView::Ended(self.ended(target, (set, change), outcome, request_ids))
-            }
             // The answer to it is written already, and how it ended will be.
             Event::Finished { provisional: true, .. } => return,
-            Event::Settled { target, set, change, outcome, request_ids } => {
-                EventView::Ended(self.ended(target, (set, change), outcome, request_ids))
+            Event::Finished { target, ended, .. } | Event::Settled { target, ended } => {
+                let speaker = Speaker::new(ids, target);
+                EventView::Ended {
+                    target: &target.name,
+                    set: &ended.set.name,
+                    outcome: OutcomeView::of(speaker, target, ended.outcome).answered_as(ended.request_ids),
+                    changes: Each::of(ended.changes, move |planned| EndedView::of(speaker, planned)),
+                }
             }
             Event::Verifying { target, attempt } => EventView::Reading { target: &target.name, attempt: *attempt },
             Event::Verified { target, verification } => EventView::Verified {
@@ -165,13 +145,13 @@ impl Sink for Journal {
 /// One line of a journal of `assignctl apply`. Runs that append to one file are told apart by `run`.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "assignctl journal line", extend("$id" = "urn:assignctl:journal:1"))]
-pub(super) struct Line<'a> {
-    /// When it was written, RFC 3339 in UTC.
-    time: String,
+pub(super) struct Line<'a, 'e> {
+    /// When it was written, RFC 3339 in UTC. Lines that were written together have the same.
+    time: &'a str,
     /// Which run it belongs to.
     run: &'a str,
     /// What happened.
-    event: EventView<'a>,
+    event: EventView<'e>,
 }
 
 /// What happened.
@@ -233,9 +213,18 @@ enum EventView<'a> {
         /// One a change, in the order of `sent`.
         answers: Each<'a, AnswerView<'a>>,
     },
-    /// How a change ended: at once where the answer proves it, else when the target was read again. Of several for one change the last one
+    /// How changes ended: at once where the answer proves it, else when the target was read again. Of several for one change the last one
     /// counts.
-    Ended(Ended<'a>),
+    Ended {
+        /// The target.
+        target: &'a str,
+        /// `metadata.name` of their set.
+        set: &'a str,
+        /// How all of them ended.
+        outcome: OutcomeView<'a>,
+        /// The changes.
+        changes: Each<'a, EndedView<'a>>,
+    },
     /// A target is read again.
     Reading {
         /// The target.
@@ -271,14 +260,10 @@ enum EventView<'a> {
     },
 }
 
-/// A change and how it ended.
+/// A change that ended.
 #[derive(Serialize, JsonSchema)]
-#[schemars(rename = "JournalOutcome")]
-struct Ended<'a> {
-    /// The target.
-    target: &'a str,
-    /// `metadata.name` of its set.
-    set: &'a str,
+#[schemars(rename = "EndedChange")]
+struct EndedView<'a> {
     /// The line that asks for the change; for a removal, the set whose scope it lies in.
     at: &'a Location,
     /// What it does.
@@ -288,8 +273,18 @@ struct Ended<'a> {
     /// The live key, where a part of it is replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
     from_key: Option<KeyView<'a>>,
-    /// How it ended.
-    outcome: OutcomeView<'a>,
+}
+
+impl<'a> EndedView<'a> {
+    fn of(speaker: Speaker<'a>, planned: &'a PlannedChange) -> Self {
+        let change = &planned.change;
+        Self {
+            at: &planned.at,
+            action: planned.action(),
+            key: value::key(speaker, &change.key),
+            from_key: change.from_key.as_ref().map(|key| value::key(speaker, key)),
+        }
+    }
 }
 
 /// A change on its way.

@@ -1,29 +1,42 @@
 //! JSON lines to a file that others may be reading, and other runs appending to.
 
 use std::io::{self, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 
 /// Lines are written at the latest when so many bytes of them wait: enough that the calls vanish beside the lines' making.
 const BURST: usize = 64 * 1024;
 
+/// The time now, as RFC 3339.
+pub type Clock = Box<dyn Fn() -> String + Send + Sync>;
+
 /// Gathers lines while the run is busy, and writes them whole. After an error nothing more is written: the file has no gap but its end.
-pub(super) struct Lines(Mutex<State>);
+pub(super) struct Lines {
+    clock: Clock,
+    state: Mutex<State>,
+}
 
 struct State {
     writer: Box<dyn Write + Send>,
     waiting: Vec<u8>,
+    /// When the first of the waiting lines was made.
+    since: Option<Arc<str>>,
     failed: Option<io::Error>,
 }
 
 impl Lines {
-    pub(super) fn new(writer: Box<dyn Write + Send>) -> Self {
-        Self(Mutex::new(State { writer, waiting: Vec::new(), failed: None }))
+    pub(super) fn new(writer: Box<dyn Write + Send>, clock: Clock) -> Self {
+        Self { clock, state: Mutex::new(State { writer, waiting: Vec::new(), since: None, failed: None }) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time for the next line. Lines that are written together share it: between them the run has not waited.
+    pub(super) fn time(&self) -> Arc<str> {
+        Arc::clone(self.state().since.get_or_insert_with(|| (self.clock)().into()))
     }
 
     /// Adds a line.
@@ -33,7 +46,7 @@ impl Lines {
             return;
         }
         let before = state.waiting.len();
-        if let Err(error) = serde_json::to_writer(&mut state.waiting, line) {
+        if let Err(error) = serde_json::to_writer(Pieces(&mut state.waiting), line) {
             state.waiting.truncate(before);
             state.failed = Some(error.into());
             return;
@@ -60,9 +73,33 @@ impl Lines {
     }
 }
 
+/// Appends to memory. JSON comes in pieces of which every other one is a quote, a comma or a colon: a call for each costs more than the text
+/// between them.
+struct Pieces<'a>(&'a mut Vec<u8>);
+
+impl Write for Pieces<'_> {
+    #[inline(always)]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match bytes {
+            [byte] => self.0.push(*byte),
+            bytes => self.0.extend_from_slice(bytes),
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl State {
     /// One write for whole lines, so that runs that append to one file do not cut into each other's.
     fn flush(&mut self) {
+        self.since = None;
         if self.waiting.is_empty() {
             return;
         }

@@ -20,6 +20,7 @@ pub(super) use plan::Verdict;
 pub(super) use value::FieldView;
 
 pub use events::EventLines;
+pub use lines::Clock;
 pub use plan::plan;
 pub use report::{report, stopped};
 
@@ -63,7 +64,7 @@ pub fn event_schema() -> serde_json::Value {
 
 /// The JSON Schema of one line of a journal.
 pub fn journal_schema() -> serde_json::Value {
-    schemars::schema_for!(journal::Line<'static>).to_value()
+    schemars::schema_for!(journal::Line<'static, 'static>).to_value()
 }
 
 /// The program that wrote a document.
