@@ -1,5 +1,5 @@
-//! One case at a time, for counting its instructions: `cases NAME` prepares and does it, `cases --prepare NAME` only prepares it, and the
-//! difference of their counts is the case. Without a name it lists them. `benches/instructions` runs it.
+//! One case at a time, for counting its instructions: `cases NAME ENTRIES` prepares it and does it in [`counted`], which alone is counted.
+//! Without a name it lists them. `benches/instructions` runs it.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 mod shared;
@@ -14,27 +14,22 @@ use assignctl::render;
 use assignctl::render::json::journal::{About, Journal};
 use shared::{Live, PROVIDERS, World};
 
-/// Enough to outweigh the prelude, little enough for a tool that is fifty times slower than the machine.
-const ENTRIES: usize = 5_000;
-
 type Work = Box<dyn FnOnce()>;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let prepare_only = words.first().is_some_and(|word| word == "--prepare");
-    let Some(name) = words.last() else {
+    let [name, entries] = words.as_slice() else {
         names().for_each(|name| println!("{name}"));
         return;
     };
-    let work = prepare(name);
-    if prepare_only {
-        // Nothing is freed, so that the other run's freeing is not taken for a part of the preparation.
-        std::mem::forget(work);
-    } else {
-        work();
-    }
-    // Neither is it in the other run.
-    std::process::exit(0);
+    let work = prepare(name, entries.parse().unwrap());
+    counted(work);
+}
+
+/// Does it. A function of its own, since the counting begins and ends with it.
+#[inline(never)]
+fn counted(work: Work) {
+    work();
 }
 
 fn names() -> impl Iterator<Item = String> {
@@ -44,28 +39,28 @@ fn names() -> impl Iterator<Item = String> {
     each("load").chain(each("decode")).chain(plans).chain(renders).chain(each("apply")).chain(each("journal"))
 }
 
-fn prepare(name: &str) -> Work {
+fn prepare(name: &str, entries: usize) -> Work {
     let (stage, rest) = name.rsplit_once('-').unwrap();
     match stage {
         "load" => {
-            let text = shared::manifest(rest, ENTRIES);
+            let text = shared::manifest(rest, entries);
             Box::new(move || keep(shared::loaded(&text, &Ids::default())))
         }
         "decode" => {
-            let read = World::new(rest, ENTRIES).reader(Live::Equal);
+            let read = World::new(rest, entries).reader(Live::Equal);
             Box::new(move || keep(read()))
         }
-        "plan-unchanged" => planning(rest, Live::Equal),
-        "plan-new" => planning(rest, Live::Nothing),
-        "plan-half" => planning(rest, Live::Half),
-        "apply" => applying(rest, false),
-        "journal" => applying(rest, true),
-        _ => rendering(rest),
+        "plan-unchanged" => planning(rest, entries, Live::Equal),
+        "plan-new" => planning(rest, entries, Live::Nothing),
+        "plan-half" => planning(rest, entries, Live::Half),
+        "apply" => applying(rest, entries, false),
+        "journal" => applying(rest, entries, true),
+        _ => rendering(rest, entries),
     }
 }
 
-fn planning(provider: &str, live: Live) -> Work {
-    let world = World::new(provider, ENTRIES);
+fn planning(provider: &str, entries: usize, live: Live) -> Work {
+    let world = World::new(provider, entries);
     let live = world.live(live);
     Box::new(move || {
         keep(world.plan(live));
@@ -73,8 +68,8 @@ fn planning(provider: &str, live: Live) -> Work {
     })
 }
 
-fn rendering(form: &str) -> Work {
-    let world = World::new("canopy", ENTRIES);
+fn rendering(form: &str, entries: usize) -> Work {
+    let world = World::new("canopy", entries);
     let plan: Plan = world.plan(world.live(Live::Half));
     let form = form.to_owned();
     Box::new(move || {
@@ -90,8 +85,8 @@ fn rendering(form: &str) -> Work {
 
 /// Carrying out as many creates as there are entries, with a writer that answers at once; what is left is the executor, or both it and its
 /// journal.
-fn applying(provider: &str, journaled: bool) -> Work {
-    let world = World::new(provider, ENTRIES);
+fn applying(provider: &str, entries: usize, journaled: bool) -> Work {
+    let world = World::new(provider, entries);
     let plan: Plan = world.plan(world.live(Live::Nothing));
     Box::new(move || {
         if journaled {
