@@ -1,6 +1,6 @@
 //! One case at a time, for counting its instructions: `cases NAME ENTRIES` prepares it and does it in [`counted`], which alone is counted.
 //! Without a name it lists them. `benches/instructions` runs it.
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
 mod shared;
 
@@ -18,10 +18,10 @@ type Work = Box<dyn FnOnce()>;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let [name, entries] = words.as_slice() else {
-        names().for_each(|name| println!("{name}"));
-        return;
-    };
+    if words.is_empty() {
+        return names().for_each(|name| println!("{name}"));
+    }
+    let [name, entries] = words.as_slice() else { panic!("cases NAME ENTRIES") };
     let work = prepare(name, entries.parse().unwrap());
     counted(work);
 }

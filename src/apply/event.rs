@@ -124,7 +124,7 @@ pub struct Ended<'a> {
     pub request_ids: &'a [Box<str>],
 }
 
-/// Where events go. Called from the executor between two sends: be quick, and do not block.
+/// Where events go. Called from the executor, also while requests are under way, whose answers then wait for it: be quick, and do not block.
 pub trait Sink: Send + Sync {
     /// Takes one event.
     fn event(&self, event: &Event<'_>);

@@ -145,20 +145,22 @@ impl<'a> Ledger<'a> {
         self.untold.push_back(slot);
     }
 
-    /// How many noted endings are still to be told.
-    pub(super) fn untold(&self) -> usize {
-        self.untold.len()
-    }
-
-    /// Tells some of them, oldest first; each change once, also when it is sent again.
-    pub(super) fn tell_some(&mut self) {
+    /// Tells some of the endings that were noted, oldest first; each change once, also when it is sent again. Says whether there were any.
+    pub(super) fn tell_some(&mut self) -> bool {
         let slots = self.untold.drain(..self.untold.len().min(TOLD_TOGETHER));
+        let any = slots.len() > 0;
         let ending = |slot: usize| {
             let Entry { stand, told: None, .. } = &self.entries[slot] else { return None };
             Some((slot, Told { outcome: stand.provisional(), provisional: stand.needs_proof() }))
         };
         let endings = slots.filter_map(ending).collect();
         self.announce(endings, |target, ended, provisional| Event::Finished { target, ended, provisional });
+        any
+    }
+
+    /// Tells them until no more than so many are left.
+    pub(super) fn tell_until(&mut self, left: usize) {
+        while self.untold.len() > left && self.tell_some() {}
     }
 
     /// Ends every change whose turn did not come.
@@ -169,9 +171,7 @@ impl<'a> Ledger<'a> {
                 self.untold.push_back(slot);
             }
         }
-        while self.untold() > 0 {
-            self.tell_some();
-        }
+        self.tell_until(0);
     }
 
     /// Says how changes ended. Those that follow each other and ended in the same way are told together.

@@ -97,17 +97,15 @@ pub(super) async fn send(
             if let Some(landed) = flights.next().now_or_never() {
                 break landed;
             }
-            if ledger.untold() == 0 {
+            if !ledger.tell_some() {
                 ledger.flush();
                 break flights.next().await;
             }
-            ledger.tell_some();
         };
-        under_way -= landed.as_ref().map_or(0, |(flight, ..)| flight.slots.len());
-        while ledger.untold() > under_way {
-            ledger.tell_some();
-        }
-        let Some((flight, answers, request_ids)) = landed else { return halt };
+        let Some((flight, answers, request_ids)) = landed else {
+            ledger.tell_until(0);
+            return halt;
+        };
         let Batch { route, changes } = &flight.batch;
         ledger.emit(&Event::BatchEnded {
             target,
@@ -118,6 +116,8 @@ pub(super) async fn send(
             request_ids: &request_ids,
             again,
         });
+        under_way -= changes.len();
+        ledger.tell_until(under_way);
         let temporary = |answer: &WriteOutcome| matches!(answer, WriteOutcome::Failed { temporary: true, .. });
         failing = if answers.iter().all(temporary) { failing + 1 } else { 0 };
         for (slot, answer) in flight.slots.into_iter().zip(answers) {

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use super::session::Session;
+use super::session::{Session, clock};
 use super::{actor, files, git};
 use crate::plan::Plan;
 use crate::plan::saved::manifests_digest;
-use crate::render::json::Clock;
 use crate::render::json::journal::{About, Journal};
 
 /// Opens a journal and writes what the run is about. Where that fails, nothing may be applied.
@@ -31,9 +30,4 @@ pub(super) fn begin(path: &Path, session: &Session, plan: &Plan) -> anyhow::Resu
     let run = format!("{}-{}", clock(), std::process::id());
     Journal::begin(Box::new(file), clock, run, Arc::clone(&plan.ids), &about)
         .with_context(|| format!("the journal {} cannot be written, so nothing was applied", path.display()))
-}
-
-/// The time, in microseconds that all have six digits: lines sort as text.
-pub(super) fn clock() -> Clock {
-    Box::new(|| format!("{:.6}", jiff::Timestamp::now()))
 }

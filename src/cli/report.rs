@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::args::{Ci, Format, ReportArg, ReportArgs, ReportFormat};
 use super::files;
-use super::journal::clock;
+use super::session::clock;
 use super::terminal::Terminal;
 use crate::apply::{Exit, Report};
 use crate::manifest::Loaded;

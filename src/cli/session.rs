@@ -22,7 +22,7 @@ use crate::model::{
 use crate::plan::saved::{DesiredDigests, Identity, SavedError, SavedPlan, manifests_digest};
 use crate::plan::{Input, Part, Plan, SetInput, TargetPlan, Unreadable, digest, plan_target};
 use crate::provider::{self, Connection, ReadError, Reader};
-use crate::render;
+use crate::render::{self, json::Clock};
 
 /// How a step ended that may also end the program.
 pub(super) enum Step<T> {
@@ -517,6 +517,11 @@ pub(super) fn load(args: &super::args::ManifestArgs, ids: &Ids, now: Instant) ->
 /// The clock.
 pub(super) fn now() -> Instant {
     Instant(jiff::Timestamp::now().as_millisecond())
+}
+
+/// The clock of what is written line by line: microseconds, always with six digits, so that lines sort as text.
+pub(super) fn clock() -> Clock {
+    Box::new(|| format!("{:.6}", jiff::Timestamp::now()))
 }
 
 fn read_stdin() -> anyhow::Result<Vec<u8>> {

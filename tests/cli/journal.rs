@@ -61,7 +61,13 @@ fn every_step_of_a_run_is_a_line_as_the_schema_says() {
     assert_eq!(about["pipeline"], "https://ci.example/7");
     assert!(about["manifests"].as_str().unwrap().starts_with("sha256:") && about["plan"].is_null(), "{about:#}");
     assert_eq!(all[3]["event"]["changes"][0]["key"]["ass_id"], "e");
-    assert_eq!(all[9]["event"]["outcome"]["kind"], "done");
+    let ended = |line: &Value| {
+        let (event, change) = (&line["event"], &line["event"]["changes"][0]);
+        assert_eq!((&event["set"], event["changes"].as_array().unwrap().len()), (&"austria".into(), 1), "{line:#}");
+        (event["outcome"]["kind"].clone(), change["action"].clone(), change["key"]["ass_id"].clone())
+    };
+    assert_eq!(ended(&all[6]), ("done".into(), "create".into(), "e".into()));
+    assert_eq!(ended(&all[9]), ("done".into(), "remove".into(), "d".into()));
     assert_eq!(all[13]["event"]["exit"]["code"], 0);
 }
 

@@ -22,7 +22,7 @@ pub(super) struct EventView<'a> {
     /// Version of this format, "major.minor"; on the first line only.
     #[serde(skip_serializing_if = "Option::is_none")]
     format_version: Option<&'static str>,
-    /// When it was written, RFC 3339 in UTC. Lines that were written together have the same.
+    /// When it was made, RFC 3339 in UTC. Lines between which the run did not wait may have the time of the first.
     at: &'a str,
     /// What happened.
     event: Name,

@@ -146,7 +146,7 @@ impl Sink for Journal {
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "assignctl journal line", extend("$id" = "urn:assignctl:journal:1"))]
 pub(super) struct Line<'a, 'e> {
-    /// When it was written, RFC 3339 in UTC. Lines that were written together have the same.
+    /// When it was made, RFC 3339 in UTC. Lines between which the run did not wait may have the time of the first.
     time: &'a str,
     /// Which run it belongs to.
     run: &'a str,

@@ -34,7 +34,7 @@ impl Lines {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The time for the next line. Lines that are written together share it: between them the run has not waited.
+    /// The time for the next line: that of the first line that waits. Between them the run has not waited.
     pub(super) fn time(&self) -> Arc<str> {
         Arc::clone(self.state().since.get_or_insert_with(|| (self.clock)().into()))
     }
