@@ -1,6 +1,6 @@
-//! One case at a time, for counting its instructions: `cases NAME ENTRIES` prepares it and does it in [`counted`], which alone is counted.
-//! Without a name it lists them. `benches/instructions` runs it.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+//! Cases whose instructions are counted: `cases ENTRIES NAME...` prepares each and does it in [`counted`], which alone is counted. Without
+//! words it lists the names. `benches/instructions` runs it.
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 mod shared;
 
@@ -18,12 +18,11 @@ type Work = Box<dyn FnOnce()>;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    if words.is_empty() {
+    let Some((entries, chosen)) = words.split_first() else {
         return names().for_each(|name| println!("{name}"));
-    }
-    let [name, entries] = words.as_slice() else { panic!("cases NAME ENTRIES") };
-    let work = prepare(name, entries.parse().unwrap());
-    counted(work);
+    };
+    let entries = entries.parse().unwrap();
+    chosen.iter().for_each(|name| counted(prepare(name, entries)));
 }
 
 /// Does it. A function of its own, since the counting begins and ends with it.
