@@ -31,8 +31,11 @@ fn every_step_of_a_run_is_a_line_as_the_schema_says() {
     let run = support::run(command.env("GITHUB_ACTOR", "octo").env("CI_JOB_URL", "https://ci.example/7"));
     assert_eq!(run.code, 0, "{}", run.text());
     let all = lines(&place);
+    // The first ending is told while the second request is on its way, or behind an answer that is as quick.
+    let (ended, others): (Vec<&Value>, Vec<&Value>) = all.iter().partition(|line| line["event"]["kind"] == "ended");
+    let others: Vec<Value> = others.into_iter().cloned().collect();
     assert_eq!(
-        kinds(&all),
+        kinds(&others),
         [
             "run_begun",
             "started",
@@ -40,10 +43,8 @@ fn every_step_of_a_run_is_a_line_as_the_schema_says() {
             "sent",
             "answered",
             "sent",
-            "ended",
             "answered",
             "reading",
-            "ended",
             "verified",
             "target_ended",
             "totals",
@@ -61,14 +62,15 @@ fn every_step_of_a_run_is_a_line_as_the_schema_says() {
     assert_eq!(about["pipeline"], "https://ci.example/7");
     assert!(about["manifests"].as_str().unwrap().starts_with("sha256:") && about["plan"].is_null(), "{about:#}");
     assert_eq!(all[3]["event"]["changes"][0]["key"]["ass_id"], "e");
-    let ended = |line: &Value| {
+    let told = |line: &Value| {
         let (event, change) = (&line["event"], &line["event"]["changes"][0]);
         assert_eq!((&event["set"], event["changes"].as_array().unwrap().len()), (&"austria".into(), 1), "{line:#}");
         (event["outcome"]["kind"].clone(), change["action"].clone(), change["key"]["ass_id"].clone())
     };
-    assert_eq!(ended(&all[6]), ("done".into(), "create".into(), "e".into()));
-    assert_eq!(ended(&all[9]), ("done".into(), "remove".into(), "d".into()));
-    assert_eq!(all[13]["event"]["exit"]["code"], 0);
+    assert_eq!(ended.len(), 2);
+    assert_eq!(told(ended[0]), ("done".into(), "create".into(), "e".into()));
+    assert_eq!(told(ended[1]), ("done".into(), "remove".into(), "d".into()));
+    assert_eq!(all.last().unwrap()["event"]["exit"]["code"], 0);
 }
 
 #[test]
