@@ -51,13 +51,16 @@ fn every_step_of_a_run_is_a_line_as_the_schema_says() {
     assert_eq!(about["pipeline"], "https://ci.example/7");
     assert!(about["manifests"].as_str().unwrap().starts_with("sha256:") && about["plan"].is_null(), "{about:#}");
     assert_eq!(all[3]["event"]["changes"][0]["key"]["ass_id"], "e");
-    let told = |line: &Value| {
+    let told = |line: &Value, asked_for: &str| {
         let (event, change) = (&line["event"], &line["event"]["changes"][0]);
         assert_eq!((&event["set"], event["changes"].as_array().unwrap().len()), (&"austria".into(), 1), "{line:#}");
-        (event["outcome"]["kind"].clone(), change["action"].clone(), change["key"]["ass_id"].clone())
+        let file = std::fs::read_to_string(place.path().join(event["file"].as_str().unwrap())).unwrap();
+        let at = |field: &str| usize::try_from(change[field].as_u64().unwrap()).unwrap() - 1;
+        assert!(file.lines().nth(at("line")).unwrap()[at("column")..].starts_with(asked_for), "{line:#}");
+        (event["outcome"]["kind"].clone(), event["action"].clone(), change["key"]["ass_id"].clone())
     };
-    assert_eq!(told(ended[0]), ("done".into(), "create".into(), "e".into()));
-    assert_eq!(told(ended[1]), ("done".into(), "remove".into(), "d".into()));
+    assert_eq!(told(ended[0], "e], org_id: at"), ("done".into(), "create".into(), "e".into()));
+    assert_eq!(told(ended[1], "austria, labels"), ("done".into(), "remove".into(), "d".into()));
     assert_eq!(all[13]["event"]["exit"]["code"], 0);
 }
 

@@ -9,10 +9,9 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::apply::{Event, Exit, Sink, Totals};
-use crate::diag::Location;
+use crate::apply::{Ended, Event, Exit, Sink, Totals};
 use crate::model::{Action, Change, Ids, Proof, WriteOutcome};
-use crate::plan::PlannedChange;
+use crate::plan::{PlannedChange, TargetPlan};
 use crate::render::words::Speaker;
 
 use super::lines::{Clock, Lines};
@@ -83,6 +82,22 @@ impl Journal {
         self.lines.written()
     }
 
+    /// What several changes have in common is written once: of a large apply, this is the most of the file.
+    fn ended(&self, speaker: Speaker<'_>, target: &TargetPlan, ended: &Ended<'_>) {
+        let alike = |a: &&PlannedChange, b: &&PlannedChange| a.action() == b.action() && a.at.file == b.at.file;
+        for changes in ended.changes.chunk_by(alike) {
+            let Some(first) = changes.first() else { continue };
+            self.line(EventView::Ended {
+                target: &target.name,
+                set: &ended.set.name,
+                file: &first.at.file,
+                action: first.action(),
+                outcome: OutcomeView::of(speaker, target, ended.outcome).answered_as(ended.request_ids),
+                changes: Each::of(changes, move |planned| EndedView::of(speaker, planned)),
+            });
+        }
+    }
+
     fn line(&self, event: EventView<'_>) {
         self.lines.add(&Line { time: &self.lines.time(), run: &self.run, event });
     }
@@ -118,13 +133,7 @@ impl Sink for Journal {
             // The answer to it is written already, and how it ended will be.
             Event::Finished { provisional: true, .. } => return,
             Event::Finished { target, ended, .. } | Event::Settled { target, ended } => {
-                let speaker = Speaker::new(ids, target);
-                EventView::Ended {
-                    target: &target.name,
-                    set: &ended.set.name,
-                    outcome: OutcomeView::of(speaker, target, ended.outcome).answered_as(ended.request_ids),
-                    changes: Each::of(ended.changes, move |planned| EndedView::of(speaker, planned)),
-                }
+                return self.ended(Speaker::new(ids, target), target, ended);
             }
             Event::Verifying { target, attempt } => EventView::Reading { target: &target.name, attempt: *attempt },
             Event::Verified { target, verification } => EventView::Verified {
@@ -220,6 +229,10 @@ enum EventView<'a> {
         target: &'a str,
         /// `metadata.name` of their set.
         set: &'a str,
+        /// The file that asks for them: its path as the user would type it, relative to the root where there is one.
+        file: &'a str,
+        /// What each of them does.
+        action: Action,
         /// How all of them ended.
         outcome: OutcomeView<'a>,
         /// The changes.
@@ -264,10 +277,10 @@ enum EventView<'a> {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "EndedChange")]
 struct EndedView<'a> {
-    /// The line that asks for the change; for a removal, the set whose scope it lies in.
-    at: &'a Location,
-    /// What it does.
-    action: Action,
+    /// The line of the file that asks for the change, from 1; for a removal, that of the set whose scope it lies in.
+    line: u32,
+    /// The column there, from 1, in characters.
+    column: u32,
     /// The natural key after the change, by API field name.
     key: KeyView<'a>,
     /// The live key, where a part of it is replaced.
@@ -279,8 +292,8 @@ impl<'a> EndedView<'a> {
     fn of(speaker: Speaker<'a>, planned: &'a PlannedChange) -> Self {
         let change = &planned.change;
         Self {
-            at: &planned.at,
-            action: planned.action(),
+            line: planned.at.line,
+            column: planned.at.column,
             key: value::key(speaker, &change.key),
             from_key: change.from_key.as_ref().map(|key| value::key(speaker, key)),
         }
