@@ -18,7 +18,7 @@ pub fn precondition(ids: &Ids, live: Option<&Live>) -> Digest {
         text.part(live.info.as_ref().and_then(|info| info.revision.as_deref()).unwrap_or(""));
         text.fields(&live.fields);
     }
-    text.finish()
+    hex(text.finish())
 }
 
 /// What a change declares: its action, its keys and the fields that it sends or compares.
@@ -29,7 +29,7 @@ pub fn after(ids: &Ids, change: &Change) -> Digest {
         text.key(ids, from);
     }
     text.fields(&change.desired);
-    text.finish()
+    hex(text.finish())
 }
 
 /// What a set declares: mode, scope and every assignment, whatever their order in the file; names as they are written, for a saved plan
@@ -46,24 +46,41 @@ pub fn desired(ids: &Ids, set: &DesiredSet) -> Digest {
         text.fields(&row.fields);
         text
     }));
-    text.finish()
+    hex(text.finish())
 }
 
 /// An unambiguous byte stream: every part carries its length, so that no two inputs share one.
 struct Text {
     hash: Sha256,
+    /// What the hash was not given yet: there may be a million texts of a dozen parts, and a call for each part costs more than its bytes.
+    waiting: Vec<u8>,
 }
+
+/// So many bytes wait at most: more than most rows have.
+const WAITING: usize = 256;
 
 impl Text {
     fn new(kind: &str) -> Self {
-        let mut text = Self { hash: Sha256::new() };
+        let mut text = Self { hash: Sha256::new(), waiting: Vec::with_capacity(WAITING) };
         text.part(kind);
         text
     }
 
     fn part(&mut self, part: &str) {
-        self.hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
-        self.hash.update(part.as_bytes());
+        self.bytes(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        self.bytes(part.as_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        if self.waiting.len() + bytes.len() > WAITING {
+            self.hash.update(&self.waiting);
+            self.waiting.clear();
+        }
+        if bytes.len() > WAITING {
+            self.hash.update(bytes);
+        } else {
+            self.waiting.extend_from_slice(bytes);
+        }
     }
 
     fn key(&mut self, ids: &Ids, key: &Key) {
@@ -73,7 +90,7 @@ impl Text {
     /// An id, or the name that stands in its place.
     fn id(&mut self, ids: &Ids, id: Sym) {
         match ids.name(id) {
-            None => self.part(&ids.text(id)),
+            None => self.part(ids.text(id)),
             Some(name) => {
                 // No id of a manifest holds a control character, so no id is mistaken for a name.
                 self.part("\u{1}name");
@@ -104,9 +121,9 @@ impl Text {
 
     /// Parts whose order means nothing.
     fn sorted(&mut self, parts: impl Iterator<Item = Text>) {
-        let mut digests: Vec<[u8; 32]> = parts.map(|part| part.hash.finalize().into()).collect();
+        let mut digests: Vec<[u8; 32]> = parts.map(Self::finish).collect();
         digests.sort_unstable();
-        digests.iter().for_each(|digest| self.hash.update(digest));
+        digests.iter().for_each(|digest| self.bytes(digest));
     }
 
     fn fields(&mut self, fields: &Fields) {
@@ -187,8 +204,8 @@ impl Text {
         }
     }
 
-    fn finish(self) -> Digest {
-        hex(self.hash.finalize().into())
+    fn finish(self) -> [u8; 32] {
+        self.hash.chain_update(&self.waiting).finalize().into()
     }
 }
 
@@ -230,7 +247,7 @@ mod tests {
         assert_ne!(of(json!(["a", "b"])), of(json!(["ab"])));
     }
 
-    fn of_scope(text: &str) -> Digest {
+    fn of_scope(text: &str) -> [u8; 32] {
         let ids = Ids::default();
         let id = |text: &str| match text.strip_prefix('=') {
             None => ids.sym(text),
@@ -255,6 +272,19 @@ mod tests {
         none.scope(&Ids::default(), None);
         let digests = [all.finish(), none.finish(), of_scope("a")];
         assert!(digests[0] != digests[1] && digests[1] != digests[2] && digests[0] != digests[2]);
+    }
+
+    #[test]
+    fn every_part_counts_with_its_length_however_long_it_is() {
+        let parts: Vec<String> =
+            [0, 1, 40, WAITING - 9, WAITING - 8, WAITING, WAITING + 1, 3 * WAITING, 5].map(|n| "x".repeat(n)).into();
+        let (mut text, mut whole) = (Text::new("test"), Sha256::new());
+        parts.iter().for_each(|part| text.part(part));
+        for part in std::iter::once("test").chain(parts.iter().map(String::as_str)) {
+            whole.update((part.len() as u64).to_be_bytes());
+            whole.update(part);
+        }
+        assert_eq!(hex(text.finish()), hex(whole.finalize().into()));
     }
 
     #[test]
