@@ -1,6 +1,6 @@
 //! The texts of a run, and places in them.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Which text a span lies in. Ids follow the sorted order of the files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,7 +23,7 @@ pub struct Span {
 )]
 pub struct Location {
     /// The file's path as the user would type it, relative to the root where there is one; `<stdin>` for standard input.
-    pub file: String,
+    pub file: Arc<str>,
     /// 1-based.
     pub line: u32,
     /// 1-based, in characters.
@@ -39,7 +39,7 @@ impl std::fmt::Display for Location {
 /// One text with its name.
 #[derive(Debug)]
 struct Source {
-    name: String,
+    name: Arc<str>,
     text: String,
     /// Offsets at which lines start, computed when first asked for: most texts never need it.
     lines: OnceLock<Vec<u32>>,
@@ -53,7 +53,7 @@ pub struct Sources {
 
 impl Sources {
     /// Adds a text and gives its id. Texts are limited to 4 GiB by the caller's own, much lower, cap.
-    pub fn add(&mut self, name: impl Into<String>, text: String) -> SourceId {
+    pub fn add(&mut self, name: impl Into<Arc<str>>, text: String) -> SourceId {
         let id = SourceId(u32::try_from(self.items.len()).unwrap_or(u32::MAX));
         self.items.push(Source { name: name.into(), text, lines: OnceLock::new() });
         id
@@ -97,7 +97,7 @@ impl Sources {
     /// File, line and column of a span's start.
     pub fn locate(&self, span: Span) -> Location {
         let Some(source) = self.items.get(span.source.0 as usize) else {
-            return Location { file: String::new(), line: 1, column: 1 };
+            return Location { file: Arc::default(), line: 1, column: 1 };
         };
         let lines = source.lines.get_or_init(|| line_starts(&source.text));
         let line = lines.partition_point(|start| *start <= span.start).saturating_sub(1);
@@ -105,7 +105,7 @@ impl Sources {
         let before = source.text.get(start..span.start as usize).unwrap_or("");
         let column = before.chars().count() + 1;
         Location {
-            file: source.name.clone(),
+            file: Arc::clone(&source.name),
             line: u32::try_from(line + 1).unwrap_or(u32::MAX),
             column: u32::try_from(column).unwrap_or(u32::MAX),
         }

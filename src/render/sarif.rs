@@ -152,7 +152,7 @@ impl<'a> Results<'a> {
     }
 
     fn place(&self, at: Option<&Location>, message: &str) -> Place {
-        let (file, line, column) = at.map_or((NOWHERE, 1, 1), |at| (at.file.as_str(), at.line, at.column));
+        let (file, line, column) = at.map_or((NOWHERE, 1, 1), |at| (&*at.file, at.line, at.column));
         let uri = percent_encode(format!("{}{file}", self.options.base).as_bytes(), &PATH).to_string();
         Place {
             physical_location: Physical {
@@ -230,7 +230,7 @@ pub fn findings(diagnostics: &Diagnostics, sources: &Sources, options: Options<'
         let level = if finding.severity == Severity::Error { "error" } else { "warning" };
         let at = finding.primary.as_ref().map(|label| sources.locate(label.span));
         let help: String = finding.help.iter().map(|help| format!("\nHelp: {help}")).collect();
-        let file = at.as_ref().map(|at| at.file.as_str()).unwrap_or_default();
+        let file = at.as_ref().map(|at| &*at.file).unwrap_or_default();
         let before = results.results.len();
         let message = finding.message.as_str();
         results.add(level, finding.code, at.as_ref(), &format!("{message}{help}"), &[file, message]);

@@ -29,7 +29,7 @@ fn expected(path: &Path) -> Vec<String> {
 #[test]
 fn every_file_gives_exactly_the_findings_that_it_announces() {
     let (loaded, _) = load_paths(&[Path::new(DIR)]);
-    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut found: BTreeMap<std::sync::Arc<str>, Vec<String>> = BTreeMap::new();
     for diagnostic in loaded.diagnostics.sorted() {
         let place = diagnostic.primary.as_ref().map(|label| loaded.sources.locate(label.span).file);
         found.entry(place.unwrap_or_default()).or_default().push(diagnostic.code.to_owned());
@@ -39,7 +39,7 @@ fn every_file_gives_exactly_the_findings_that_it_announces() {
     let mut wrong = Vec::new();
     for path in files {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let mut given = found.remove(&name).unwrap_or_default();
+        let mut given = found.remove(&*name).unwrap_or_default();
         given.sort();
         if given != expected(&path) {
             wrong.push(format!("{name}: announced {:?}\n  gives {given:?}", expected(&path)));

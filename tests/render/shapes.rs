@@ -122,7 +122,7 @@ pub fn compared() -> Plan {
     };
     set.names =
         vec![name("identity_email", None, HOSTILE[1], "idn_anna"), name("node_name", Some("a b"), "EMEA", "node_emea")];
-    let at = Location { file: "sets/gone.yaml".to_owned(), line: 4, column: 19 };
+    let at = Location { file: "sets/gone.yaml".into(), line: 4, column: 19 };
     let left = |set: &str, deleted, assignments| Leaving {
         target: "crm-prod".to_owned(),
         set: set.to_owned(),

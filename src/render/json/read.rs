@@ -353,7 +353,7 @@ impl Reader<'_> {
 fn not_selected(name: String) -> SetPlan {
     SetPlan {
         name,
-        at: Location { file: String::new(), line: 0, column: 0 },
+        at: Location { file: Arc::default(), line: 0, column: 0 },
         mode: Mode::Observe,
         scope: String::new(),
         selected: false,
