@@ -206,7 +206,7 @@ fn key_text(key: &Key, capabilities: &Capabilities, ids: &Ids) -> String {
             Some(name) => name.field,
             None => capabilities.key_name(ids, key, part)?,
         };
-        Some(format!("{field} {}", shown(&ids.text(key.part(part)))))
+        Some(format!("{field} {}", shown(ids.text(key.part(part)))))
     };
     parts.filter_map(text).collect::<Vec<_>>().join(", ")
 }
@@ -296,7 +296,7 @@ fn foreign_keys(set: &DesiredSet, sets: &[&DesiredSet], index: &Index, ids: &Ids
         });
         let Some(owner) = owner else { continue };
         let texts: Vec<String> =
-            row.key.0.iter().filter(|sym| !sym.is_none()).map(|sym| shown(&ids.text(*sym))).collect();
+            row.key.0.iter().filter(|sym| !sym.is_none()).map(|sym| shown(ids.text(*sym))).collect();
         let message = format!("{} lies in the scope of the authoritative set {}", texts.join(", "), shown(&owner.name));
         let diagnostic = Diagnostic::error("foreign-scope", message, span(row.origin));
         let diagnostic = diagnostic.also(span(owner.scope_origin), "this set would remove it");

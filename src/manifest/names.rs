@@ -99,16 +99,16 @@ fn known(sets: &[&DesiredSet], snapshot: &Snapshot, ids: &Ids, findings: &mut Fi
     for (sym, mut uses) in uses {
         let Some(name) = ids.name(sym) else { continue };
         uses.sort_unstable_by_key(|used| used.origin);
-        let found: Vec<Sym> = snapshot.handles.ids(&name).collect();
+        let found: Vec<Sym> = snapshot.handles.ids(name).collect();
         let Some(first) = uses.first().map(|used| span(used.origin)) else { continue };
         let mut diagnostic = match (found.as_slice(), gap) {
-            ([] | [_], Some(gap)) => unproven(&name, gap, first),
+            ([] | [_], Some(gap)) => unproven(name, gap, first),
             ([id], None) => {
                 known.insert(sym, *id);
                 continue;
             }
-            ([], None) => unknown(&name, nearest.to(&name), first),
-            _ => ambiguous(&name, &found, ids, first),
+            ([], None) => unknown(name, nearest.to(name), first),
+            _ => ambiguous(name, &found, ids, first),
         };
         if let Some(again) = uses.get(1) {
             let more = uses.len() - 1;
@@ -231,9 +231,9 @@ fn outside(set: &DesiredSet, capabilities: &Capabilities, ids: &Ids, findings: &
         let Some(part) = wrong.filter(|part| told.insert((*part, row.key.part(*part)))) else { continue };
         let id = row.key.part(part);
         let by_name = set.names.iter().find(|used| used.id == Some(id)).and_then(|used| ids.name(used.name));
-        let called = by_name.map(|name| format!(", which {} means,", said(&name))).unwrap_or_default();
+        let called = by_name.map(|name| format!(", which {} means,", said(name))).unwrap_or_default();
         let field = capabilities.key_fields.get(part).copied().unwrap_or("id");
-        let message = format!("{}{called} is outside the set's own scope", shown(&ids.text(id)));
+        let message = format!("{}{called} is outside the set's own scope", shown(ids.text(id)));
         let diagnostic = Diagnostic::error("outside-scope", message, span(row.origin))
             .also(span(set.scope_origin), format!("the scope: {}", set.scope_text));
         findings

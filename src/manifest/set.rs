@@ -396,7 +396,7 @@ impl Lowering<'_> {
         let (sym, at) = nth(lists, n)[part];
         let id = self.ids.text(sym);
         let field = self.kind.capabilities.key_fields.get(part).copied().unwrap_or("id");
-        let message = format!("{} is outside the set's own scope", shown(&id));
+        let message = format!("{} is outside the set's own scope", shown(id));
         let mut diagnostic = Diagnostic::error("outside-scope", message, at);
         if let Some(scope_at) = self.record.key("scope") {
             diagnostic = diagnostic.also(scope_at, format!("the scope: {}", self.set.scope_text));

@@ -134,7 +134,7 @@ impl Capabilities {
         let general = self.key_fields.get(part).copied();
         let Some(variable) = self.key_names.filter(|names| names.part == part) else { return general };
         let by = ids.text(key.part(variable.by));
-        let named = variable.names.iter().find(|(word, _)| *word == &*by).map(|(_, name)| *name);
+        let named = variable.names.iter().find(|(word, _)| *word == by).map(|(_, name)| *name);
         // An id is never left out, even beside a word that is not known.
         named.or_else(|| general.filter(|_| !key.part(part).is_none()))
     }

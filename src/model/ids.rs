@@ -70,30 +70,21 @@ impl Key {
     }
 }
 
-#[derive(Debug, Default)]
-struct Table {
-    /// Seeded at random for each process, so that no manifest can be written to collide, and a third of the standard hasher's cost.
-    by_text: HashMap<Arc<str>, Sym, RandomState>,
-    texts: Vec<Arc<str>>,
-}
-
-/// The run's table of ids. Shared by reference; texts are never removed.
+/// The run's table of ids. Shared by reference; texts are never removed, and reading one takes no lock.
 #[derive(Debug)]
 pub struct Ids {
-    table: Mutex<Table>,
+    texts: boxcar::Vec<Arc<str>>,
+    /// Seeded at random for each process, so that no manifest can be written to collide, and a third of the standard hasher's cost.
+    by_text: Mutex<HashMap<Arc<str>, Sym, RandomState>>,
     /// The names in place of ids, apart: a run without them pays nothing.
-    names: Mutex<NameTable>,
-}
-
-#[derive(Debug, Default)]
-struct NameTable {
-    by_name: HashMap<Arc<NameRef>, Sym>,
-    names: Vec<Arc<NameRef>>,
+    names: boxcar::Vec<Arc<NameRef>>,
+    by_name: Mutex<HashMap<Arc<NameRef>, Sym>>,
 }
 
 impl Default for Ids {
     fn default() -> Self {
-        let ids = Self { table: Mutex::new(Table::default()), names: Mutex::default() };
+        let (texts, names) = (boxcar::Vec::new(), boxcar::Vec::new());
+        let ids = Self { texts, by_text: Mutex::default(), names, by_name: Mutex::default() };
         ids.sym("");
         ids
     }
@@ -102,46 +93,39 @@ impl Default for Ids {
 impl Ids {
     /// The symbol of a text, made if it is new.
     pub fn sym(&self, text: &str) -> Sym {
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sym) = table.by_text.get(text) {
+        let mut by_text = self.by_text.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sym) = by_text.get(text) {
             return *sym;
         }
-        let sym = Sym(u32::try_from(table.texts.len()).unwrap_or(u32::MAX));
         let text: Arc<str> = Arc::from(text);
-        table.texts.push(Arc::clone(&text));
-        table.by_text.insert(text, sym);
+        let sym = Sym(u32::try_from(self.texts.push(Arc::clone(&text))).unwrap_or(u32::MAX));
+        by_text.insert(text, sym);
         sym
     }
 
     /// The text of a symbol, which for a name is the name; empty for a symbol of another table.
-    pub fn text(&self, sym: Sym) -> Arc<str> {
-        if let Some(name) = self.name(sym) {
-            return Arc::from(&*name.text);
+    pub fn text(&self, sym: Sym) -> &str {
+        match self.name(sym) {
+            Some(name) => &name.text,
+            None => self.texts.get(sym.0 as usize).map_or("", |text| text),
         }
-        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        table.texts.get(sym.0 as usize).cloned().unwrap_or_else(|| Arc::from(""))
     }
 
     /// The symbol of a name in place of an id, made if it is new.
     pub fn named(&self, name: NameRef) -> Sym {
-        let mut table = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sym) = table.by_name.get(&name) {
+        let mut by_name = self.by_name.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sym) = by_name.get(&name) {
             return *sym;
         }
-        let sym = Sym(Sym::NAME | u32::try_from(table.names.len()).unwrap_or(u32::MAX));
         let name = Arc::new(name);
-        table.names.push(Arc::clone(&name));
-        table.by_name.insert(name, sym);
+        let sym = Sym(Sym::NAME | u32::try_from(self.names.push(Arc::clone(&name))).unwrap_or(u32::MAX));
+        by_name.insert(name, sym);
         sym
     }
 
     /// The name that stands in place of an id; `None` for an id.
-    pub fn name(&self, sym: Sym) -> Option<Arc<NameRef>> {
-        if !sym.is_name() {
-            return None;
-        }
-        let table = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        table.names.get((sym.0 & !Sym::NAME) as usize).cloned()
+    pub fn name(&self, sym: Sym) -> Option<&NameRef> {
+        sym.is_name().then(|| self.names.get((sym.0 & !Sym::NAME) as usize))?.map(|name| &**name)
     }
 
     /// Whether two symbols may come to be one id, as far as can be known before the names are resolved: an id and a name may, and two
@@ -157,12 +141,13 @@ impl Ids {
 
     /// The rank of every symbol in the order of the texts, indexed by symbol: sorting a million keys by rank compares numbers.
     pub fn ranks(&self) -> Ranks {
-        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut order: Vec<u32> = (0..u32::try_from(table.texts.len()).unwrap_or(u32::MAX)).collect();
-        order.sort_unstable_by(|a, b| table.texts[*a as usize].cmp(&table.texts[*b as usize]));
-        let mut ranks = vec![0; order.len()];
-        for (rank, sym) in order.iter().enumerate() {
-            ranks[*sym as usize] = u32::try_from(rank).unwrap_or(u32::MAX);
+        let mut order: Vec<(usize, &Arc<str>)> = self.texts.iter().collect();
+        order.sort_unstable_by_key(|(_, text)| *text);
+        let mut ranks = vec![u32::MAX; order.len()];
+        for (rank, (sym, _)) in order.into_iter().enumerate() {
+            if let Some(slot) = ranks.get_mut(sym) {
+                *slot = u32::try_from(rank).unwrap_or(u32::MAX);
+            }
         }
         Ranks(ranks)
     }
@@ -188,7 +173,7 @@ mod tests {
         let ids = Ids::default();
         let (b, a) = (ids.sym("b"), ids.sym("a"));
         assert_eq!(ids.sym("b"), b);
-        assert_eq!(&*ids.text(a), "a");
+        assert_eq!(ids.text(a), "a");
         assert_eq!(ids.sym(""), Sym::NONE);
         let ranks = ids.ranks();
         assert!(ranks.of(&Key::new(&[a])) < ranks.of(&Key::new(&[b])));
@@ -202,7 +187,7 @@ mod tests {
         let (id, email, other) = (ids.sym("a"), name("email", "a"), name("email", "b"));
         assert_eq!(name("email", "a"), email);
         assert!(id != email && email.is_name() && !id.is_name() && !Sym::NONE.is_name());
-        assert_eq!((&*ids.text(email), ids.name(id)), ("a", None));
+        assert_eq!((ids.text(email), ids.name(id)), ("a", None));
         assert!(ids.may_meet(id, email) && ids.may_meet(email, name("phone", "b")) && !ids.may_meet(email, other));
         assert!(Key::new(&[id, email]).has_name() && !Key::new(&[id]).has_name());
     }

@@ -116,7 +116,7 @@ impl DeniedGrant {
     /// Whether a key is denied.
     pub fn matches(&self, key: &Key, ids: &Ids) -> bool {
         let fits = |(pattern, part): (&Option<Pattern>, Sym)| {
-            pattern.as_ref().is_none_or(|pattern| !part.is_none() && pattern.matches(&ids.text(part)))
+            pattern.as_ref().is_none_or(|pattern| !part.is_none() && pattern.matches(ids.text(part)))
         };
         self.parts.iter().zip(key.0).all(fits)
     }
@@ -208,7 +208,7 @@ impl Ignore {
     /// Whether it speaks of an assignment.
     pub fn matches(&self, ids: &Ids, key: &Key) -> bool {
         let fits = |(pattern, part): (&Option<Pattern>, Sym)| {
-            pattern.as_ref().is_none_or(|pattern| pattern.matches(&ids.text(part)))
+            pattern.as_ref().is_none_or(|pattern| pattern.matches(ids.text(part)))
         };
         self.parts.iter().zip(key.0).all(fits)
     }

@@ -111,7 +111,7 @@ impl<'a> Speaker<'a> {
             return "-".to_owned();
         }
         let text = self.ids.text(sym);
-        let id = value(&text);
+        let id = value(text);
         match self.names.get(part, sym).filter(|name| **name != *text) {
             Some(known) => format!("{id} ({})", name(known)),
             None => id.into_owned(),

@@ -89,7 +89,7 @@ proptest! {
         let plan = world.plan();
         for planned in plan.sets.iter().flat_map(|set| &set.changes) {
             let node = world.ids.text(planned.change.key.part(1));
-            prop_assert!(case.scope.contains(&&*node));
+            prop_assert!(case.scope.contains(&node));
             if planned.action() == Action::Remove || planned.change.from_key.is_some() {
                 prop_assert_eq!(case.mode, Mode::Authoritative);
             }

@@ -104,7 +104,7 @@ fn allowed(ids: &Ids, shape: &'static Shape, name: &str, key: &Key) -> bool {
         let Rule::Case { field, cases, .. } = rule else { return true };
         let Some(part) = shape.field(field).and_then(|(_, field)| field.part) else { return true };
         let word = ids.text(key.part(part));
-        !cases.iter().any(names) || cases.iter().any(|case| case.value == &*word && names(case))
+        !cases.iter().any(names) || cases.iter().any(|case| case.value == word && names(case))
     })
 }
 
@@ -184,7 +184,7 @@ fn entry(
 fn ids(account: &Account<'_>, part: usize, list: &[Sym], is_named: bool) -> Node {
     let node = |sym: &Sym| {
         let name = account.names.get(part, *sym).filter(|_| !is_named);
-        Node::noted(&account.ids.text(*sym), name)
+        Node::noted(account.ids.text(*sym), name)
     };
     match list {
         [one] => node(one),

@@ -134,7 +134,7 @@ fn assignment(set: &SetText<'_>, key: &Key, fields: &Fields) -> Node {
         for part in 0..set.kind.capabilities.key_fields.len() {
             let id = set.ids.text(key.part(part));
             if let Some(field) = field_of(set.ids, shape, part, key, false).filter(|_| !id.is_empty()) {
-                entry.push(pair(field.name, Node::text(&id)));
+                entry.push(pair(field.name, Node::text(id)));
             }
         }
     }

@@ -85,7 +85,7 @@ pub struct Manifest {
 
 /// Divides rows into natural groups, sorted by their ids.
 pub fn divide<'a>(kind: &Kind, ids: &Ids, rows: impl IntoIterator<Item = &'a Live>) -> Vec<Group<'a>> {
-    let mut groups: BTreeMap<Vec<std::sync::Arc<str>>, Group<'a>> = BTreeMap::new();
+    let mut groups: BTreeMap<Vec<&str>, Group<'a>> = BTreeMap::new();
     for row in rows {
         let place: Vec<Sym> = kind.divide_by.iter().map(|part| row.key.part(*part)).collect();
         let texts = place.iter().map(|sym| ids.text(*sym)).collect();
@@ -119,7 +119,7 @@ pub fn undeclarable(account: &Account<'_>, row: &Live) -> Option<String> {
     for (part, field) in account.kind.capabilities.key_fields.iter().enumerate() {
         let sym = row.key.part(part);
         let field = account.kind.capabilities.key_name(account.ids, &row.key, part).unwrap_or(field);
-        if !sym.is_none() && !check_id(&account.ids.text(sym), nowhere, field, &mut findings) {
+        if !sym.is_none() && !check_id(account.ids.text(sym), nowhere, field, &mut findings) {
             return Some(format!("its {field} is no id that a request could carry"));
         }
     }
@@ -286,8 +286,8 @@ fn address(account: &Account<'_>, set: &Set<'_, '_>) -> Vec<(String, Node)> {
         let node = match ids.as_slice() {
             [] => continue,
             [one] if one.is_none() => continue,
-            [one] => Node::text(&account.ids.text(*one)),
-            several => Node::List(several.iter().map(|id| Node::text(&account.ids.text(*id))).collect()),
+            [one] => Node::text(account.ids.text(*one)),
+            several => Node::List(several.iter().map(|id| Node::text(account.ids.text(*id))).collect()),
         };
         pairs.extend(field_of(account.kind.set, *part, ids.len() > 1).map(|field| (field.to_owned(), node)));
     }
@@ -303,7 +303,7 @@ fn scope(account: &Account<'_>, set: &Set<'_, '_>) -> Option<(String, Node)> {
         Authority::Place => {
             let (part, sym) = (account.kind.divide_by.first()?, group.place.first()?);
             let Some((_, Field { ty: Type::Scope(shape), .. })) = account.kind.set.field("scope") else { return None };
-            let list = Node::List(vec![Node::text(&account.ids.text(*sym))]);
+            let list = Node::List(vec![Node::text(account.ids.text(*sym))]);
             named(Node::Map(vec![(field_of(shape, *part, true)?.to_owned(), list)]))
         }
     }
@@ -313,7 +313,7 @@ fn scope(account: &Account<'_>, set: &Set<'_, '_>) -> Option<(String, Node)> {
 fn slug(account: &Account<'_>, groups: &[&Group<'_>]) -> String {
     let place = groups.first().map(|group| group.place.as_slice()).unwrap_or_default();
     let texts: Vec<String> =
-        place.iter().filter(|sym| !sym.is_none()).map(|sym| plain(&account.ids.text(*sym))).collect();
+        place.iter().filter(|sym| !sym.is_none()).map(|sym| plain(account.ids.text(*sym))).collect();
     let mut slug = texts.join("-");
     if groups.len() > 1 {
         slug.push_str(&format!("-and-{}-more", groups.len() - 1));

@@ -104,7 +104,7 @@ impl Bulk {
                 BULK_CREATE_RULE.request(Request::post(path.lit("bulk-create")).json(&json!({"assignments": entries})))
             }
             Bulk::ChangeRole(role) => {
-                let body = json!({"assignment_ids": ids()?, "role_id": &*api.ids.text(role)});
+                let body = json!({"assignment_ids": ids()?, "role_id": api.ids.text(role)});
                 BULK_CHANGE_ROLE_RULE.request(Request::post(path.lit("bulk-change-role")).json(&body))
             }
             Bulk::Remove => {

@@ -92,7 +92,7 @@ async fn create(api: &Api, change: &Change, dates: Dates) -> Outcome {
 async fn update(api: &Api, change: &Change) -> Outcome {
     let id = live_id(change)?;
     let mut body = Map::new();
-    body.insert("role_id".to_owned(), json!(&*api.ids.text(change.key.part(ROLE))));
+    body.insert("role_id".to_owned(), json!(api.ids.text(change.key.part(ROLE))));
     for name in sent_dates(change) {
         let date = match declared(change, name)? {
             Some(date) => Json::String(date),
@@ -199,7 +199,7 @@ pub(super) fn with_new<T>(api: &Api, change: &Change, dates: Dates, use_it: impl
     let text = |part| api.ids.text(change.key.part(part));
     let (identity, node, role) = (text(IDENTITY), text(NODE), text(ROLE));
     let (effective_from, effective_to) = dates;
-    use_it(&New { identity_id: &identity, node_id: &node, role_id: &role, effective_from, effective_to })
+    use_it(&New { identity_id: identity, node_id: node, role_id: role, effective_from, effective_to })
 }
 
 /// The dates of a create: what is declared. A null is left out, for that is what a create makes of an absent date

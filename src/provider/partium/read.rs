@@ -200,7 +200,7 @@ impl Api {
     /// One empty chunk for a part that is not limited. In the order of the texts, so that the same manifests ask in the same way.
     fn chunks(&self, part: &Part) -> Vec<Vec<Box<str>>> {
         let Some(ids) = part else { return vec![Vec::new()] };
-        let mut texts: Vec<Box<str>> = ids.iter().map(|id| Box::from(&*self.ids.text(*id))).collect();
+        let mut texts: Vec<Box<str>> = ids.iter().map(|id| Box::from(self.ids.text(*id))).collect();
         texts.sort_unstable();
         texts.chunks(self.max_filter_ids).map(<[_]>::to_vec).collect()
     }

@@ -56,7 +56,7 @@ impl Writer for PartiumWriter {
 
 impl PartiumWriter {
     fn pair(&self, change: &Change) -> Pair<Box<str>> {
-        let text = |part| Box::from(&*self.0.ids.text(change.key.part(part)));
+        let text = |part| Box::from(self.0.ids.text(change.key.part(part)));
         Pair { ass_id: text(ASS), org_id: text(ORG) }
     }
 }

@@ -49,13 +49,13 @@ impl SemaphorWriter {
     async fn create(&self, change: &Change) -> Outcome {
         let ids = &self.api.ids;
         let scope_type = ids.text(change.key.part(SCOPE_TYPE));
-        let field = field_of(&scope_type)
+        let field = field_of(scope_type)
             .ok_or_else(|| failed(format!("there is no scope type {scope_type}, so nothing was sent"), false))?;
         let params = self.params(change)?;
         let actor = ids.text(change.key.part(ACTOR));
         let body = New {
-            definition: &ids.text(change.key.part(DEFINITION)),
-            scope_type: &scope_type,
+            definition: ids.text(change.key.part(DEFINITION)),
+            scope_type,
             actor: field.map(|field| (field, &*actor)),
             params: &params,
         };

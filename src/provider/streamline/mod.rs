@@ -123,7 +123,7 @@ impl Api {
 
     fn route(&self, template: &str, place: Place) -> Route {
         let (domain, service) = (self.ids.text(place.domain), self.ids.text(place.service));
-        let values = [("client_id", &*self.options.client_id), ("domain_id", &*domain), ("service_id", &*service)];
+        let values = [("client_id", &*self.options.client_id), ("domain_id", domain), ("service_id", service)];
         let mut text = template.to_owned();
         for (name, value) in values {
             text = text.replace(&format!("{{{name}}}"), &clean(value));
@@ -135,7 +135,7 @@ impl Api {
     fn keyed(&self, place: Place, key: Sym) -> Route {
         let Route { path, text } = self.collection(place);
         let key = self.ids.text(key);
-        Route { path: path.seg(&key), text: format!("{text}/{}", clean(&key)) }
+        Route { path: path.seg(key), text: format!("{text}/{}", clean(key)) }
     }
 }
 

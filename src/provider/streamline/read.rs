@@ -170,7 +170,7 @@ impl Api {
                 }
             };
             if let Some(other) = active.insert(key, row.revision.clone()) {
-                return Err(bad(two_active(&self.ids.text(key), &other, &row.revision)));
+                return Err(bad(two_active(self.ids.text(key), &other, &row.revision)));
             }
             listing.rows.push(live(place, key, row));
         }
@@ -206,7 +206,7 @@ impl Api {
         let body: &RawValue = answer.json().map_err(|error| unread(&error))?;
         let row = wire::assignment(body).map_err(|problem| bad_answer(&text, &answer, &problem))?;
         match row.key.as_deref() {
-            Some(other) if other != &*self.ids.text(key) => {
+            Some(other) if other != self.ids.text(key) => {
                 Err(bad_answer(&text, &answer, &format!("it names another assignment_key, `{other}`")))
             }
             _ => Ok((row.status == Status::Active).then_some(row)),

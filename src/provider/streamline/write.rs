@@ -132,7 +132,7 @@ impl Api {
         let (place, key) = address(change);
         if place.service.is_none() && !self.options.keyed_domain_put {
             let route = self.collection(place);
-            let body = sent.body(Some(&self.ids.text(key)));
+            let body = sent.body(Some(self.ids.text(key)));
             return (DOMAIN_POST_RULE.request(Request::post(route.path).json(&body)), format!("POST {}", route.text));
         }
         let route = self.keyed(place, key);

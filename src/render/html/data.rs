@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
@@ -99,7 +98,7 @@ struct Target<'a> {
     holder: Option<usize>,
     archives: bool,
     /// Display names of ids, for each key part.
-    names: Vec<BTreeMap<Text, &'a str>>,
+    names: Vec<BTreeMap<&'a str, &'a str>>,
     unreadable: Option<&'a str>,
     temporary: bool,
     refusals: Vec<Refused<'a>>,
@@ -117,7 +116,7 @@ struct Refused<'a> {
     message: &'a str,
     allow: &'a str,
     at: Option<String>,
-    keys: Vec<Vec<Option<Text>>>,
+    keys: Vec<Vec<Option<&'a str>>>,
 }
 
 #[derive(Serialize)]
@@ -144,16 +143,6 @@ struct Found<'a> {
     help: Vec<&'a str>,
 }
 
-/// An id's text.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Text(Arc<str>);
-
-impl Serialize for Text {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
-
 /// One line of the list. Short names: there may be a hundred thousand.
 #[derive(Serialize)]
 struct Row<'a> {
@@ -167,10 +156,10 @@ struct Row<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     w: Option<&'static str>,
     /// Key parts.
-    k: Vec<Option<Text>>,
+    k: Vec<Option<&'a str>>,
     /// Index and old value of the key part that is replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
-    f: Option<(usize, Option<Text>)>,
+    f: Option<(usize, Option<&'a str>)>,
     /// Fields: name, whether it is JSON, before, after.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     d: Vec<(&'static str, bool, FieldView<'a>, FieldView<'a>)>,
@@ -349,11 +338,11 @@ impl<'a> Of<'a> {
         Some(format!("waits for {}", Speaker::new(self.ids, self.target).change_key(by)))
     }
 
-    fn text(self, sym: Sym) -> Option<Text> {
-        (!sym.is_none()).then(|| Text(self.ids.text(sym)))
+    fn text(self, sym: Sym) -> Option<&'a str> {
+        (!sym.is_none()).then(|| self.ids.text(sym))
     }
 
-    fn parts(self, key: &Key) -> Vec<Option<Text>> {
+    fn parts(self, key: &Key) -> Vec<Option<&'a str>> {
         (0..self.target.capabilities.key_fields.len()).map(|part| self.text(key.part(part))).collect()
     }
 
@@ -403,13 +392,13 @@ impl<'a> Of<'a> {
     }
 
     /// The names of all ids that the page shows.
-    fn names(self) -> Vec<BTreeMap<Text, &'a str>> {
-        let mut names: Vec<BTreeMap<Text, &'a str>> = Vec::new();
+    fn names(self) -> Vec<BTreeMap<&'a str, &'a str>> {
+        let mut names: Vec<BTreeMap<&'a str, &'a str>> = Vec::new();
         names.resize_with(self.target.capabilities.key_fields.len(), BTreeMap::new);
         let mut add = |key: &Key| {
             for (part, names) in names.iter_mut().enumerate() {
                 if let Some(name) = self.target.names.get(part, key.part(part)) {
-                    names.entry(Text(self.ids.text(key.part(part)))).or_insert(name);
+                    names.entry(self.ids.text(key.part(part))).or_insert(name);
                 }
             }
         };

@@ -58,7 +58,7 @@ impl Serialize for KeyView<'_> {
         for (part, field) in parts(self.speaker, &self.key) {
             match self.key.part(part) {
                 Sym::NONE => map.serialize_entry(field, &())?,
-                sym => map.serialize_entry(field, &*self.speaker.ids.text(sym))?,
+                sym => map.serialize_entry(field, self.speaker.ids.text(sym))?,
             }
         }
         map.end()
