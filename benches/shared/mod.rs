@@ -235,7 +235,7 @@ impl World {
         let client = Client::canned(config, move |_, url, body| account.answer(url, body)).unwrap();
         let connection = (self.provider.connect)(self.target(), client, Arc::clone(&self.ids), Arc::new(NoSecrets));
         let scopes = self.loaded.sets.iter().filter_map(|set| set.scope.clone()).collect();
-        let request = ReadRequest { scopes, keys: Vec::new(), names: false };
+        let request = ReadRequest { scopes, rows: Vec::new(), names: false };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         move || runtime.block_on(connection.reader.read(&request)).unwrap()
     }
@@ -278,14 +278,14 @@ impl Writer for Willing {
 
 #[async_trait]
 impl Reader for Willing {
-    async fn read(&self, _: &ReadRequest) -> Result<Snapshot, ReadError> {
+    async fn read(&self, _: &ReadRequest<'_>) -> Result<Snapshot, ReadError> {
         Err(ReadError::Temporary("nothing is read here".to_owned()))
     }
 }
 
 /// Carries a plan out.
 pub fn apply(plan: &Plan, sink: &dyn Sink) -> Report {
-    let nothing = ReadRequest { scopes: Vec::new(), keys: Vec::new(), names: false };
+    let nothing = ReadRequest { scopes: Vec::new(), rows: Vec::new(), names: false };
     let runs: Vec<TargetRun<'_>> = plan
         .targets
         .iter()

@@ -80,7 +80,7 @@ pub struct TargetRun<'a> {
     pub replan: &'a (dyn Fn(Snapshot) -> TargetPlan + Send + Sync),
     /// What is read again afterwards: at least the scopes and keys of [`TargetPlan::touched_sets`]. Differences in other sets are not
     /// looked at.
-    pub read: &'a ReadRequest,
+    pub read: &'a ReadRequest<'a>,
     /// Batches in flight at once, at least 1.
     pub concurrency: usize,
 }

@@ -32,12 +32,9 @@ pub(super) async fn read_again(
 ) -> anyhow::Result<Again> {
     session.look_at_the_clock()?;
     let approved = approved::shown(session, &shown);
-    let mut seen = join_all(
-        open.iter()
-            .zip(&shown.targets)
-            .map(|(open, target)| async move { if may_run(target) { Some(open.read().await) } else { None } }),
-    )
-    .await;
+    let reading: &Session = session;
+    let read = async |open: &Open, target| if may_run(target) { Some(open.read(reading).await) } else { None };
+    let mut seen = join_all(open.iter().zip(&shown.targets).map(|(open, target)| read(open, target))).await;
     for (open, seen) in open.iter().zip(&mut seen) {
         if let Some(seen) = seen {
             session.find_names(open, seen, terminal);

@@ -205,7 +205,8 @@ impl Apply<'_> {
         };
         let replans: Vec<Replan<'_>> = self.open.iter().map(replan).collect();
         let plans = self.open.iter().zip(&self.plan.targets);
-        let reread: Vec<ReadRequest> = plans.map(|(open, plan)| session.reread_request(open.target, plan)).collect();
+        let reread: Vec<ReadRequest<'_>> =
+            plans.map(|(open, plan)| session.reread_request(open.target, plan)).collect();
         let runs: Vec<TargetRun<'_>> = self
             .open
             .iter()

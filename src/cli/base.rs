@@ -126,11 +126,15 @@ impl BaseManifests {
     }
 
     /// Adds what the base's sets need to know of a target, so that live state is read once for both.
-    pub(super) fn widen(&self, target: &Target, request: &mut ReadRequest) {
+    pub(super) fn widen<'a>(&'a self, target: &Target, request: &mut ReadRequest<'a>) {
         let Some(target) = self.target(target) else { return };
         request.scopes.extend(self.sets(target).filter_map(|set| set.scope.clone()));
-        request.keys.extend(self.sets(target).flat_map(|set| set.rows.iter().map(|row| row.key)));
-        request.names |= self.sets(target).any(|set| !set.names.is_empty());
+        request.rows.extend(self.sets(target).map(|set| set.rows.as_slice()));
+    }
+
+    /// Whether its sets of a target say names in place of ids.
+    pub(super) fn says_names(&self, target: &Target) -> bool {
+        self.target(target).is_some_and(|target| self.sets(target).any(|set| !set.names.is_empty()))
     }
 
     /// Finds the ids of the names in the sets of a target. Where one has none, the base is not used for this target.

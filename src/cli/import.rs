@@ -48,14 +48,13 @@ pub(super) fn run(args: &ImportArgs, terminal: &Terminal) -> anyhow::Result<Exit
             return Ok(if unreadable.temporary { Exit::Temporary } else { Exit::Error });
         }
     };
-    if request.names
-        && let Err(wrong) = loaded.resolve(target, &snapshot, capabilities, &ids)
-    {
+    let ReadRequest { scopes: asked, names, .. } = request;
+    if names && let Err(wrong) = loaded.resolve(target, &snapshot, capabilities, &ids) {
         // What the sets own already is not known, so nothing can be left to them.
         terminal.say(&render::diagnostics::human(&wrong, &loaded.sources, terminal.stderr_color));
         return Ok(if names::may_pass(&wrong) { Exit::Temporary } else { Exit::Error });
     }
-    Import::new(args, &loaded, &policy, &ids)?.write(&request, &snapshot, terminal)
+    Import::new(args, &loaded, &policy, &ids)?.write(&asked, &snapshot, terminal)
 }
 
 /// One run of the command.
@@ -107,11 +106,11 @@ impl<'a> Import<'a> {
     }
 
     /// Everything, or the addresses that were named.
-    fn request(&self) -> anyhow::Result<ReadRequest> {
+    fn request(&self) -> anyhow::Result<ReadRequest<'_>> {
         if !self.kind.address_is_scope {
             return Ok(ReadRequest {
                 scopes: vec![Scope::default()],
-                keys: Vec::new(),
+                rows: Vec::new(),
                 names: self.sets().any(|set| !set.names.is_empty()),
             });
         }
@@ -132,11 +131,11 @@ impl<'a> Import<'a> {
                 self.kind.provider()
             );
         }
-        let keys = self.sets().flat_map(|set| set.rows.iter().map(|row| row.key)).collect();
-        Ok(ReadRequest { scopes, keys, names: false })
+        let rows = self.sets().map(|set| set.rows.as_slice()).collect();
+        Ok(ReadRequest { scopes, rows, names: false })
     }
 
-    async fn read(&self, request: &ReadRequest) -> anyhow::Result<Result<Snapshot, Unreadable>> {
+    async fn read(&self, request: &ReadRequest<'_>) -> anyhow::Result<Result<Snapshot, Unreadable>> {
         let mut connector = Connector::new(&self.args.credentials, Arc::clone(self.ids))?;
         if self.target().endpoint == Endpoint::Sandbox {
             connector.start_sandbox(&sandbox_home(self.loaded)?).await?;
@@ -148,7 +147,7 @@ impl<'a> Import<'a> {
         Ok(snapshot)
     }
 
-    fn write(&self, request: &ReadRequest, snapshot: &Snapshot, terminal: &Terminal) -> anyhow::Result<Exit> {
+    fn write(&self, asked: &[Scope], snapshot: &Snapshot, terminal: &Terminal) -> anyhow::Result<Exit> {
         let schema = self.schema();
         let account = Account {
             kind: self.kind,
@@ -159,7 +158,7 @@ impl<'a> Import<'a> {
             schema: &schema,
         };
         let owners = Owners::of(self, snapshot);
-        let groups = self.groups(&account, request, snapshot, &owners, terminal);
+        let groups = self.groups(&account, asked, snapshot, &owners, terminal);
         if groups.is_empty() {
             terminal.hint("Nothing was written: no live assignment is without a set.\n");
             return Ok(Exit::Success);
@@ -181,18 +180,20 @@ impl<'a> Import<'a> {
     fn groups<'s>(
         &self,
         account: &Account<'_>,
-        request: &ReadRequest,
+        asked: &[Scope],
         snapshot: &'s Snapshot,
         owners: &Owners<'_>,
         terminal: &Terminal,
     ) -> Vec<Group<'s>> {
         let mut left_out = LeftOut::default();
-        let mut groups = divide(self.kind, self.ids, snapshot.rows.iter().filter(|row| self.is_asked(request, row)));
+        // Rows outside what was asked come along where an API has one listing only, or a set declares them.
+        let is_asked = |row: &&Live| asked.iter().any(|scope| scope.contains(&row.key));
+        let mut groups = divide(self.kind, self.ids, snapshot.rows.iter().filter(is_asked));
         if !self.kind.address_is_scope && (self.args.single || groups.len() > MAX_GROUPS) {
             let rows = groups.into_iter().flat_map(|group| group.rows).collect();
             groups = vec![Group { place: Vec::new(), rows, authority: Authority::All, notes: Vec::new() }];
         }
-        groups.extend(self.empty_addresses(request, &groups, owners));
+        groups.extend(self.empty_addresses(asked, &groups, owners));
         for group in &mut groups {
             left_out.sort(self, account, group, owners);
             let shares = owners.scopes.iter().any(|scope| scope.intersects(&group.scope(self.kind)));
@@ -215,19 +216,14 @@ impl<'a> Import<'a> {
         groups
     }
 
-    /// Rows outside what was asked come along where an API has one listing only, or a set declares them.
-    fn is_asked(&self, request: &ReadRequest, row: &Live) -> bool {
-        request.scopes.iter().any(|scope| scope.contains(&row.key))
-    }
-
     /// Services that were named and have nothing: their sets say so. A domain's own assignments are read along; none is no news.
-    fn empty_addresses<'s>(&self, request: &ReadRequest, found: &[Group<'s>], owners: &Owners<'_>) -> Vec<Group<'s>> {
+    fn empty_addresses<'s>(&self, asked: &[Scope], found: &[Group<'s>], owners: &Owners<'_>) -> Vec<Group<'s>> {
         if !self.kind.address_is_scope {
             return Vec::new();
         }
         let seen: HashSet<Vec<Sym>> = found.iter().map(|group| group.place.clone()).collect();
         let mut empty = BTreeSet::new();
-        for scope in &request.scopes {
+        for scope in asked {
             let lists = self.kind.divide_by.iter().map(|part| match scope.parts.get(*part) {
                 Some(PartScope::In(syms)) => syms.iter().copied().collect::<Vec<_>>(),
                 Some(PartScope::Any) | None => Vec::new(),

@@ -63,8 +63,8 @@ pub(super) struct Session {
 pub(super) struct Open<C = Connection> {
     pub target: usize,
     pub connection: Result<C, Unreadable>,
-    /// What has to be read of it, before planning and after applying.
-    pub request: ReadRequest,
+    /// Whether its sets say names in place of ids, which are found in a listing of the whole target.
+    pub names: bool,
 }
 
 /// What a snapshot can be read with.
@@ -87,9 +87,9 @@ impl Readable for Box<dyn Reader> {
 
 impl<C: Readable> Open<C> {
     /// Reads what planning needs.
-    pub(super) async fn read(&self) -> Seen {
+    pub(super) async fn read(&self, session: &Session) -> Seen {
         match &self.connection {
-            Ok(connection) => read(connection.reader(), &self.request).await,
+            Ok(connection) => read(connection.reader(), &session.read_request(self)).await,
             Err(unreadable) => Err(unreadable.clone()),
         }
     }
@@ -271,7 +271,7 @@ impl Session {
         let open = |target: usize| {
             let connection = connector.open(self.target(target), self.policy.hosts(target));
             let refused = |error| Unreadable { message: format!("{error:#}"), temporary: false };
-            Open { target, connection: connection.map(&keep).map_err(refused), request: self.read_request(target) }
+            Open { target, connection: connection.map(&keep).map_err(refused), names: self.says_names(target) }
         };
         Ok(targets.into_iter().map(open).collect())
     }
@@ -309,33 +309,41 @@ impl Session {
     }
 
     /// What a plan needs to know of a target: the scopes and keys of all its sets, since guards judge it whole.
-    fn read_request(&self, target: usize) -> ReadRequest {
-        let mut request = self.request_of(target, |_| true);
+    fn read_request<C>(&self, open: &Open<C>) -> ReadRequest<'_> {
+        let mut request = self.request_of(open.target, |_| true);
         if let Some(base) = &self.base {
-            base.widen(self.target(target), &mut request);
+            base.widen(self.target(open.target), &mut request);
         }
-        whole_for_names(&mut request);
-        request
+        if open.names {
+            // A name is found in a listing of the whole target, or two of the same name could pass for one.
+            request.scopes = vec![Scope::default()];
+        }
+        ReadRequest { names: open.names, ..request }
+    }
+
+    /// Whether a name stands in place of an id in any set of a target, or in the base's sets of it, and was not found yet.
+    fn says_names(&self, target: usize) -> bool {
+        let unknown = |set: &DesiredSet| set.names.iter().any(|used| used.id.is_none());
+        self.sets_of(target).any(unknown) || self.base.as_ref().is_some_and(|base| base.says_names(self.target(target)))
     }
 
     /// The scopes and keys of some of a target's sets.
-    fn request_of(&self, target: usize, concerned: impl Fn(&DesiredSet) -> bool) -> ReadRequest {
+    fn request_of(&self, target: usize, concerned: impl Fn(&DesiredSet) -> bool) -> ReadRequest<'_> {
         let sets = || self.sets_of(target);
         // Holders are counted on the whole target (DESIGN section 5), also where no set looks.
         let protects = sets().flat_map(|set| &set.protect).chain(self.policy.protects(target));
         let counted = protects.filter(|protect| protect.min_holders.is_some()).map(Protect::scope);
         let read = || sets().filter(|set| concerned(set));
-        let unknown = |set: &DesiredSet| set.names.iter().any(|used| used.id.is_none());
         ReadRequest {
             scopes: read().filter_map(|set| set.scope.clone()).chain(counted).collect(),
-            keys: read().flat_map(|set| set.rows.iter().map(|row| row.key)).collect(),
-            names: sets().any(unknown),
+            rows: read().map(|set| set.rows.as_slice()).collect(),
+            names: false,
         }
     }
 
     /// What is read again after a target's changes: the scopes and keys of the sets that its plan touches, and what holders are counted
     /// in.
-    pub(super) fn reread_request(&self, target: usize, plan: &TargetPlan) -> ReadRequest {
+    pub(super) fn reread_request(&self, target: usize, plan: &TargetPlan) -> ReadRequest<'_> {
         let touched = plan.touched_sets();
         self.request_of(target, |set| touched.contains(set.name.as_str()))
     }
@@ -406,10 +414,10 @@ impl Session {
     /// Reads all open targets side by side, and finds the ids of all names in their sets. A target with a name that has none is not
     /// planned; what is wrong with its names is shown.
     pub(super) async fn read<C: Readable>(&mut self, open: &[Open<C>], terminal: &Terminal) -> Vec<Seen> {
-        let mut seen = join_all(open.iter().map(Open::read)).await;
+        let mut seen = join_all(open.iter().map(|open| open.read(self))).await;
         for (open, live) in open.iter().zip(&mut seen) {
             self.find_names(open, live, terminal);
-            if let (Ok(snapshot), Some(base), true) = (live, &mut self.base, open.request.names) {
+            if let (Ok(snapshot), Some(base), true) = (live, &mut self.base, open.names) {
                 let (account, capabilities) = (&self.loaded.targets[open.target], self.capabilities[open.target]);
                 base.resolve(account, snapshot, capabilities, &self.ids, terminal);
             }
@@ -419,7 +427,7 @@ impl Session {
 
     /// Finds the ids of all names in the sets of a target, in what was read of it for that.
     pub(super) fn find_names<C>(&mut self, open: &Open<C>, live: &mut Seen, terminal: &Terminal) {
-        let (Ok(snapshot), true) = (&*live, open.request.names) else { return };
+        let (Ok(snapshot), true) = (&*live, open.names) else { return };
         let (target, sets) = (open.target, &self.loaded.sets);
         match manifest::names::of_target(sets, target, snapshot, self.capabilities[target], &self.ids) {
             Ok(resolved) => resolved.into_iter().for_each(|(place, set)| self.resolved[place] = Some(set)),
@@ -450,14 +458,6 @@ impl Session {
             against.attribute(&mut plan);
         }
         Ok(plan)
-    }
-}
-
-/// Names are found in a listing of the whole target, or two of the same name could pass for one.
-fn whole_for_names(request: &mut ReadRequest) {
-    if request.names {
-        request.scopes = vec![Scope::default()];
-        request.keys.retain(|key| !key.has_name());
     }
 }
 
@@ -497,7 +497,7 @@ fn capabilities(target: &Target) -> anyhow::Result<&'static Capabilities> {
 }
 
 /// Reads one target.
-pub(super) async fn read(reader: &dyn Reader, request: &ReadRequest) -> Result<Snapshot, Unreadable> {
+pub(super) async fn read(reader: &dyn Reader, request: &ReadRequest<'_>) -> Result<Snapshot, Unreadable> {
     reader
         .read(request)
         .await

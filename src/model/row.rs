@@ -27,6 +27,14 @@ pub struct Desired {
     pub origin: Origin,
 }
 
+#[cfg(test)]
+impl From<Key> for Desired {
+    /// The key alone, declared nowhere.
+    fn from(key: Key) -> Self {
+        Self { key, fields: Fields::default(), origin: Origin::default() }
+    }
+}
+
 /// One assignment set, lowered.
 #[derive(Debug, Clone)]
 pub struct DesiredSet {
@@ -142,13 +150,25 @@ pub struct Coverage {
 
 /// What a plan needs to know of a target.
 #[derive(Debug, Clone, Default)]
-pub struct ReadRequest {
+pub struct ReadRequest<'a> {
     /// The scopes of the sets concerned.
     pub scopes: Vec<Scope>,
-    /// Declared keys, also those outside `scopes` (sets without a scope).
-    pub keys: Vec<Key>,
+    /// What each of the sets declares, also outside `scopes` (sets without a scope). Lent, for there may be a million.
+    pub rows: Vec<&'a [Desired]>,
     /// Whether the names that rows carry are needed too, to find the ids of references by name ([`Snapshot::handles`]).
     pub names: bool,
+}
+
+impl ReadRequest<'_> {
+    /// How many assignments are declared.
+    pub fn declared(&self) -> usize {
+        self.rows.iter().map(|rows| rows.len()).sum()
+    }
+
+    /// The declared keys. One with a name in place of an id is none yet, and left out.
+    pub fn keys(&self) -> impl Iterator<Item = Key> {
+        self.rows.iter().flat_map(|rows| rows.iter()).map(|row| row.key).filter(|key| !key.has_name())
+    }
 }
 
 /// What was read.

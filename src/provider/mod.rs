@@ -95,7 +95,7 @@ pub trait Reader: Send + Sync {
     ///
     /// # Errors
     /// [`ReadError::Temporary`] when the retry budget is spent, [`ReadError::Api`] for everything else; no partial snapshot is given.
-    async fn read(&self, request: &ReadRequest) -> Result<Snapshot, ReadError>;
+    async fn read(&self, request: &ReadRequest<'_>) -> Result<Snapshot, ReadError>;
 }
 
 /// Carries out changes on one target.

@@ -81,10 +81,10 @@ pub fn is_write(request: &LoggedRequest) -> bool {
 }
 
 /// One target with its connection.
-struct Open {
+struct Open<'a> {
     target: usize,
     connection: Connection,
-    request: ReadRequest,
+    request: ReadRequest<'a>,
 }
 
 impl Stage {
@@ -120,7 +120,7 @@ impl Stage {
         let (open, now) = (self.open(), now());
         let plan = self.planned(&open, now).await;
         type Replan<'a> = Box<dyn Fn(Snapshot) -> TargetPlan + Send + Sync + 'a>;
-        let replan = |open: &Open| {
+        let replan = |open: &Open<'_>| {
             let target = open.target;
             Box::new(move |live| self.plan_target(target, Ok(live), now)) as Replan<'_>
         };
@@ -142,7 +142,7 @@ impl Stage {
         Ran { plan, report, requests: self.server.requests() }
     }
 
-    fn open(&self) -> Vec<Open> {
+    fn open(&self) -> Vec<Open<'_>> {
         let sets = &self.loaded.sets;
         let target = |(index, target): (usize, &assignctl::model::Target)| {
             let provider = provider::find(target.provider).expect("the provider is known");
@@ -160,7 +160,7 @@ impl Stage {
             let of_target = || sets.iter().filter(move |set| set.target == index);
             let request = ReadRequest {
                 scopes: of_target().filter_map(|set| set.scope.clone()).collect(),
-                keys: of_target().flat_map(|set| set.rows.iter().map(|row| row.key)).collect(),
+                rows: of_target().map(|set| set.rows.as_slice()).collect(),
                 names: false,
             };
             let connection = (provider.connect)(target, client, Arc::clone(&self.ids), Arc::new(Secrets));
@@ -169,7 +169,7 @@ impl Stage {
         self.loaded.targets.iter().enumerate().map(target).collect()
     }
 
-    async fn planned(&self, open: &[Open], now: Instant) -> Plan {
+    async fn planned(&self, open: &[Open<'_>], now: Instant) -> Plan {
         let unreadable = |error: ReadError| Unreadable {
             temporary: matches!(error, ReadError::Temporary(_)),
             message: error.to_string(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use assignctl::http::{Client, SignIn};
 use assignctl::model::{
-    Action, Change, Fields, Ids, Key, Live, PartScope, ReadRequest, Scope, SecretResolver, Snapshot, Sym, Target,
-    Value, WriteOutcome,
+    Action, Change, Desired, Fields, Ids, Key, Live, Origin, PartScope, ReadRequest, Scope, SecretResolver, Snapshot,
+    Sym, Target, Value, WriteOutcome,
 };
 use assignctl::provider::{Connection, ReadError};
 use assignctl::sandbox::Running;
@@ -60,8 +60,10 @@ impl Account {
     }
 
     pub(super) async fn try_read(&self, scopes: Vec<Scope>, keys: &[&str]) -> Result<Snapshot, ReadError> {
-        let keys = keys.iter().map(|key| self.key(key)).collect();
-        self.side.connection.reader.read(&ReadRequest { scopes, keys, names: false }).await
+        let declared =
+            |key: &&str| Desired { key: self.key(key), fields: Fields::default(), origin: Origin::default() };
+        let declared: Vec<Desired> = keys.iter().map(declared).collect();
+        self.side.connection.reader.read(&ReadRequest { scopes, rows: vec![&declared], names: false }).await
     }
 
     pub(super) async fn read(&self, scopes: Vec<Scope>, keys: &[&str]) -> Snapshot {

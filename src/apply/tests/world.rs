@@ -189,7 +189,7 @@ impl Writer for World {
 
 #[async_trait]
 impl Reader for World {
-    async fn read(&self, _: &ReadRequest) -> Result<Snapshot, ReadError> {
+    async fn read(&self, _: &ReadRequest<'_>) -> Result<Snapshot, ReadError> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         match *self.broken.lock().unwrap() {
             Some(true) => return Err(ReadError::Temporary("busy".to_owned())),

@@ -26,7 +26,7 @@ pub(super) struct CanopyReader(pub Api);
 
 #[async_trait]
 impl Reader for CanopyReader {
-    async fn read(&self, request: &ReadRequest) -> Result<Snapshot, ReadError> {
+    async fn read(&self, request: &ReadRequest<'_>) -> Result<Snapshot, ReadError> {
         let Self(api) = self;
         let before = api.client.requests();
         let mut pass = Pass::read(api, request.names).await?;

@@ -37,7 +37,7 @@ pub(super) struct PartiumReader(pub(super) Arc<Api>);
 
 #[async_trait]
 impl Reader for PartiumReader {
-    async fn read(&self, request: &ReadRequest) -> Result<Snapshot, ReadError> {
+    async fn read(&self, request: &ReadRequest<'_>) -> Result<Snapshot, ReadError> {
         let api = &self.0;
         let before = api.client.requests();
         let sections = sections(request, api.max_filter_ids);
@@ -46,7 +46,7 @@ impl Reader for PartiumReader {
             chains.extend(api.filters(section).into_iter().map(|filter| (index, filter)));
         }
         // Most of what is declared is live, as a rule.
-        let expected = request.keys.len() / chains.len().max(1);
+        let expected = request.declared() / chains.len().max(1);
         let read: Vec<(usize, Chain)> = stream::iter(chains)
             .map(|(index, filter)| async move { Ok::<_, ReadError>((index, api.filtered(filter, expected).await?)) })
             .buffer_unordered(api.concurrency)
@@ -90,7 +90,7 @@ struct Chain {
 
 /// The boxes to list: one for all scopes that limit the same part alone, one for each that limits both, and what the remaining
 /// declared keys need.
-fn sections(request: &ReadRequest, max_filter_ids: usize) -> Vec<Section> {
+fn sections(request: &ReadRequest<'_>, max_filter_ids: usize) -> Vec<Section> {
     let (mut by_ass, mut by_org) = (BTreeSet::new(), BTreeSet::new());
     let mut by_both = BTreeSet::new();
     for scope in &request.scopes {
@@ -110,7 +110,7 @@ fn sections(request: &ReadRequest, max_filter_ids: usize) -> Vec<Section> {
     let covered = |key: &Key| {
         by_ass.contains(&key.part(ASS)) || by_org.contains(&key.part(ORG)) || by_both.iter().any(|b| b.contains(key))
     };
-    let rest = keyed(request.keys.iter().copied().filter(|key| !covered(key)), max_filter_ids);
+    let rest = keyed(request.keys().filter(|key| !covered(key)), max_filter_ids);
     let mut sections = Vec::new();
     if !by_ass.is_empty() {
         sections.push(Section { ass: Some(by_ass), org: None });
@@ -350,6 +350,7 @@ fn bad_answer(answer: &Answer, problem: &str) -> ReadError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Desired;
 
     fn sym(ids: &crate::model::Ids, texts: &[&str]) -> BTreeSet<Sym> {
         texts.iter().map(|text| ids.sym(text)).collect()
@@ -359,8 +360,8 @@ mod tests {
         Section { ass, org }.scope()
     }
 
-    fn request(scopes: Vec<Scope>, keys: Vec<Key>) -> ReadRequest {
-        ReadRequest { scopes, keys, names: false }
+    fn request(scopes: Vec<Scope>, rows: &[Desired]) -> ReadRequest<'_> {
+        ReadRequest { scopes, rows: vec![rows], names: false }
     }
 
     #[test]
@@ -368,17 +369,17 @@ mod tests {
         let ids = crate::model::Ids::default();
         let (a, b, c) = (sym(&ids, &["a"]), sym(&ids, &["b"]), sym(&ids, &["c"]));
         let ab = sym(&ids, &["a", "b"]);
-        let got = sections(&request(vec![scope(None, Some(a.clone())), scope(None, Some(b.clone()))], vec![]), 9);
+        let got = sections(&request(vec![scope(None, Some(a.clone())), scope(None, Some(b.clone()))], &[]), 9);
         assert_eq!(got, [Section { ass: None, org: Some(ab.clone()) }], "scopes of one part are one list");
-        let got = sections(&request(vec![scope(None, Some(a.clone())), Scope::default()], vec![]), 9);
+        let got = sections(&request(vec![scope(None, Some(a.clone())), Scope::default()], &[]), 9);
         assert_eq!(got, [Section { ass: None, org: None }], "everything is one chain");
         let both = scope(Some(c.clone()), Some(a.clone()));
-        let got = sections(&request(vec![both.clone(), both.clone()], vec![]), 9);
+        let got = sections(&request(vec![both.clone(), both.clone()], &[]), 9);
         assert_eq!(got, [Section { ass: Some(c), org: Some(a.clone()) }], "both filters intersect");
-        let got = sections(&request(vec![both, scope(None, Some(ab.clone()))], vec![]), 9);
+        let got = sections(&request(vec![both, scope(None, Some(ab.clone()))], &[]), 9);
         assert_eq!(got, [Section { ass: None, org: Some(ab) }], "a scope inside another is not listed again");
         let empty = scope(Some(BTreeSet::new()), Some(a));
-        assert_eq!(sections(&request(vec![empty], vec![]), 9), [], "an empty filter is never sent");
+        assert_eq!(sections(&request(vec![empty], &[]), 9), [], "an empty filter is never sent");
         assert_eq!(sections(&ReadRequest::default(), 9), []);
     }
 
@@ -386,15 +387,15 @@ mod tests {
     fn keys_outside_the_scopes_are_boxed_by_the_part_with_fewer_ids() {
         let ids = crate::model::Ids::default();
         let key = |ass: &str, org: &str| Key::new(&[ids.sym(ass), ids.sym(org)]);
-        let keys = vec![key("a1", "o1"), key("a2", "o1"), key("a3", "o2"), key("a4", "covered")];
+        let keys = [key("a1", "o1"), key("a2", "o1"), key("a3", "o2"), key("a4", "covered")].map(Desired::from);
         let scopes = vec![scope(None, Some(sym(&ids, &["covered"])))];
-        let got = sections(&request(scopes, keys.clone()), 1);
+        let got = sections(&request(scopes, &keys), 1);
         let box_of = |ass: &[&str], org: &[&str]| Section { ass: Some(sym(&ids, ass)), org: Some(sym(&ids, org)) };
         assert_eq!(got[1..], [box_of(&["a1", "a2"], &["o1"]), box_of(&["a3"], &["o2"])]);
-        for key in &keys {
-            assert!(got.iter().any(|section| section.contains(key)));
+        for row in &keys {
+            assert!(got.iter().any(|section| section.contains(&row.key)));
         }
-        assert_eq!(sections(&request(vec![], keys), 9).len(), 1);
+        assert_eq!(sections(&request(vec![], &keys), 9).len(), 1);
     }
 
     #[test]

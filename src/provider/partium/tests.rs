@@ -12,8 +12,8 @@ use serde_json::{Value as Json, json};
 use super::super::fake::{Fake, Names, Said, Seen, client, target};
 use super::super::{Connection, ReadError};
 use crate::model::{
-    Action, Auth, Batch, Change, Fields, Ids, Key, PartScope, Proof, ReadRequest, Route, Scope, SecretRef, Snapshot,
-    Sym, Value, WriteOutcome,
+    Action, Auth, Batch, Change, Desired, Fields, Ids, Key, PartScope, Proof, ReadRequest, Route, Scope, SecretRef,
+    Snapshot, Sym, Value, WriteOutcome,
 };
 
 struct Account {
@@ -54,7 +54,8 @@ impl Account {
     }
 
     async fn read(&self, scopes: Vec<Scope>, keys: Vec<Key>) -> Result<Snapshot, ReadError> {
-        self.connection.reader.read(&ReadRequest { scopes, keys, names: false }).await
+        let declared: Vec<Desired> = keys.into_iter().map(Desired::from).collect();
+        self.connection.reader.read(&ReadRequest { scopes, rows: vec![&declared], names: false }).await
     }
 
     async fn read_error(&self) -> String {

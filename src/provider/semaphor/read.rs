@@ -25,7 +25,7 @@ pub(super) struct SemaphorReader(pub Api);
 #[async_trait]
 impl Reader for SemaphorReader {
     /// The whole project, whatever was asked for: there is no narrower request, and the rest serves guards.
-    async fn read(&self, request: &ReadRequest) -> Result<Snapshot, ReadError> {
+    async fn read(&self, request: &ReadRequest<'_>) -> Result<Snapshot, ReadError> {
         let Self(api) = self;
         let before = api.client.requests();
         let answer = api.client.send(Request::get(api.collection())).await.map_err(|error| unread(&error))?;

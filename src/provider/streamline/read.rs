@@ -31,7 +31,7 @@ pub(super) struct Listing {
 
 #[async_trait]
 impl Reader for StreamlineReader {
-    async fn read(&self, request: &ReadRequest) -> Result<Snapshot, ReadError> {
+    async fn read(&self, request: &ReadRequest<'_>) -> Result<Snapshot, ReadError> {
         let api = &self.0;
         let before = api.client.requests();
         let (places, open) = places(request);
@@ -49,7 +49,7 @@ impl Reader for StreamlineReader {
 }
 
 /// The collections to read, each with its declared keys, and the scopes that name no collections.
-fn places(request: &ReadRequest) -> (BTreeMap<Place, BTreeSet<Sym>>, Vec<Scope>) {
+fn places(request: &ReadRequest<'_>) -> (BTreeMap<Place, BTreeSet<Sym>>, Vec<Scope>) {
     let mut places: BTreeMap<Place, BTreeSet<Sym>> = BTreeMap::new();
     let mut open = Vec::new();
     for scope in &request.scopes {
@@ -64,7 +64,7 @@ fn places(request: &ReadRequest) -> (BTreeMap<Place, BTreeSet<Sym>>, Vec<Scope>)
             _ => open.push(scope.clone()),
         }
     }
-    for key in &request.keys {
+    for key in request.keys() {
         let place = Place { domain: key.part(DOMAIN), service: key.part(SERVICE) };
         places.entry(place).or_default().insert(key.part(KEY));
     }

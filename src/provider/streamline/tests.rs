@@ -10,8 +10,8 @@ use serde_json::{Value as Json, json};
 use super::super::fake::{Fake, Names, Said, Seen, client, target};
 use super::super::{Connection, ReadError};
 use crate::model::{
-    Action, Auth, Batch, Change, Fields, Ids, Key, Live, LiveInfo, PartScope, Proof, ReadRequest, Route, Scope,
-    SecretRef, Snapshot, Sym, Value, WriteOutcome,
+    Action, Auth, Batch, Change, Desired, Fields, Ids, Key, Live, LiveInfo, PartScope, Proof, ReadRequest, Route,
+    Scope, SecretRef, Snapshot, Sym, Value, WriteOutcome,
 };
 
 const SERVICE_KEY: &str = "/v2/clients/client-1/domains/d/service/s/assignments/k";
@@ -58,8 +58,8 @@ impl Account {
     }
 
     async fn read(&self, scopes: Vec<Scope>, keys: &[&str]) -> Result<Snapshot, ReadError> {
-        let keys = keys.iter().map(|key| self.key(key)).collect();
-        self.connection.reader.read(&ReadRequest { scopes, keys, names: false }).await
+        let declared: Vec<Desired> = keys.iter().map(|key| Desired::from(self.key(key))).collect();
+        self.connection.reader.read(&ReadRequest { scopes, rows: vec![&declared], names: false }).await
     }
 
     async fn read_error(&self) -> String {
