@@ -267,7 +267,12 @@ fn is_nested_root(dir: &Path, name: &str, findings: &mut Findings) -> bool {
 /// A file's bytes, within the caps.
 pub(super) fn read(file: &Found, total: &mut u64, findings: &mut Findings) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
-    let result = fs::File::open(&file.path).and_then(|open| open.take(MAX_FILE + 1).read_to_end(&mut bytes));
+    let result = fs::File::open(&file.path).and_then(|open| {
+        let size = open.metadata()?.len().min(MAX_FILE);
+        // Where that fails, the reading says so.
+        bytes.try_reserve_exact(usize::try_from(size).unwrap_or_default()).ok();
+        open.take(MAX_FILE + 1).read_to_end(&mut bytes)
+    });
     if let Err(error) = result {
         let message = format!("{} cannot be read: {error}", shown(&file.name));
         refuse(findings, "unreadable", message, "check its permissions");

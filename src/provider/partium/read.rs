@@ -53,8 +53,8 @@ impl Reader for PartiumReader {
             .try_collect()
             .await?;
         let coverage = coverage(sections, &read);
-        let mut keys: Vec<Key> = Vec::with_capacity(read.iter().map(|(_, chain)| chain.rows.len()).sum());
-        read.into_iter().for_each(|(_, chain)| keys.extend(chain.rows));
+        let mut keys: Vec<Key> = Vec::with_capacity(read.iter().map(|(_, chain)| chain.count()).sum());
+        read.into_iter().flat_map(|(_, chain)| chain.rows).for_each(|rows| keys.extend(rows));
         // A pair is its whole row, so the same pair from two chains, or from a list that moved while it was read, is one row.
         keys.sort_unstable();
         keys.dedup();
@@ -81,11 +81,18 @@ struct Filter {
     org: Vec<Box<str>>,
 }
 
-/// What one chain gave: keys alone, for there may be a million, and all else of a row is the same.
+/// What one chain gave, or several side by side: keys alone, for there may be a million, and all else of a row is the same.
 struct Chain {
-    rows: Vec<Key>,
+    /// Chain by chain.
+    rows: Vec<Vec<Key>>,
     pages: usize,
     chains: usize,
+}
+
+impl Chain {
+    fn count(&self) -> usize {
+        self.rows.iter().map(Vec::len).sum()
+    }
 }
 
 /// The boxes to list: one for all scopes that limit the same part alone, one for each that limits both, and what the remaining
@@ -178,7 +185,7 @@ fn coverage(sections: Vec<Section>, read: &[(usize, Chain)]) -> Vec<Coverage> {
         let (chains, pages, rows) = &mut seen[*index];
         *chains += chain.chains;
         *pages += chain.pages;
-        *rows += chain.rows.len();
+        *rows += chain.count();
     }
     let entry = |(section, (chains, pages, rows)): (Section, (usize, usize, usize))| Coverage {
         scope: section.scope(),
@@ -250,7 +257,7 @@ impl Api {
                 return Err(endless(format!("more than {MAX_ROWS} rows came")));
             }
             if !page.more_data {
-                return Ok(Some(Chain { rows, pages: page_number, chains: 1 }));
+                return Ok(Some(Chain { rows: vec![rows], pages: page_number, chains: 1 }));
             }
             let next = page.last_object_id.filter(|id| !id.is_empty());
             let next = next.ok_or_else(|| endless("more_data is true without a last_object_id".to_owned()))?;
