@@ -311,11 +311,12 @@ class Applied:
         self.taken, self.cpu, self.wall, self.there = map(statistics.median, (self.spans, self.cpus, self.walls, self.rounds))
 
     def cost_of(self, plain):
-        """What this takes more than `plain`, and whether that can be told from how much runs of `plain` differ among themselves."""
-        more, spread = self.taken - plain.taken, max(plain.spans) - min(plain.spans)
+        """What this takes more than `plain`, and whether it is slower in more turns than chance would have it, at one in twenty."""
+        turns, spread = len(self.spans), max(plain.spans) - min(plain.spans)
         slower = sum(mine > other for mine, other in zip(self.spans, plain.spans))
-        shown = f"{seconds(more)} wall, slower in {slower} of {len(self.spans)} turns, {seconds(self.cpu - plain.cpu)} CPU"
-        return f"{shown}; runs without differ by {seconds(spread)}", more <= spread
+        chance = sum(math.comb(turns, heads) for heads in range(slower, turns + 1)) / 2**turns
+        shown = f"{seconds(self.taken - plain.taken)} wall, slower in {slower} of {turns} turns, {seconds(self.cpu - plain.cpu)} CPU"
+        return f"{shown}; runs without differ by {seconds(spread)}", chance > 0.05
 
 
 def applies(bench, scenario, path, writes, waves, factor, work, *more):
@@ -323,7 +324,7 @@ def applies(bench, scenario, path, writes, waves, factor, work, *more):
     the floor: so many rounds at the latency that is there, and `work`, what the same takes without any."""
     variants = (("", ("--quiet",)), (" with progress", ()), (" with --journal", ("--quiet", "--journal", bench.directory / "journal.jsonl")))
     found = {name: Applied() for name, _ in variants}
-    # Three times as many runs as elsewhere: how much only three differ is luck.
+    # Three times as many runs as elsewhere: three turns tell nothing from chance.
     for _ in range(3 * bench.times):
         for name, flags in variants:
             found[name].once_more(bench, path, 20, writes, *more, *flags)

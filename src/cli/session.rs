@@ -314,17 +314,18 @@ impl Session {
         if let Some(base) = &self.base {
             base.widen(self.target(open.target), &mut request);
         }
-        if open.names {
+        request.names = open.names;
+        if request.names {
             // A name is found in a listing of the whole target, or two of the same name could pass for one.
             request.scopes = vec![Scope::default()];
         }
-        ReadRequest { names: open.names, ..request }
+        request
     }
 
-    /// Whether a name stands in place of an id in any set of a target, or in the base's sets of it, and was not found yet.
+    /// Whether a name stands in place of an id in any set of a target, or in the base's sets of it.
     fn says_names(&self, target: usize) -> bool {
-        let unknown = |set: &DesiredSet| set.names.iter().any(|used| used.id.is_none());
-        self.sets_of(target).any(unknown) || self.base.as_ref().is_some_and(|base| base.says_names(self.target(target)))
+        self.sets_of(target).any(|set| !set.names.is_empty())
+            || self.base.as_ref().is_some_and(|base| base.says_names(self.target(target)))
     }
 
     /// The scopes and keys of some of a target's sets.

@@ -165,6 +165,7 @@ impl Ranks {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -178,6 +179,23 @@ mod tests {
         let ranks = ids.ranks();
         assert!(ranks.of(&Key::new(&[a])) < ranks.of(&Key::new(&[b])));
         assert!(ranks.of(&Key::default()) < ranks.of(&Key::new(&[a])));
+    }
+
+    #[test]
+    fn a_symbol_has_its_text_at_once_whoever_made_it() {
+        let ids = Ids::default();
+        let text = |n: u32| format!("id-{n}");
+        let make = || (0..2_000).map(text).map(|text| (ids.sym(&text), text)).collect::<Vec<_>>();
+        let check = |(sym, text): &(Sym, String)| assert_eq!(ids.text(*sym), text);
+        let made = std::thread::scope(|scope| {
+            let both = [(); 2].map(|()| scope.spawn(|| make().into_iter().inspect(check).collect::<Vec<_>>()));
+            both.map(|thread| thread.join().unwrap())
+        });
+        assert_eq!(made[0], made[1], "one symbol a text");
+        let ranks = ids.ranks();
+        let distinct: std::collections::BTreeSet<_> =
+            made[0].iter().map(|(sym, _)| ranks.of(&Key::new(&[*sym]))).collect();
+        assert_eq!(distinct.len(), 2_000);
     }
 
     #[test]

@@ -217,3 +217,19 @@ impl<'a> Coverages<'a> {
         self.index.intersecting(scope).into_iter().map(|number| &self.all[number])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Ids, NameRef};
+    use super::*;
+
+    #[test]
+    fn a_name_in_place_of_an_id_is_declared_and_no_key() {
+        let ids = Ids::default();
+        let name = ids.named(NameRef { field: "node_name", within: None, text: "EMEA".into() });
+        let rows =
+            [Key::new(&[ids.sym("anna"), ids.sym("emea")]), Key::new(&[ids.sym("bob"), name])].map(Desired::from);
+        let request = ReadRequest { rows: vec![&rows], ..ReadRequest::default() };
+        assert_eq!((request.declared(), request.keys().collect::<Vec<_>>()), (2, vec![rows[0].key]));
+    }
+}

@@ -148,7 +148,8 @@ fn an_interrupt_ends_the_waiting_for_retries_and_is_told() {
     let place = Place::new();
     one_by_one(&place);
     let target = std::fs::read_to_string(place.path().join("target.yaml")).unwrap();
-    place.write("target.yaml", &target.replace("retry_budget: 0s", "retry_budget: 10m"));
+    place.write("target.yaml", &target.replace("retry_budget: 0s", "retry_budget: 10m, batch_size: 1"));
+    place.write("sets/austria.yaml", &super::set("austria", "at", "a, aa, b, c, c1, e"));
     place.fault("POST /1/catalog/assignments/organizations=503;retry-after=300:*");
     let child = place.command(&APPLY).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let started = Instant::now();
@@ -165,5 +166,14 @@ fn an_interrupt_ends_the_waiting_for_retries_and_is_told() {
     assert_eq!(place.writes(), 1);
     let all = lines(&place);
     assert!(kinds(&all).contains(&"interrupted"), "{all:#?}");
+    // Those that were not sent ended together, and the removal lies between the creations; each stands under its own action.
+    let skipped = all.iter().map(|line| &line["event"]).filter(|event| event["outcome"]["kind"] == "skipped");
+    let told: Vec<(&str, Vec<&str>)> = skipped
+        .map(|event| {
+            let changes = event["changes"].as_array().unwrap().iter();
+            (event["action"].as_str().unwrap(), changes.map(|c| c["key"]["ass_id"].as_str().unwrap()).collect())
+        })
+        .collect();
+    assert_eq!(told, [("create", vec!["c1", "e"]), ("remove", vec!["d"])]);
     assert_eq!(all.last().unwrap()["event"]["exit"]["code"], 130);
 }

@@ -56,7 +56,7 @@ impl SemaphorWriter {
         let body = New {
             definition: ids.text(change.key.part(DEFINITION)),
             scope_type,
-            actor: field.map(|field| (field, &*actor)),
+            actor: field.map(|field| (field, actor)),
             params: &params,
         };
         // A 503 is resent: should it have been carried out against all custom, the second one is answered as a duplicate.

@@ -84,8 +84,12 @@ impl Journal {
 
     /// What several changes have in common is written once: of a large apply, this is the most of the file.
     fn ended(&self, speaker: Speaker<'_>, target: &TargetPlan, ended: &Ended<'_>) {
-        let alike = |a: &&PlannedChange, b: &&PlannedChange| a.action() == b.action() && a.at.file == b.at.file;
-        for changes in ended.changes.chunk_by(alike) {
+        fn common<'p>(planned: &&'p PlannedChange) -> (Action, &'p str) {
+            (planned.action(), &planned.at.file)
+        }
+        let mut changes = ended.changes.to_vec();
+        changes.sort_by(|a, b| common(a).cmp(&common(b)));
+        for changes in changes.chunk_by(|a, b| common(a) == common(b)) {
             let Some(first) = changes.first() else { continue };
             self.line(EventView::Ended {
                 target: &target.name,
