@@ -316,7 +316,8 @@ class Applied:
         slower = sum(mine > other for mine, other in zip(self.spans, plain.spans))
         chance = sum(math.comb(turns, heads) for heads in range(slower, turns + 1)) / 2**turns
         shown = f"{seconds(self.taken - plain.taken)} wall, slower in {slower} of {turns} turns, {seconds(self.cpu - plain.cpu)} CPU"
-        return f"{shown}; runs without differ by {seconds(spread)}", chance > 0.05
+        # With fewer than five turns even all of them may be chance: no verdict.
+        return f"{shown}; runs without differ by {seconds(spread)}", chance > 0.05 if turns >= 5 else None
 
 
 def applies(bench, scenario, path, writes, waves, factor, work, *more):

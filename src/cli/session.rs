@@ -328,7 +328,7 @@ impl Session {
             || self.base.as_ref().is_some_and(|base| base.says_names(self.target(target)))
     }
 
-    /// The scopes and keys of some of a target's sets.
+    /// The scopes of some of a target's sets, and what they declare.
     fn request_of(&self, target: usize, concerned: impl Fn(&DesiredSet) -> bool) -> ReadRequest<'_> {
         let sets = || self.sets_of(target);
         // Holders are counted on the whole target (DESIGN section 5), also where no set looks.
