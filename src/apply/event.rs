@@ -41,7 +41,7 @@ pub enum Event<'a> {
         target: &'a TargetPlan,
         /// How it travels.
         route: Route,
-        /// 1 for the first batch that is sent to the target, then counting on.
+        /// 1 for the first batch that is sent to the target, then counting on; no two have the same.
         batch: u64,
         /// What it carries.
         changes: &'a [&'a Change],
@@ -129,6 +129,10 @@ pub trait Sink: Send + Sync {
     /// Takes one event.
     fn event(&self, event: &Event<'_>);
 
+    /// A `BatchStarted` that will be among the next of its target, or never, where the sending ends early. Called while the run has to wait
+    /// anyway: what is made of it now does not hold the request up.
+    fn prepare(&self, _: &Event<'_>) {}
+
     /// The executor is about to wait, for an answer or for time to pass, and no request goes out before this returns: what has to
     /// outlive the process is written now.
     fn flush(&self) {}
@@ -148,6 +152,10 @@ pub struct Sinks<'a>(pub &'a [&'a dyn Sink]);
 impl Sink for Sinks<'_> {
     fn event(&self, event: &Event<'_>) {
         self.0.iter().for_each(|sink| sink.event(event));
+    }
+
+    fn prepare(&self, event: &Event<'_>) {
+        self.0.iter().for_each(|sink| sink.prepare(event));
     }
 
     fn flush(&self) {

@@ -58,8 +58,8 @@ pub(super) struct Ledger<'a> {
     sink: &'a dyn Sink,
     /// Entries whose stand is known and was not told yet, in the order in which it became known.
     untold: VecDeque<usize>,
-    /// Batches sent so far.
-    pub(super) batches: u64,
+    /// Batches that have a number.
+    batches: u64,
     /// Where the entries of each set start; sets that are not applied have none.
     starts: Vec<usize>,
     /// Subjects whose grants did not come, with the first that did not.
@@ -99,6 +99,17 @@ impl<'a> Ledger<'a> {
 
     pub(super) fn emit(&self, event: &Event<'_>) {
         self.sink.event(event);
+    }
+
+    /// Of a batch that will be sent as soon as it may.
+    pub(super) fn prepare(&self, started: &Event<'_>) {
+        self.sink.prepare(started);
+    }
+
+    /// A number for a batch, which no other one has: one that is not sent in the end keeps its number to itself.
+    pub(super) fn next_batch(&mut self) -> u64 {
+        self.batches += 1;
+        self.batches
     }
 
     /// Before anything is waited for.

@@ -1,10 +1,14 @@
 //! Sending batches: as many at once as the target allows, in the order that the queue gives, until all are through or a stop is asked for.
 
+use std::collections::VecDeque;
+use std::time::Duration;
+
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
+use tokio::time::timeout;
 
-use crate::model::{Batch, Change, Route, WriteOutcome};
-use crate::plan::{PlannedBatch, PlannedChange};
+use crate::model::{Batch, Change, WriteOutcome};
+use crate::plan::{PlannedBatch, TargetPlan};
 use crate::provider::{Writer, with_request_ids};
 
 use super::ledger::Ledger;
@@ -14,6 +18,10 @@ use super::{Event, Stop, TargetRun};
 /// So many batches in a row that ended only in temporary failures end the sending: the retry budget is spent, and a system in
 /// maintenance should not be asked a thousand times more. Three, so that one unlucky request is not taken for an outage.
 const GIVE_UP_AFTER: usize = 3;
+
+/// Answers come in bursts, as their requests went out. Only when none has come for so long is there time for anything else: long enough for
+/// the rest of a burst, and little of what any network takes.
+pub(super) const LULL: Duration = Duration::from_millis(1);
 
 /// Why the sending ended before all was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +42,7 @@ impl Halt {
     }
 }
 
-/// A batch under way.
+/// A batch under way, or the next to go.
 struct Flight<'b> {
     /// Index of the batch.
     at: usize,
@@ -46,10 +54,25 @@ struct Flight<'b> {
 }
 
 impl<'b> Flight<'b> {
-    fn new(at: usize, number: u64, route: Route, admitted: Vec<(usize, &'b PlannedChange)>) -> Self {
-        let (slots, changes): (Vec<usize>, Vec<&Change>) =
-            admitted.into_iter().map(|(slot, planned)| (slot, &planned.change)).unzip();
-        Self { at, slots, number, batch: Batch { route, changes } }
+    /// The next batch that may go, if there is one.
+    fn next(queue: &mut Queue, ledger: &mut Ledger<'_>, batches: &'b [PlannedBatch<'b>]) -> Option<Self> {
+        loop {
+            let at = queue.next()?;
+            let admitted = ledger.admit(&batches[at]);
+            if admitted.is_empty() {
+                continue; // all of it is blocked; only losses can be, and nothing waits for losses
+            }
+            let number = ledger.next_batch();
+            let (slots, changes): (Vec<usize>, Vec<&Change>) =
+                admitted.into_iter().map(|(slot, planned)| (slot, &planned.change)).unzip();
+            return Some(Self { at, slots, number, batch: Batch { route: batches[at].route, changes } });
+        }
+    }
+
+    /// That it is about to be sent.
+    fn started<'e>(&'e self, target: &'e TargetPlan, again: bool) -> Event<'e> {
+        let Batch { route, changes } = &self.batch;
+        Event::BatchStarted { target, route: *route, batch: self.number, changes, again }
     }
 
     /// Sends it. A writer that gives too few answers leaves the rest unknown.
@@ -63,8 +86,8 @@ impl<'b> Flight<'b> {
 
 /// Sends batches and notes their answers. Gives why it ended early, if it did.
 ///
-/// How changes ended is told while the next requests are on their way, so that telling costs no time where there is a network to wait for.
-/// Where there is none to wait for, no more changes are left to be told than are under way.
+/// While the network is waited for, the batches that will follow are prepared, and how changes ended is told, so that neither holds a request
+/// up. Where there is nothing to wait for, no more changes are left to be told than are under way.
 pub(super) async fn send(
     run: &TargetRun<'_>,
     stop: &Stop,
@@ -73,36 +96,37 @@ pub(super) async fn send(
     again: bool,
 ) -> Option<Halt> {
     let target = run.plan;
+    let concurrency = run.concurrency.max(1);
     let mut queue = Queue::new(batches, target.capabilities.order_by);
+    let mut prepared: VecDeque<Flight<'_>> = VecDeque::new();
     let mut flights = FuturesUnordered::new();
     let (mut failing, mut under_way) = (0, 0);
     let mut halt = None;
     loop {
-        while halt.is_none() && flights.len() < run.concurrency.max(1) {
+        while halt.is_none() && flights.len() < concurrency {
             halt = halted(stop, failing);
-            let Some(at) = queue.next().filter(|_| halt.is_none()) else { break };
-            let admitted = ledger.admit(&batches[at]);
-            if admitted.is_empty() {
-                continue; // all of it is blocked; only losses can be, and nothing waits for losses
-            }
-            ledger.batches += 1;
-            let flight = Flight::new(at, ledger.batches, batches[at].route, admitted);
-            let (batch, Batch { route, changes }) = (flight.number, &flight.batch);
-            ledger.emit(&Event::BatchStarted { target, route: *route, batch, changes, again });
-            under_way += changes.len();
+            let next = || prepared.pop_front().or_else(|| Flight::next(&mut queue, ledger, batches));
+            let Some(flight) = halt.is_none().then(next).flatten() else { break };
+            ledger.emit(&flight.started(target, again));
+            under_way += flight.slots.len();
             flights.push(flight.fly(run.writer));
         }
         ledger.flush();
-        let landed = loop {
-            if let Some(landed) = flights.next().now_or_never() {
-                break landed;
-            }
-            if !ledger.tell_some() {
+        let mut landed = timeout(LULL, flights.next()).await.ok();
+        while landed.is_none() {
+            // All that are under way may be answered at once.
+            let room = halt.is_none() && prepared.len() < flights.len();
+            if let Some(flight) = room.then(|| Flight::next(&mut queue, ledger, batches)).flatten() {
+                ledger.prepare(&flight.started(target, again));
+                prepared.push_back(flight);
+            } else if !ledger.tell_some() {
                 ledger.flush();
-                break flights.next().await;
+                landed = Some(flights.next().await);
+                break;
             }
-        };
-        let Some((flight, answers, request_ids)) = landed else {
+            landed = flights.next().now_or_never();
+        }
+        let Some((flight, answers, request_ids)) = landed.flatten() else {
             ledger.tell_until(0);
             return halt;
         };

@@ -4,6 +4,7 @@
 mod findings;
 pub mod fixture;
 pub mod html;
+mod journal;
 mod json;
 mod machines;
 mod markdown;

@@ -52,8 +52,10 @@ proptest! {
         pairing: bool,
         gap: bool,
         lag in 0_usize..3,
+        slow: bool,
     ) {
-        let case = Case::new(&strs(&live), &strs(&declared)).batch(batch).concurrency(concurrency);
+        let mut case = Case::new(&strs(&live), &strs(&declared)).batch(batch).concurrency(concurrency);
+        case.world.latency = if slow { 2 * send::LULL } else { Duration::ZERO };
         let case = if pairing { case.pairing() } else { case };
         let case = script.iter().fold(case, |case, (key, acts)| case.act(key, acts));
         let plan = case.first_plan();

@@ -230,6 +230,8 @@ pub(super) struct Outcomes {
     pub(super) by_key: BTreeMap<String, Outcome>,
     pub(super) events: Vec<String>,
     pub(super) together: Vec<usize>,
+    /// Batches that were prepared and not sent, by their changes.
+    pub(super) left_prepared: Vec<String>,
     pub(super) planned: u64,
 }
 
@@ -362,7 +364,12 @@ impl Case {
     }
 
     pub(super) async fn run_plan(&self, plan: &TargetPlan) -> Outcomes {
-        let recorder = Recorder { world: &self.world, events: Mutex::default(), together: Mutex::default() };
+        let recorder = Recorder {
+            world: &self.world,
+            events: Mutex::default(),
+            together: Mutex::default(),
+            numbered: Mutex::default(),
+        };
         let replan = |snapshot| self.plan(snapshot);
         let read = ReadRequest::default();
         let run = TargetRun {
@@ -378,7 +385,9 @@ impl Case {
         let by_key =
             report.targets[0].changes.iter().map(|change| (label(change.id), change.outcome.clone())).collect();
         let (events, together) = (recorder.events.into_inner().unwrap(), recorder.together.into_inner().unwrap());
-        Outcomes { report, by_key, events, together, planned: count(plan) }
+        let numbered = recorder.numbered.into_inner().unwrap();
+        let left_prepared = numbered.into_values().filter_map(|(text, sent)| (!sent).then_some(text)).collect();
+        Outcomes { report, by_key, events, together, left_prepared, planned: count(plan) }
     }
 
     /// How often a key was sent.
@@ -424,10 +433,28 @@ struct Recorder<'a> {
     events: Mutex<Vec<String>>,
     /// How many changes were told together, each time.
     together: Mutex<Vec<usize>>,
+    /// By the number of a batch, what it was prepared or sent with, and whether it was sent.
+    numbered: Mutex<BTreeMap<u64, (String, bool)>>,
+}
+
+impl Recorder<'_> {
+    /// Holds the executor to its word: a batch starts once, and as it was prepared.
+    fn number(&self, event: &Event<'_>, sent: bool) {
+        let Event::BatchStarted { batch, changes, again, .. } = event else { return };
+        let keys: Vec<String> = changes.iter().map(|change| self.world.label(&change.key)).collect();
+        let text = format!("{} again={again}", keys.join(" "));
+        let before = self.numbered.lock().unwrap().insert(*batch, (text.clone(), sent));
+        assert!(before.is_none() || sent && before == Some((text, false)), "batch {batch}: {before:?}");
+    }
 }
 
 impl Sink for Recorder<'_> {
+    fn prepare(&self, event: &Event<'_>) {
+        self.number(event, false);
+    }
+
     fn event(&self, event: &Event<'_>) {
+        self.number(event, true);
         let label = |change: &PlannedChange| self.world.label(&change.change.key);
         let each = |ended: &Ended<'_>, say: &dyn Fn(&PlannedChange) -> String| {
             self.together.lock().unwrap().push(ended.changes.len());

@@ -3,14 +3,16 @@
 //! no secret: keys, messages that the HTTP client has cleaned, references.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::{self, Write};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::apply::{Ended, Event, Exit, Sink, Totals};
-use crate::model::{Action, Change, Ids, Proof, WriteOutcome};
+use crate::model::{Action, Change, Ids, Proof, Route, WriteOutcome};
 use crate::plan::{PlannedChange, TargetPlan};
 use crate::render::words::Speaker;
 
@@ -50,7 +52,11 @@ pub struct Journal {
     run: String,
     ids: Arc<Ids>,
     lines: Lines,
+    prepared: Mutex<Prepared>,
 }
+
+/// What will be said of batches when they are sent, by the name of the target and the number of the batch.
+type Prepared = HashMap<String, HashMap<u64, Box<RawValue>>>;
 
 impl Journal {
     /// Begins a run: writes what it is about.
@@ -64,7 +70,7 @@ impl Journal {
         ids: Arc<Ids>,
         about: &About,
     ) -> io::Result<Self> {
-        let journal = Self { run, ids, lines: Lines::new(writer, clock) };
+        let journal = Self { run, ids, lines: Lines::new(writer, clock), prepared: Mutex::default() };
         journal.line(EventView::RunBegun {
             format_version: FORMAT_VERSION,
             tool: Tool::THIS,
@@ -102,7 +108,15 @@ impl Journal {
         }
     }
 
-    fn line(&self, event: EventView<'_>) {
+    fn prepared(&self) -> MutexGuard<'_, Prepared> {
+        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_prepared(&self, target: &TargetPlan, batch: u64) -> Option<Box<RawValue>> {
+        self.prepared().get_mut(&target.name)?.remove(&batch)
+    }
+
+    fn line(&self, event: impl Serialize) {
         self.lines.add(&Line { time: &self.lines.time(), run: &self.run, event });
     }
 }
@@ -119,14 +133,10 @@ impl Sink for Journal {
                 EventView::Held { target: &target.name, held: HeldView::of(Speaker::new(ids, target), held) }
             }
             Event::BatchStarted { target, route, batch, changes, again } => {
-                let speaker = Speaker::new(ids, target);
-                EventView::Sent {
-                    target: &target.name,
-                    batch: *batch,
-                    route: route.name,
-                    again: *again,
-                    changes: Each::of(changes, move |change| SentView::of(speaker, change)),
+                if let Some(made) = self.take_prepared(target, *batch) {
+                    return self.line(made);
                 }
+                EventView::sent(ids, target, *route, *batch, *again, changes)
             }
             Event::BatchEnded { target, batch, answers, request_ids, .. } => EventView::Answered {
                 target: &target.name,
@@ -150,21 +160,34 @@ impl Sink for Journal {
         });
     }
 
+    fn prepare(&self, event: &Event<'_>) {
+        let Event::BatchStarted { target, route, batch, changes, again } = event else { return };
+        // One that cannot be made is tried again when its time comes, and said then.
+        if let Ok(made) = to_raw_value(&EventView::sent(&self.ids, target, *route, *batch, *again, changes)) {
+            self.prepared().entry(target.name.clone()).or_default().insert(*batch, made);
+        }
+    }
+
     fn flush(&self) {
         self.lines.flush();
     }
 }
 
+/// The JSON Schema of one line.
+pub(super) fn schema() -> serde_json::Value {
+    schemars::schema_for!(Line<'static, EventView<'static>>).to_value()
+}
+
 /// One line of a journal of `assignctl apply`. Runs that append to one file are told apart by `run`.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "assignctl journal line", extend("$id" = "urn:assignctl:journal:1"))]
-pub(super) struct Line<'a, 'e> {
+struct Line<'a, E> {
     /// When it was made, RFC 3339 in UTC. Lines between which the run did not wait may have the time of the first.
     time: &'a str,
     /// Which run it belongs to.
     run: &'a str,
     /// What happened.
-    event: EventView<'e>,
+    event: E,
 }
 
 /// What happened.
@@ -275,6 +298,21 @@ enum EventView<'a> {
         /// The exit code.
         exit: ExitView,
     },
+}
+
+impl<'a> EventView<'a> {
+    fn sent(
+        ids: &'a Ids,
+        target: &'a TargetPlan,
+        route: Route,
+        batch: u64,
+        again: bool,
+        changes: &'a [&'a Change],
+    ) -> Self {
+        let speaker = Speaker::new(ids, target);
+        let changes = Each::of(changes, move |change| SentView::of(speaker, change));
+        Self::Sent { target: &target.name, batch, route: route.name, again, changes }
+    }
 }
 
 /// A change that ended.
