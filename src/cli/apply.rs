@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use indicatif::ProgressDrawTarget;
+use tokio::task::JoinHandle;
 
 use super::again;
 use super::approved;
@@ -21,6 +22,7 @@ use super::undo;
 use crate::apply::{self, Exit, NotRun, Options, Report, Silent, Sink, Sinks, Stop, TargetRun};
 use crate::http::Client;
 use crate::model::{Mode, NamePlace, ReadRequest, Snapshot};
+use crate::plan::digest::Digest;
 use crate::plan::{Plan, SetPlan, TargetPlan};
 use crate::render::json::EventLines;
 use crate::render::json::journal::Journal;
@@ -68,6 +70,7 @@ async fn agree_and_apply(
     terminal: &Terminal,
     planned: &Cell<bool>,
 ) -> anyhow::Result<Exit> {
+    let manifests = args.journal.as_ref().map(|_| session.manifests());
     let (mut plan, mut before) = session.plan_and_keep(open, args.undo_out.is_some(), terminal).await?;
     show(&plan, args, terminal)?;
     if has_work(&plan, args) && args.auto_approve && session.approved().is_none() {
@@ -92,7 +95,7 @@ async fn agree_and_apply(
     // From here on the run has reports of its plan, whatever comes.
     planned.set(true);
     let apply = Apply { session, open, plan: &plan, before: &before, args, reports, terminal };
-    apply.run(connector.clients()).await
+    apply.run(connector.clients(), manifests).await
 }
 
 /// Whether the approved plan no longer holds.
@@ -119,11 +122,11 @@ struct Apply<'a> {
 }
 
 impl Apply<'_> {
-    async fn run(&self, clients: Vec<Client>) -> anyhow::Result<Exit> {
+    async fn run(&self, clients: Vec<Client>, manifests: Option<JoinHandle<Digest>>) -> anyhow::Result<Exit> {
         let Self { plan, args, reports, terminal, .. } = *self;
         let json = args.output.format == Format::Json;
         let (stale, work) = (is_stale(plan, args), has_work(plan, args));
-        let (journal, events) = match self.begin(work) {
+        let (journal, events) = match self.begin(work, manifests).await {
             Ok(begun) => begun,
             Err(error) => {
                 terminal.error(&error);
@@ -166,7 +169,11 @@ impl Apply<'_> {
     }
 
     /// What has to be there before the first change is sent: the way back, the journal, the files that events go to.
-    fn begin(&self, work: bool) -> anyhow::Result<(Option<Journal>, Vec<EventLines>)> {
+    async fn begin(
+        &self,
+        work: bool,
+        manifests: Option<JoinHandle<Digest>>,
+    ) -> anyhow::Result<(Option<Journal>, Vec<EventLines>)> {
         let Self { session, plan, args, .. } = *self;
         if let Some(path) = args.undo_out.as_deref().filter(|_| work) {
             let state = session.sandbox_state(plan, &args.source.credentials)?;
@@ -174,7 +181,10 @@ impl Apply<'_> {
             undo::save(path, &command, session, plan, self.before)?;
             self.terminal.hint(&format!("The way back, which shows what it will do, and asks: {command}\n"));
         }
-        let journal = args.journal.as_deref().map(|path| journal::begin(path, session, plan)).transpose()?;
+        let journal = match (&args.journal, manifests) {
+            (Some(path), Some(manifests)) => Some(journal::begin(path, session, plan, manifests.await?)?),
+            _ => None,
+        };
         Ok((journal, self.reports.events(plan)?))
     }
 

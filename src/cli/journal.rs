@@ -8,21 +8,18 @@ use anyhow::Context;
 use super::session::{Session, clock};
 use super::{actor, files, git};
 use crate::plan::Plan;
-use crate::plan::saved::manifests_digest;
+use crate::plan::digest::Digest;
 use crate::render::json::journal::{About, Journal};
 
 /// Opens a journal and writes what the run is about. Where that fails, nothing may be applied.
-pub(super) fn begin(path: &Path, session: &Session, plan: &Plan) -> anyhow::Result<Journal> {
+pub(super) fn begin(path: &Path, session: &Session, plan: &Plan, manifests: Digest) -> anyhow::Result<Journal> {
     let file = files::append_private(path)?;
     let env = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let about = About {
         actor: actor::actor(env, session.directory()),
         pipeline: actor::pipeline(env),
         git_commit: session.directory().and_then(git::commit),
-        manifests: match session.approved() {
-            Some(saved) => saved.manifests.clone(),
-            None => manifests_digest(&session.desired()),
-        },
+        manifests,
         plan: session.approved().map(|saved| saved.seal.clone()),
         policy: session.policy(),
     };
