@@ -41,7 +41,7 @@ pub enum Event<'a> {
         target: &'a TargetPlan,
         /// How it travels.
         route: Route,
-        /// 1 for the first batch that is sent to the target, then counting on; no two have the same.
+        /// 1 for the first batch that is sent to the target, then counting on; numbers are left out where the sending ended early.
         batch: u64,
         /// What it carries.
         changes: &'a [&'a Change],
@@ -129,8 +129,8 @@ pub trait Sink: Send + Sync {
     /// Takes one event.
     fn event(&self, event: &Event<'_>);
 
-    /// A `BatchStarted` that will be among the next of its target, or never, where the sending ends early. Called while the run has to wait
-    /// anyway: what is made of it now does not hold the request up.
+    /// The executor is waiting, and will start this batch next, or never, where the sending ends early. What is made of the event now holds
+    /// no request up, but an answer that comes meanwhile.
     fn prepare(&self, _: &Event<'_>) {}
 
     /// The executor is about to wait, for an answer or for time to pass, and no request goes out before this returns: what has to

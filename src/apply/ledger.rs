@@ -101,7 +101,7 @@ impl<'a> Ledger<'a> {
         self.sink.event(event);
     }
 
-    /// Of a batch that will be sent as soon as it may.
+    /// A batch will start as soon as it may.
     pub(super) fn prepare(&self, started: &Event<'_>) {
         self.sink.prepare(started);
     }
@@ -121,14 +121,23 @@ impl<'a> Ledger<'a> {
         self.starts[set] + index
     }
 
+    /// The first grant that did not come, of those that a change of a batch has to wait for.
+    fn blocker(&self, batch: &PlannedBatch<'_>, change: &PlannedChange) -> Option<ChangeId> {
+        let mut subjects = subjects(change, self.plan.capabilities.order_by).filter(|_| batch.takes_away);
+        subjects.find_map(|subject| self.blockers.get(&subject)).copied()
+    }
+
+    /// Whether [`Self::admit`] would let all of a batch travel.
+    pub(super) fn is_free(&self, batch: &PlannedBatch<'_>) -> bool {
+        batch.changes.iter().all(|(_, _, change)| self.blocker(batch, change).is_none())
+    }
+
     /// Takes out of a batch what its subject's failed grants block; gives what may travel, as (entry, change).
     pub(super) fn admit<'b>(&mut self, batch: &PlannedBatch<'b>) -> Vec<(usize, &'b PlannedChange)> {
-        let order_by = self.plan.capabilities.order_by;
         let mut admitted = Vec::with_capacity(batch.changes.len());
         for (set, index, change) in &batch.changes {
             let slot = self.slot(*set, *index);
-            let blocker = subjects(change, order_by).find_map(|subject| self.blockers.get(&subject)).copied();
-            match blocker.filter(|_| batch.takes_away) {
+            match self.blocker(batch, change) {
                 Some(by) => {
                     self.entries[slot].stand = Stand::Blocked(by);
                     self.untold.push_back(slot);

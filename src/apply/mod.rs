@@ -1,7 +1,7 @@
 //! The executor: carries out plans, and says for every change how it ended.
 //!
 //! It decides nothing that the planner should have decided, and knows no system: batches come from `plan`, requests are the
-//! provider's. It reads no clock and no environment and shows nothing: what happens goes to a [`Sink`], what happened is the [`Report`].
+//! provider's. It has a clock only to wait by, reads no environment and shows nothing: what happens goes to a [`Sink`], what happened is the [`Report`].
 
 mod event;
 mod exit;

@@ -62,6 +62,11 @@ impl Queue {
         }
     }
 
+    /// What [`Self::next`] would give.
+    pub(super) fn peek(&self) -> Option<usize> {
+        self.ready.front().copied()
+    }
+
     /// The index of a batch that may be sent now.
     pub(super) fn next(&mut self) -> Option<usize> {
         self.ready.pop_front()

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt as _, StreamExt as _};
-use tokio::time::timeout;
+use tokio::task::yield_now;
+use tokio::time::{Instant, timeout_at};
 
 use crate::model::{Batch, Change, WriteOutcome};
 use crate::plan::{PlannedBatch, TargetPlan};
@@ -19,9 +20,13 @@ use super::{Event, Stop, TargetRun};
 /// maintenance should not be asked a thousand times more. Three, so that one unlucky request is not taken for an outage.
 const GIVE_UP_AFTER: usize = 3;
 
-/// Answers come in bursts, as their requests went out. Only when none has come for so long is there time for anything else: long enough for
-/// the rest of a burst, and little of what any network takes.
+/// Answers come in bursts, as their requests went out. So long after the first of them there is time for other work wherever none waits: long
+/// enough for most of a burst, and little of what any network takes.
 pub(super) const LULL: Duration = Duration::from_millis(1);
+
+/// No more batches are prepared while so many changes are: the batches that may be answered at once, at the usual sizes, and a few
+/// megabytes of what sinks make of them.
+const PREPARED: usize = 4096;
 
 /// Why the sending ended before all was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +59,12 @@ struct Flight<'b> {
 }
 
 impl<'b> Flight<'b> {
+    /// The next batch that may go, if it is sure now what of it is sent: what an outage leaves unsent should not be called blocked.
+    fn ahead(queue: &mut Queue, ledger: &mut Ledger<'_>, batches: &'b [PlannedBatch<'b>]) -> Option<Self> {
+        let free = queue.peek().is_some_and(|at| ledger.is_free(&batches[at]));
+        free.then(|| Self::next(queue, ledger, batches)).flatten()
+    }
+
     /// The next batch that may go, if there is one.
     fn next(queue: &mut Queue, ledger: &mut Ledger<'_>, batches: &'b [PlannedBatch<'b>]) -> Option<Self> {
         loop {
@@ -86,8 +97,8 @@ impl<'b> Flight<'b> {
 
 /// Sends batches and notes their answers. Gives why it ended early, if it did.
 ///
-/// While the network is waited for, the batches that will follow are prepared, and how changes ended is told, so that neither holds a request
-/// up. Where there is nothing to wait for, no more changes are left to be told than are under way.
+/// While the network is waited for, the batches that will follow are prepared, and how changes ended is told, piece by piece, so that neither
+/// holds a request up. Where there is nothing to wait for, no more changes are left to be told than are under way.
 pub(super) async fn send(
     run: &TargetRun<'_>,
     stop: &Stop,
@@ -101,7 +112,7 @@ pub(super) async fn send(
     let mut prepared: VecDeque<Flight<'_>> = VecDeque::new();
     let mut flights = FuturesUnordered::new();
     let (mut failing, mut under_way) = (0, 0);
-    let mut halt = None;
+    let (mut halt, mut lull) = (None, None);
     loop {
         while halt.is_none() && flights.len() < concurrency {
             halt = halted(stop, failing);
@@ -112,11 +123,14 @@ pub(super) async fn send(
             flights.push(flight.fly(run.writer));
         }
         ledger.flush();
-        let mut landed = timeout(LULL, flights.next()).await.ok();
+        let from = *lull.get_or_insert_with(|| Instant::now() + LULL);
+        let mut landed = timeout_at(from, flights.next()).await.ok();
         while landed.is_none() {
-            // All that are under way may be answered at once.
-            let room = halt.is_none() && prepared.len() < flights.len();
-            if let Some(flight) = room.then(|| Flight::next(&mut queue, ledger, batches)).flatten() {
+            lull = None;
+            // One for each that may be answered at once.
+            let ready: usize = prepared.iter().map(|flight| flight.slots.len()).sum();
+            let room = halt.is_none() && prepared.len() < flights.len() && ready < PREPARED;
+            if let Some(flight) = room.then(|| Flight::ahead(&mut queue, ledger, batches)).flatten() {
                 ledger.prepare(&flight.started(target, again));
                 prepared.push_back(flight);
             } else if !ledger.tell_some() {
@@ -124,6 +138,7 @@ pub(super) async fn send(
                 landed = Some(flights.next().await);
                 break;
             }
+            yield_now().await; // to the other targets
             landed = flights.next().now_or_never();
         }
         let Some((flight, answers, request_ids)) = landed.flatten() else {

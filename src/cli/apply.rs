@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -70,7 +71,7 @@ async fn agree_and_apply(
     terminal: &Terminal,
     planned: &Cell<bool>,
 ) -> anyhow::Result<Exit> {
-    let manifests = args.journal.as_ref().map(|_| session.manifests());
+    let journal = args.journal.as_deref().map(|path| (path, session.manifests_digest()));
     let (mut plan, mut before) = session.plan_and_keep(open, args.undo_out.is_some(), terminal).await?;
     show(&plan, args, terminal)?;
     if has_work(&plan, args) && args.auto_approve && session.approved().is_none() {
@@ -95,7 +96,7 @@ async fn agree_and_apply(
     // From here on the run has reports of its plan, whatever comes.
     planned.set(true);
     let apply = Apply { session, open, plan: &plan, before: &before, args, reports, terminal };
-    apply.run(connector.clients(), manifests).await
+    apply.run(connector.clients(), journal).await
 }
 
 /// Whether the approved plan no longer holds.
@@ -122,11 +123,11 @@ struct Apply<'a> {
 }
 
 impl Apply<'_> {
-    async fn run(&self, clients: Vec<Client>, manifests: Option<JoinHandle<Digest>>) -> anyhow::Result<Exit> {
+    async fn run(&self, clients: Vec<Client>, journal: Option<(&Path, JoinHandle<Digest>)>) -> anyhow::Result<Exit> {
         let Self { plan, args, reports, terminal, .. } = *self;
         let json = args.output.format == Format::Json;
         let (stale, work) = (is_stale(plan, args), has_work(plan, args));
-        let (journal, events) = match self.begin(work, manifests).await {
+        let (journal, events) = match self.begin(work, journal).await {
             Ok(begun) => begun,
             Err(error) => {
                 terminal.error(&error);
@@ -172,7 +173,7 @@ impl Apply<'_> {
     async fn begin(
         &self,
         work: bool,
-        manifests: Option<JoinHandle<Digest>>,
+        journal: Option<(&Path, JoinHandle<Digest>)>,
     ) -> anyhow::Result<(Option<Journal>, Vec<EventLines>)> {
         let Self { session, plan, args, .. } = *self;
         if let Some(path) = args.undo_out.as_deref().filter(|_| work) {
@@ -181,9 +182,9 @@ impl Apply<'_> {
             undo::save(path, &command, session, plan, self.before)?;
             self.terminal.hint(&format!("The way back, which shows what it will do, and asks: {command}\n"));
         }
-        let journal = match (&args.journal, manifests) {
-            (Some(path), Some(manifests)) => Some(journal::begin(path, session, plan, manifests.await?)?),
-            _ => None,
+        let journal = match journal {
+            Some((path, manifests)) => Some(journal::begin(path, session, plan, manifests.await?)?),
+            None => None,
         };
         Ok((journal, self.reports.events(plan)?))
     }

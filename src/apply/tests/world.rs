@@ -102,6 +102,8 @@ pub(super) struct World {
     /// Asks for a stop when so many writes have started.
     pub(super) stop_at: Mutex<Option<(usize, Stop)>>,
     pub(super) latency: Duration,
+    /// The changes of batches that started or ended since the sink was asked to write things down.
+    unwritten: Mutex<Vec<String>>,
 }
 
 impl World {
@@ -171,6 +173,8 @@ impl World {
 impl Writer for World {
     async fn write(&self, batch: &Batch<'_>) -> Vec<WriteOutcome> {
         let labels: Vec<String> = batch.changes.iter().map(|change| self.label(&change.key)).collect();
+        let unwritten = self.unwritten.lock().unwrap().clone();
+        assert!(unwritten.is_empty(), "{labels:?} went out before {unwritten:?} was written");
         let labels = labels.join(" ");
         self.log.lock().unwrap().push(format!("start {labels}"));
         let level = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
@@ -449,12 +453,19 @@ impl Recorder<'_> {
 }
 
 impl Sink for Recorder<'_> {
+    fn flush(&self) {
+        self.world.unwritten.lock().unwrap().clear();
+    }
+
     fn prepare(&self, event: &Event<'_>) {
         self.number(event, false);
     }
 
     fn event(&self, event: &Event<'_>) {
         self.number(event, true);
+        if let Event::BatchStarted { changes, .. } | Event::BatchEnded { changes, .. } = event {
+            self.world.unwritten.lock().unwrap().extend(changes.iter().map(|change| self.world.label(&change.key)));
+        }
         let label = |change: &PlannedChange| self.world.label(&change.change.key);
         let each = |ended: &Ended<'_>, say: &dyn Fn(&PlannedChange) -> String| {
             self.together.lock().unwrap().push(ended.changes.len());

@@ -1,6 +1,6 @@
-//! The journal of an apply: one line of JSON an event, in the file before the run waits for anything, so before a request goes out and as
-//! soon as its answer is understood. What a killed run had done can be read afterwards. It holds what was sent and what was answered, and
-//! no secret: keys, messages that the HTTP client has cleaned, references.
+//! The journal of an apply: one line of JSON an event. What is sent is in the file before its request goes out, what was answered before the
+//! run waits for anything more; how it ended follows when there is time. What a killed run had done can be read afterwards. It holds no
+//! secret: keys, messages that the HTTP client has cleaned, references.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -228,7 +228,8 @@ enum EventView<'a> {
     Sent {
         /// The target.
         target: &'a str,
-        /// 1 for the first batch that is sent to the target; the `answered` has the same.
+        /// 1 for the first batch that is sent to the target, then counting on; numbers are left out where the sending ended early. The
+        /// `answered` has the same.
         batch: u64,
         /// Method and path with placeholders.
         route: &'static str,
@@ -249,8 +250,8 @@ enum EventView<'a> {
         /// One a change, in the order of `sent`.
         answers: Each<'a, AnswerView<'a>>,
     },
-    /// How changes ended: at once where the answer proves it, else when the target was read again. Of several for one change the last one
-    /// counts.
+    /// How changes ended: soon after the answer where that proves it, else when the target was read again. Of several for one change the
+    /// last one counts.
     Ended {
         /// The target.
         target: &'a str,
