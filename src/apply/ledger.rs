@@ -11,7 +11,7 @@ use super::resolve::{Sight, Stand};
 use super::{ChangeId, ChangeReport, Ended, Event, Outcome, Sink};
 
 /// So many changes are told in one event at most: a fraction of a millisecond for any sink, so that the next request does not wait for it.
-const TOLD_TOGETHER: usize = 64;
+pub(super) const TOLD_TOGETHER: usize = 64;
 
 /// One change.
 pub(super) struct Entry<'a> {

@@ -12,7 +12,7 @@ use crate::model::{Batch, Change, WriteOutcome};
 use crate::plan::{PlannedBatch, TargetPlan};
 use crate::provider::{Writer, with_request_ids};
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, TOLD_TOGETHER};
 use super::queue::Queue;
 use super::{Event, Stop, TargetRun};
 
@@ -20,8 +20,8 @@ use super::{Event, Stop, TargetRun};
 /// maintenance should not be asked a thousand times more. Three, so that one unlucky request is not taken for an outage.
 const GIVE_UP_AFTER: usize = 3;
 
-/// Answers come in bursts, as their requests went out. So long after the first of them there is time for other work wherever none waits: long
-/// enough for most of a burst, and little of what any network takes.
+/// Answers come in bursts, as their requests went out. So long after the first of them there is time for the work that large batches make,
+/// wherever none waits: long enough for most of a burst, and little of what any network takes.
 pub(super) const LULL: Duration = Duration::from_millis(1);
 
 /// No more batches are prepared while so many changes are: the batches that may be answered at once, at the usual sizes, and a few
@@ -112,7 +112,8 @@ pub(super) async fn send(
     let mut prepared: VecDeque<Flight<'_>> = VecDeque::new();
     let mut flights = FuturesUnordered::new();
     let (mut failing, mut under_way) = (0, 0);
-    let (mut halt, mut lull) = (None, None);
+    let mut halt = None;
+    let mut lull = Some(Instant::now() + LULL);
     loop {
         while halt.is_none() && flights.len() < concurrency {
             halt = halted(stop, failing);
@@ -123,8 +124,10 @@ pub(super) async fn send(
             flights.push(flight.fly(run.writer));
         }
         ledger.flush();
-        let from = *lull.get_or_insert_with(|| Instant::now() + LULL);
-        let mut landed = timeout_at(from, flights.next()).await.ok();
+        let mut landed = match lull {
+            Some(from) => timeout_at(from, flights.next()).await.ok(),
+            None => flights.next().now_or_never(),
+        };
         while landed.is_none() {
             lull = None;
             // One for each that may be answered at once.
@@ -157,6 +160,9 @@ pub(super) async fn send(
         });
         under_way -= changes.len();
         ledger.tell_until(under_way);
+        if changes.len() > TOLD_TOGETHER {
+            lull.get_or_insert_with(|| Instant::now() + LULL);
+        }
         let temporary = |answer: &WriteOutcome| matches!(answer, WriteOutcome::Failed { temporary: true, .. });
         failing = if answers.iter().all(temporary) { failing + 1 } else { 0 };
         for (slot, answer) in flight.slots.into_iter().zip(answers) {

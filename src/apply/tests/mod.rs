@@ -338,6 +338,19 @@ async fn what_was_prepared_and_not_sent_is_neither_sent_nor_taken_for_what_is_se
 }
 
 #[tokio::test]
+async fn large_batches_are_prepared_and_told_while_the_network_is_waited_for() {
+    let desired: Vec<String> = (0..800).map(|n| format!("id{n:03}/role")).collect();
+    let mut case = Case::new(&[], &strs(&desired)).batch(100).concurrency(2);
+    case.world.latency = 5 * send::LULL;
+    let end = case.run().await;
+    assert_eq!((end.report.exit(), end.report.totals().done), (Exit::Success, 800));
+    assert_eq!(end.left_prepared, Vec::<String>::new());
+    assert_eq!(end.together.iter().sum::<usize>(), 800);
+    assert_eq!(end.events.iter().filter(|event| event.starts_with("send 100 ")).count(), 8);
+    assert_eq!(case.world.levels.lock().unwrap().iter().max(), Some(&2));
+}
+
+#[tokio::test]
 async fn a_loss_whose_turn_did_not_come_is_not_sent_after_all_to_a_system_that_was_given_up() {
     let declared = ["a/new", "b/1", "c/1", "d/1", "e/1"];
     let mut case = Case::new(&["a/old"], &declared).concurrency(2).act("a/new", &[Act::Lost]);
