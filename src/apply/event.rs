@@ -129,8 +129,8 @@ pub trait Sink: Send + Sync {
     /// Takes one event.
     fn event(&self, event: &Event<'_>);
 
-    /// The executor is waiting, and will start this batch next, or never, where the sending ends early. What is made of the event now holds
-    /// no request up, but an answer that comes meanwhile.
+    /// The executor is waiting, and will start this batch when one of those before it has ended, or never, where the sending ends early. What
+    /// is made of the event now holds no request up, but an answer that comes meanwhile.
     fn prepare(&self, _: &Event<'_>) {}
 
     /// The executor is about to wait, for an answer or for time to pass, and no request goes out before this returns: what has to

@@ -160,6 +160,7 @@ pub(super) async fn send(
         });
         under_way -= changes.len();
         ledger.tell_until(under_way);
+        // What a smaller one leaves to be told takes less time than the timer.
         if changes.len() > TOLD_TOGETHER {
             lull.get_or_insert_with(|| Instant::now() + LULL);
         }

@@ -234,7 +234,9 @@ pub(super) struct Outcomes {
     pub(super) by_key: BTreeMap<String, Outcome>,
     pub(super) events: Vec<String>,
     pub(super) together: Vec<usize>,
-    /// Batches that were prepared and not sent, by their changes.
+    /// How many batches were prepared.
+    pub(super) prepared: usize,
+    /// Those of them that were not sent, by their changes.
     pub(super) left_prepared: Vec<String>,
     pub(super) planned: u64,
 }
@@ -372,6 +374,7 @@ impl Case {
             world: &self.world,
             events: Mutex::default(),
             together: Mutex::default(),
+            prepared: AtomicUsize::default(),
             numbered: Mutex::default(),
         };
         let replan = |snapshot| self.plan(snapshot);
@@ -389,9 +392,10 @@ impl Case {
         let by_key =
             report.targets[0].changes.iter().map(|change| (label(change.id), change.outcome.clone())).collect();
         let (events, together) = (recorder.events.into_inner().unwrap(), recorder.together.into_inner().unwrap());
+        let prepared = recorder.prepared.into_inner();
         let numbered = recorder.numbered.into_inner().unwrap();
         let left_prepared = numbered.into_values().filter_map(|(text, sent)| (!sent).then_some(text)).collect();
-        Outcomes { report, by_key, events, together, left_prepared, planned: count(plan) }
+        Outcomes { report, by_key, events, together, prepared, left_prepared, planned: count(plan) }
     }
 
     /// How often a key was sent.
@@ -437,6 +441,7 @@ struct Recorder<'a> {
     events: Mutex<Vec<String>>,
     /// How many changes were told together, each time.
     together: Mutex<Vec<usize>>,
+    prepared: AtomicUsize,
     /// By the number of a batch, what it was prepared or sent with, and whether it was sent.
     numbered: Mutex<BTreeMap<u64, (String, bool)>>,
 }
@@ -458,6 +463,7 @@ impl Sink for Recorder<'_> {
     }
 
     fn prepare(&self, event: &Event<'_>) {
+        self.prepared.fetch_add(1, Ordering::SeqCst);
         self.number(event, false);
     }
 
