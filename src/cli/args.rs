@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use tracing_subscriber::filter::Targets;
 
 use super::comment::CommentArgs;
 use super::merge::ReportCommand;
@@ -35,7 +36,7 @@ pub(super) struct Global {
     pub verbose: u8,
     /// Log filter such as `assignctl=debug`; overrides -v.
     #[arg(long, global = true, value_name = "FILTER", env = "ASSIGNCTL_LOG", help_heading = "Output")]
-    pub log: Option<String>,
+    pub log: Option<Targets>,
     /// Only data and errors: no progress, no hints.
     #[arg(short, long, global = true, env = "ASSIGNCTL_QUIET", help_heading = "Output")]
     pub quiet: bool,

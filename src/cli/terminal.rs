@@ -2,6 +2,9 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::prelude::*;
+
 use super::args::{Color, Global};
 use crate::apply::Exit;
 use crate::render::clean;
@@ -194,14 +197,14 @@ fn colored(flag: Color, terminal: bool) -> bool {
 }
 
 fn start_log(global: &Global) {
-    let default = match global.verbose {
-        0 => "assignctl=warn",
-        1 => "assignctl=info",
-        _ => "assignctl=debug",
+    let verbosity = match global.verbose {
+        0 => LevelFilter::WARN,
+        1 => LevelFilter::INFO,
+        _ => LevelFilter::DEBUG,
     };
-    let filter = global.log.as_deref().unwrap_or(default);
-    let filter = tracing_subscriber::EnvFilter::builder().parse_lossy(filter);
+    let filter = global.log.clone().unwrap_or_else(|| Targets::new().with_target("assignctl", verbosity));
     let color = colored(global.color, io::stderr().is_terminal());
+    let lines = tracing_subscriber::fmt::layer().with_ansi(color).with_writer(io::stderr);
     // Only the first call of a process takes effect; there is one.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(color).with_writer(io::stderr).try_init();
+    let _ = tracing_subscriber::registry().with(lines).with(filter).try_init();
 }

@@ -4,6 +4,7 @@
 //! API or a manifest is untrusted and passes through [`clean`] on its way to a person.
 
 pub mod clean;
+mod compared;
 pub mod diagnostics;
 pub mod drift;
 pub mod github;

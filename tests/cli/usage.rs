@@ -48,6 +48,26 @@ fn wrong_usage_exits_1_not_2() {
 }
 
 #[test]
+fn the_log_says_what_its_filter_asks_for() {
+    let place = Place::new();
+    let log = |args: &[&str]| {
+        let run = place.run(&[&["plan"], args].concat());
+        assert_eq!(run.code, 0, "{}", run.text());
+        run.stderr
+    };
+    for args in [&[][..], &["-v"], &["--log", "assignctl=warn,hyper=trace"], &["--log", "off"]] {
+        assert!(!log(args).contains("DEBUG assignctl::http"), "{args:?}");
+    }
+    for args in [&["-vv"][..], &["--log", "debug"], &["--log", "warn,assignctl::http=debug"]] {
+        let log = log(args);
+        assert!(log.contains("DEBUG assignctl::http") && log.contains("status=200"), "{args:?}: {log}");
+    }
+    let run = place.run(&["plan", "--log", "assignctl=loud"]);
+    assert_eq!(run.code, 1);
+    assert!(run.stderr.contains("'assignctl=loud' for '--log <FILTER>'"), "{}", run.text());
+}
+
+#[test]
 fn version() {
     let dir = tempfile::tempdir().unwrap();
     let run = support::run(support::program(dir.path()).arg("--version"));

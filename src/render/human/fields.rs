@@ -3,22 +3,17 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use similar::{ChangeTag, TextDiff};
-
 use crate::model::{Action, FieldKind, Value};
 use crate::plan::{FieldChange, PlannedChange, field_changes};
+use crate::render::compared::{self, Compared};
 use crate::render::{Style, clean, words};
 
 use super::Page;
 
-/// Unchanged lines around a changed one, enough to see where in a document it stands.
-const CONTEXT: usize = 2;
 /// JSON that fits this many characters is shown on the field's own line.
 const INLINE_JSON: usize = 72;
 /// Lines that one field may take before it is folded.
 const FOLDED_LINES: usize = 40;
-/// Lines, old and new together, beyond which two documents are not compared: the time that takes grows with the square of what differs.
-pub(in crate::render) const COMPARED_LINES: usize = 10_000;
 /// The column of fields, reasons and places: under the key.
 pub(super) const INDENT: &str = "              ";
 
@@ -114,26 +109,27 @@ pub(in crate::render) fn pretty(value: &Value) -> String {
 }
 
 fn json_diff(page: &mut Page<'_>, name: &str, before: &str, after: &str) -> io::Result<()> {
-    let (lines_before, lines_after) = (before.lines().count(), after.lines().count());
-    if lines_before + lines_after > COMPARED_LINES {
-        let value = |lines: usize| format!("({} lines of JSON)", words::number(lines as u64));
-        return change_line(page, name, &value(lines_before), &value(lines_after));
-    }
-    let diff = TextDiff::from_lines(before, after);
+    let groups = match compared::lines(before, after) {
+        Compared::Groups(groups) => groups,
+        Compared::TooLong { before, after } => {
+            let value = |lines: usize| format!("({} lines of JSON)", words::number(lines as u64));
+            return change_line(page, name, &value(before), &value(after));
+        }
+    };
     let budget = if page.full { usize::MAX } else { FOLDED_LINES };
     let (mut shown, mut hidden) = (0_usize, 0_usize);
     writeln!(page.out, "{INDENT}{name}:")?;
-    for (index, group) in diff.grouped_ops(CONTEXT).iter().enumerate() {
+    for (index, group) in groups.into_iter().enumerate() {
         if index > 0 && shown < budget {
             writeln!(page.out, "{INDENT}    …")?;
         }
-        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+        for line in group {
             if shown >= budget {
                 hidden += 1;
                 continue;
             }
             shown += 1;
-            diff_line(page, change.tag(), change.value())?;
+            diff_line(page, line)?;
         }
     }
     if hidden > 0 {
@@ -144,13 +140,13 @@ fn json_diff(page: &mut Page<'_>, name: &str, before: &str, after: &str) -> io::
     Ok(())
 }
 
-fn diff_line(page: &mut Page<'_>, tag: ChangeTag, text: &str) -> io::Result<()> {
-    let (sign, style) = match tag {
-        ChangeTag::Delete => ('-', page.style.remove),
-        ChangeTag::Insert => ('+', page.style.create),
-        ChangeTag::Equal => (' ', page.style.dim),
+fn diff_line(page: &mut Page<'_>, (sign, text): compared::Line<'_>) -> io::Result<()> {
+    let style = match sign {
+        '-' => page.style.remove,
+        '+' => page.style.create,
+        _ => page.style.dim,
     };
-    let text = clean::terminal(text.trim_end_matches('\n'));
+    let text = clean::terminal(text);
     writeln!(page.out, "{INDENT}  {style}{sign} {text}{style:#}")
 }
 

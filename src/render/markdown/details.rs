@@ -2,19 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use similar::{ChangeTag, TextDiff};
-
 use crate::model::{Action, FieldKind};
 use crate::plan::{FieldChange, PlannedChange, SetPlan, field_changes};
 use crate::render::clean;
-use crate::render::human::fields::{COMPARED_LINES, pretty, secret, secret_keys, text};
+use crate::render::compared::{self, Compared};
+use crate::render::human::fields::{pretty, secret, secret_keys, text};
 use crate::render::words::{self, Speaker};
 
 use super::inert::fence;
 use super::page::Page;
 
-/// Unchanged lines around a changed one.
-const CONTEXT: usize = 2;
 /// Lines that one change may take.
 const LINES: usize = 60;
 
@@ -87,26 +84,20 @@ fn json(field: &FieldChange<'_>) -> Vec<(char, String)> {
     let document =
         |value: Option<&_>| value.map(|value| format!("{}: {}\n", field.name, pretty(value))).unwrap_or_default();
     let (before, after) = (document(field.before), document(field.after));
-    let (old, new) = (before.lines().count(), after.lines().count());
-    if old + new > COMPARED_LINES {
-        let line =
-            |sign, lines: usize| (sign, format!("{}: ({} lines of JSON)", field.name, words::number(lines as u64)));
-        return vec![line('-', old), line('+', new)];
-    }
-    let diff = TextDiff::from_lines(&before, &after);
+    let groups = match compared::lines(&before, &after) {
+        Compared::Groups(groups) => groups,
+        Compared::TooLong { before, after } => {
+            let line =
+                |sign, lines: usize| (sign, format!("{}: ({} lines of JSON)", field.name, words::number(lines as u64)));
+            return vec![line('-', before), line('+', after)];
+        }
+    };
     let mut lines = Vec::new();
-    for (index, group) in diff.grouped_ops(CONTEXT).iter().enumerate() {
+    for (index, group) in groups.into_iter().enumerate() {
         if index > 0 {
             lines.push((' ', "…".to_owned()));
         }
-        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
-            let sign = match change.tag() {
-                ChangeTag::Delete => '-',
-                ChangeTag::Insert => '+',
-                ChangeTag::Equal => ' ',
-            };
-            lines.push((sign, change.value().trim_end_matches('\n').to_owned()));
-        }
+        lines.extend(group.into_iter().map(|(sign, line)| (sign, line.to_owned())));
     }
     lines
 }
