@@ -4,6 +4,7 @@
 //! it asks for, so that a page costs what it holds and not what there is. Knows no HTTP beyond a request and its answer.
 
 use std::{
+    borrow::Cow,
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet},
     sync::Arc,
@@ -284,7 +285,11 @@ impl Partium {
         }
         let id = self.next;
         self.place(id, pair);
-        ops.push(Op::PutPair { id, ass_id: ass_id.to_owned(), org_id: org_id.to_owned() });
+        ops.push(Op::Put {
+            api: "partium",
+            number: id,
+            row: serde_json::to_vec(&(ass_id, org_id)).unwrap_or_default(),
+        });
         true
     }
 
@@ -306,7 +311,7 @@ impl Partium {
         if let Some(ids) = self.by_organization.get_mut(&organization) {
             ids.remove(&id);
         }
-        ops.push(Op::DeletePair { id });
+        ops.push(Op::Delete { api: "partium", number: id });
     }
 
     /// A change waits for an import before it reaches search (apis/partium.md: After a change).
@@ -341,9 +346,11 @@ impl Partium {
         Ok(())
     }
 
-    pub(super) fn restore(&mut self, id: u64, ass_id: &str, org_id: &str) {
-        let pair = (self.names.intern(ass_id), self.names.intern(org_id));
+    pub(super) fn restore(&mut self, id: u64, row: &[u8]) -> Result<(), serde_json::Error> {
+        let (ass_id, org_id): (Cow<'_, str>, Cow<'_, str>) = serde_json::from_slice(row)?;
+        let pair = (self.names.intern(&ass_id), self.names.intern(&org_id));
         self.place(id, pair);
+        Ok(())
     }
 
     pub(super) fn restore_status(&mut self, status: &[u8]) -> Result<(), serde_json::Error> {

@@ -16,16 +16,17 @@ use tokio::sync::oneshot;
 
 use super::SandboxError;
 
-/// Partium's pairs by object id. A table of its own, since there may be millions.
-const PAIRS: TableDefinition<'_, u64, (&str, &str)> = TableDefinition::new("partium");
-/// The other APIs' rows, as JSON, by API and number.
-const ROWS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("rows");
-/// The number after the highest that an API ever used, so that a deleted row's id is not given again.
-const NEXT: TableDefinition<'_, &str, u64> = TableDefinition::new("next");
-/// What exists besides rows, and the format of the file.
-const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+/// Bytes by name and number. One type for all tables: each further one is compiled in as a tree of its own.
+type Table = TableDefinition<'static, (&'static str, u64), &'static [u8]>;
+/// The rows, as JSON, by API and number.
+const ROWS: Table = TableDefinition::new("rows");
+/// The number after the highest that an API ever used, so that a deleted row's id is not given again: eight bytes, the lowest first, by API
+/// and 0.
+const NEXT: Table = TableDefinition::new("next");
+/// What exists besides rows, and the format of the file, by name and 0.
+const META: Table = TableDefinition::new("meta");
 
-const FORMAT: &[u8] = b"assignctl sandbox 1";
+const FORMAT: &[u8] = b"assignctl sandbox 2";
 /// How much may wait for one commit: enough to share a flush, little enough to answer soon.
 const GROUP: usize = 512;
 /// The file is read once, at the start: what redb caches after that only helps its own tree.
@@ -34,12 +35,13 @@ const CACHE: usize = 32 << 20;
 /// One change to the file.
 #[derive(Debug, Clone)]
 pub(super) enum Op {
-    PutPair { id: u64, ass_id: String, org_id: String },
-    DeletePair { id: u64 },
     Put { api: &'static str, number: u64, row: Vec<u8> },
     Delete { api: &'static str, number: u64 },
     Meta { name: &'static str, value: Vec<u8> },
 }
+
+/// A row's number, and its JSON.
+pub(super) type Row = (u64, Vec<u8>);
 
 /// What a file held when it was opened.
 #[derive(Debug, Default)]
@@ -48,8 +50,8 @@ pub(super) struct Contents {
     pub catalogue: Option<Vec<u8>>,
     /// Partium's catalog status.
     pub status: Option<Vec<u8>>,
-    pub pairs: Vec<(u64, String, String)>,
-    pub rows: Vec<(String, u64, Vec<u8>)>,
+    /// By API.
+    pub rows: Vec<(String, Vec<Row>)>,
     pub next: Vec<(String, u64)>,
 }
 
@@ -162,36 +164,35 @@ fn write_batches(database: &Database, batches: &mpsc::Receiver<Batch>) -> Option
 fn commit(database: &Database, group: &[Batch]) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     {
-        let mut pairs = transaction.open_table(PAIRS)?;
         let mut rows = transaction.open_table(ROWS)?;
         let mut next = transaction.open_table(NEXT)?;
         let mut meta = transaction.open_table(META)?;
         let mut highest: Vec<(&str, u64)> = Vec::new();
         for op in group.iter().flat_map(|batch| &batch.ops) {
             match op {
-                Op::PutPair { id, ass_id, org_id } => {
-                    pairs.insert(id, (ass_id.as_str(), org_id.as_str()))?;
-                    note(&mut highest, "partium", *id);
-                }
-                Op::DeletePair { id } => drop(pairs.remove(id)?),
                 Op::Put { api, number, row } => {
                     rows.insert((*api, *number), row.as_slice())?;
                     note(&mut highest, api, *number);
                 }
                 Op::Delete { api, number } => drop(rows.remove((*api, *number))?),
-                Op::Meta { name, value } => drop(meta.insert(*name, value.as_slice())?),
+                Op::Meta { name, value } => drop(meta.insert((*name, 0), value.as_slice())?),
             }
         }
         for (api, number) in highest {
-            let known = next.get(api)?.map_or(0, |value| value.value());
+            let known = next.get((api, 0))?.and_then(|value| number_of(value.value())).unwrap_or(0);
             if number >= known {
-                next.insert(api, number + 1)?;
+                next.insert((api, 0), (number + 1).to_le_bytes().as_slice())?;
             }
         }
-        meta.insert("format", FORMAT)?;
+        meta.insert(("format", 0), FORMAT)?;
     }
     transaction.commit()?;
     Ok(())
+}
+
+/// What [`NEXT`] holds.
+fn number_of(bytes: &[u8]) -> Option<u64> {
+    bytes.try_into().map(u64::from_le_bytes).ok()
 }
 
 fn note<'a>(highest: &mut Vec<(&'a str, u64)>, api: &'a str, number: u64) {
@@ -229,24 +230,24 @@ fn read_tables(database: &Database) -> Result<Contents, ReadError> {
         Ok(meta) => meta,
         Err(_) => return Err(ReadError::Foreign),
     };
-    if meta.get("format")?.is_none_or(|value| value.value() != FORMAT) {
+    let about = |name| Ok::<_, redb::Error>(meta.get((name, 0))?.map(|value| value.value().to_vec()));
+    if about("format")?.is_none_or(|format| format != FORMAT) {
         return Err(ReadError::Foreign);
     }
-    contents.catalogue = meta.get("catalogue")?.map(|value| value.value().to_vec());
-    contents.status = meta.get("partium/status")?.map(|value| value.value().to_vec());
-    for row in transaction.open_table(PAIRS)?.iter()? {
-        let (id, pair) = row?;
-        let (ass_id, org_id) = pair.value();
-        contents.pairs.push((id.value(), ass_id.to_owned(), org_id.to_owned()));
-    }
+    contents.catalogue = about("catalogue")?;
+    contents.status = about("partium/status")?;
     for row in transaction.open_table(ROWS)?.iter()? {
         let (key, value) = row?;
-        let (api, number) = key.value();
-        contents.rows.push((api.to_owned(), number, value.value().to_vec()));
+        let ((api, number), value) = (key.value(), value.value().to_vec());
+        match contents.rows.last_mut() {
+            Some((last, rows)) if last == api => rows.push((number, value)),
+            _ => contents.rows.push((api.to_owned(), vec![(number, value)])),
+        }
     }
     for row in transaction.open_table(NEXT)?.iter()? {
-        let (api, number) = row?;
-        contents.next.push((api.value().to_owned(), number.value()));
+        let (key, value) = row?;
+        let number = number_of(value.value()).ok_or(ReadError::Foreign)?;
+        contents.next.push((key.value().0.to_owned(), number));
     }
     Ok(contents)
 }

@@ -43,11 +43,11 @@ impl World {
         if let Some(status) = contents.status {
             world.partium.restore_status(&status).map_err(|error| damaged("Partium's status", &error))?;
         }
-        for (id, ass_id, org_id) in contents.pairs {
-            world.partium.restore(id, &ass_id, &org_id);
-        }
-        for (api, number, row) in &contents.rows {
+        let rows =
+            contents.rows.iter().flat_map(|(api, rows)| rows.iter().map(move |(number, row)| (api, number, row)));
+        for (api, number, row) in rows {
             let read = match api.as_str() {
+                "partium" => world.partium.restore(*number, row),
                 "streamline" => world.streamline.restore(*number, row),
                 "semaphor" => world.semaphor.restore(*number, row),
                 _ => world.canopy.restore(*number, row),
