@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{ParseError, Targets};
 
 use super::comment::CommentArgs;
 use super::merge::ReportCommand;
@@ -36,10 +37,27 @@ pub(super) struct Global {
     pub verbose: u8,
     /// Log filter such as `assignctl=debug`; overrides -v.
     #[arg(long, global = true, value_name = "FILTER", env = "ASSIGNCTL_LOG", help_heading = "Output")]
-    pub log: Option<Targets>,
+    pub log: Option<LogFilter>,
     /// Only data and errors: no progress, no hints.
     #[arg(short, long, global = true, env = "ASSIGNCTL_QUIET", help_heading = "Output")]
     pub quiet: bool,
+}
+
+/// What `--log` asks for; nothing where it is empty, as a pipeline's unset variable is.
+#[derive(Debug, Clone)]
+pub(super) struct LogFilter(pub Option<Targets>);
+
+impl FromStr for LogFilter {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let directives: Vec<&str> = text.split(',').map(str::trim).filter(|directive| !directive.is_empty()).collect();
+        if directives.is_empty() {
+            Ok(Self(None))
+        } else {
+            directives.join(",").parse().map(|targets| Self(Some(targets)))
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

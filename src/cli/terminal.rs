@@ -202,7 +202,8 @@ fn start_log(global: &Global) {
         1 => LevelFilter::INFO,
         _ => LevelFilter::DEBUG,
     };
-    let filter = global.log.clone().unwrap_or_else(|| Targets::new().with_target("assignctl", verbosity));
+    let asked = global.log.as_ref().and_then(|log| log.0.clone());
+    let filter = asked.unwrap_or_else(|| Targets::new().with_target("assignctl", verbosity));
     let color = colored(global.color, io::stderr().is_terminal());
     let lines = tracing_subscriber::fmt::layer().with_ansi(color).with_writer(io::stderr);
     // Only the first call of a process takes effect; there is one.

@@ -16,7 +16,7 @@ pub(super) type Line<'t> = (char, &'t str);
 pub(super) enum Compared<'t> {
     /// The differences in order, each with the lines around it; those close to each other are one.
     Groups(Vec<Vec<Line<'t>>>),
-    /// Both are too long together; how many lines each has.
+    /// Together they are too long; how many lines each has.
     TooLong { before: usize, after: usize },
 }
 

@@ -179,7 +179,8 @@ fn commit(database: &Database, group: &[Batch]) -> Result<(), redb::Error> {
             }
         }
         for (api, number) in highest {
-            let known = next.get((api, 0))?.and_then(|value| number_of(value.value())).unwrap_or(0);
+            let known = next.get((api, 0))?.map_or(Some(0), |value| number_of(value.value()));
+            let known = known.ok_or_else(|| redb::Error::Corrupted(format!("the next id of {api}")))?;
             if number >= known {
                 next.insert((api, 0), (number + 1).to_le_bytes().as_slice())?;
             }

@@ -58,7 +58,9 @@ fn the_log_says_what_its_filter_asks_for() {
     for args in [&[][..], &["-v"], &["--log", "assignctl=warn,hyper=trace"], &["--log", "off"]] {
         assert!(!log(args).contains("DEBUG assignctl::http"), "{args:?}");
     }
-    for args in [&["-vv"][..], &["--log", "debug"], &["--log", "warn,assignctl::http=debug"]] {
+    // An empty one is none: a variable of the pipeline that is not set.
+    let debug = [&["-vv"][..], &["--log", "debug"], &["--log", "warn, assignctl::http=debug,"], &["-vv", "--log", ""]];
+    for args in debug {
         let log = log(args);
         assert!(log.contains("DEBUG assignctl::http") && log.contains("status=200"), "{args:?}: {log}");
     }
