@@ -66,12 +66,7 @@ class Bench:
         """CPU of the least that any program of this kind does: the parser's events of the same YAML, the typed decoding of the same pages,
         one sort of as many keys."""
         if self._yardstick is None:
-            print("building the yardstick …", file=sys.stderr)
-            # Optimised as the program is, not as benches are.
-            command = ["cargo", "build", "--release", "--quiet", "--locked", "--bench", "yardstick", "--message-format", "json"]
-            built = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-            artifacts = [json.loads(line) for line in built.splitlines()]
-            self._yardstick = next(a["executable"] for a in artifacts if a.get("target", {}).get("name") == "yardstick")
+            self._yardstick = built("yardstick", "--bench", "yardstick")  # optimised as the program is, not as benches are
         return Median.of(times, lambda: run([self._yardstick, kind, str(repository), str(pages)], self.directory))
 
     def against_yardstick(self, name, kind, server, path, pages, times, **plan):
@@ -86,6 +81,20 @@ class Bench:
         yardstick = self.yardstick(kind, path, pages, times)
         factor = planned.cpu / yardstick.cpu
         self.row(f"{name}: CPU", f"{seconds(planned.cpu)} = {factor:.2f} × the yardstick", f"≤ 2 × {seconds(yardstick.cpu)} ({yardstick.stdout.strip()})", factor <= 2)
+
+
+def built(name, *what):
+    """An executable of this package, as it is released: static where the platform allows (README, Install)."""
+    print(f"building {name} …", file=sys.stderr)
+    about = subprocess.run(["rustc", "-vV"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    host = next(line.removeprefix("host: ") for line in about.splitlines() if line.startswith("host: "))
+    environment = dict(os.environ)
+    if "linux" in host:
+        environment["RUSTFLAGS"] = f"{environment.get('RUSTFLAGS', '')} -C target-feature=+crt-static".strip()
+    command = ["cargo", "build", "--release", "--quiet", "--locked", "--target", host, *what, "--message-format", "json"]
+    messages = subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
+    artifacts = (json.loads(line) for line in messages.splitlines())
+    return next(a["executable"] for a in artifacts if a.get("executable") and a["target"]["name"] == name)
 
 
 def seconds(value):
@@ -489,7 +498,7 @@ def update(path, table):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--binary", type=Path, help="the program; else target/release/assignctl, built if needed")
+    parser.add_argument("--binary", type=Path, help="the program; else it is built")
     parser.add_argument("--yardstick", type=Path, help="the built bench `yardstick`; else it is built")
     parser.add_argument("--full", action="store_true", help="a million pairs instead of a tenth of it")
     parser.add_argument("--compare", action="store_true", help="run the fair script too; installs PyYAML and aiohttp for it")
@@ -502,10 +511,7 @@ def arguments():
 
 def main():
     options = arguments()
-    if options.binary is None:
-        subprocess.run(["cargo", "build", "--release", "--quiet", "--locked"], cwd=ROOT, check=True)
-        options.binary = ROOT / "target" / "release" / "assignctl"
-    options.binary = options.binary.resolve()
+    options.binary = (options.binary or Path(built("assignctl", "--bin", "assignctl"))).resolve()
     with tempfile.TemporaryDirectory(prefix="assignctl-bench-") as directory:
         for name in options.only or SCENARIOS:
             place = Path(directory, name)
