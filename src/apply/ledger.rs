@@ -148,19 +148,25 @@ impl<'a> Ledger<'a> {
         admitted
     }
 
+    /// Notes which of some changes were grants that did not come, by the answers to them.
+    pub(super) fn block(&mut self, slots: &[usize], answers: &[WriteOutcome]) {
+        for (slot, answer) in slots.iter().zip(answers) {
+            let entry = &self.entries[*slot];
+            if entry.grants() && matches!(answer, WriteOutcome::Failed { .. } | WriteOutcome::Unknown { .. }) {
+                for subject in subjects(entry.planned, self.plan.capabilities.order_by) {
+                    self.blockers.entry(subject).or_insert(entry.id);
+                }
+            }
+        }
+    }
+
     /// Notes the answer to a change, and the ids of the answers that its batch got. It is told later.
     pub(super) fn record(&mut self, slot: usize, answer: WriteOutcome, request_ids: &[Box<str>]) {
-        let order_by = self.plan.capabilities.order_by;
         let entry = &mut self.entries[slot];
         let lost = matches!(entry.stand, Stand::Answered(WriteOutcome::Unknown { .. }));
         entry.lost |= lost;
         entry.sight = Sight::Unread;
         entry.request_ids.extend_from_slice(request_ids);
-        if entry.grants() && matches!(answer, WriteOutcome::Failed { .. } | WriteOutcome::Unknown { .. }) {
-            for subject in subjects(entry.planned, order_by) {
-                self.blockers.entry(subject).or_insert(entry.id);
-            }
-        }
         entry.stand = Stand::Answered(answer);
         self.untold.push_back(slot);
     }

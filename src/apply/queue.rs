@@ -72,11 +72,12 @@ impl Queue {
         self.ready.pop_front()
     }
 
-    /// A batch has ended, however it ended.
-    pub(super) fn ended(&mut self, batch: &PlannedBatch<'_>) {
+    /// A batch has ended, however it ended. Says whether others were waiting for that and may now be sent.
+    pub(super) fn ended(&mut self, batch: &PlannedBatch<'_>) -> bool {
         if batch.takes_away {
-            return; // nothing waits for losses
+            return false; // nothing waits for losses
         }
+        let ready = self.ready.len();
         for subject in self.subjects_of(batch) {
             let Some(open) = self.open.get_mut(&subject) else { continue };
             open.pending -= 1;
@@ -90,6 +91,7 @@ impl Queue {
                 }
             }
         }
+        self.ready.len() > ready
     }
 
     fn subjects_of(&self, batch: &PlannedBatch<'_>) -> BTreeSet<Sym> {

@@ -87,18 +87,51 @@ impl<'b> Flight<'b> {
     }
 
     /// Sends it. A writer that gives too few answers leaves the rest unknown.
-    async fn fly(self, writer: &dyn Writer) -> (Self, Vec<WriteOutcome>, Vec<Box<str>>) {
+    async fn fly(self, writer: &dyn Writer) -> Landed<'b> {
         let (mut answers, request_ids) = with_request_ids(writer.write(&self.batch)).await;
         let silent = || WriteOutcome::Unknown { why: "the answer did not mention this change".to_owned() };
         answers.resize_with(self.slots.len(), silent);
-        (self, answers, request_ids)
+        Landed { flight: self, answers, request_ids }
+    }
+}
+
+/// A batch that was answered.
+struct Landed<'b> {
+    flight: Flight<'b>,
+    /// One for each change.
+    answers: Vec<WriteOutcome>,
+    request_ids: Vec<Box<str>>,
+}
+
+impl Landed<'_> {
+    fn failed_for_now(&self) -> bool {
+        self.answers.iter().all(|answer| matches!(answer, WriteOutcome::Failed { temporary: true, .. }))
+    }
+
+    /// Tells that it was answered, and leaves to the ledger how its changes ended.
+    fn tell(self, target: &TargetPlan, ledger: &mut Ledger<'_>, again: bool) {
+        let Self { flight, answers, request_ids } = self;
+        let Batch { route, changes } = &flight.batch;
+        ledger.emit(&Event::BatchEnded {
+            target,
+            route: *route,
+            batch: flight.number,
+            changes,
+            answers: &answers,
+            request_ids: &request_ids,
+            again,
+        });
+        for (slot, answer) in flight.slots.into_iter().zip(answers) {
+            ledger.record(slot, answer, &request_ids);
+        }
     }
 }
 
 /// Sends batches and notes their answers. Gives why it ended early, if it did.
 ///
-/// While the network is waited for, the batches that will follow are prepared, and how changes ended is told, piece by piece, so that neither
-/// holds a request up. Where there is nothing to wait for, no more changes are left to be told than are under way.
+/// An answer makes room for the next request, and is told when that is out; before it where a request had to wait for that very answer. While
+/// the network is waited for, the batches that will follow are prepared, and how changes ended is told, piece by piece, so that neither holds a
+/// request up. Where there is nothing to wait for, no more batches are left to be told than are under way, and no more endings than changes.
 pub(super) async fn send(
     run: &TargetRun<'_>,
     stop: &Stop,
@@ -111,6 +144,7 @@ pub(super) async fn send(
     let mut queue = Queue::new(batches, target.capabilities.order_by);
     let mut prepared: VecDeque<Flight<'_>> = VecDeque::new();
     let mut flights = FuturesUnordered::new();
+    let mut untold: VecDeque<Landed<'_>> = VecDeque::new();
     let (mut failing, mut under_way) = (0, 0);
     let mut halt = None;
     let mut lull = Some(Instant::now() + LULL);
@@ -124,10 +158,19 @@ pub(super) async fn send(
             flights.push(flight.fly(run.writer));
         }
         ledger.flush();
-        let mut landed = match lull {
-            Some(from) => timeout_at(from, flights.next()).await.ok(),
-            None => flights.next().now_or_never(),
-        };
+        let mut landed = flights.next().now_or_never(); // here the requests go out
+        // Now there is time for what was answered, but never so little that it piles up.
+        while landed.is_none() || untold.len() > flights.len() {
+            let Some(answered) = untold.pop_front() else { break };
+            answered.tell(target, ledger, again);
+        }
+        ledger.tell_until(under_way);
+        if landed.is_none() {
+            ledger.flush();
+            if let Some(end) = lull {
+                landed = timeout_at(end, flights.next()).await.ok();
+            }
+        }
         while landed.is_none() {
             lull = None;
             // One for each that may be answered at once.
@@ -144,32 +187,33 @@ pub(super) async fn send(
             yield_now().await; // to the other targets
             landed = flights.next().now_or_never();
         }
-        let Some((flight, answers, request_ids)) = landed.flatten() else {
-            ledger.tell_until(0);
+        if let Some(None) = landed {
+            ledger.tell_until(0); // every answer was told above: none is under way
             return halt;
-        };
-        let Batch { route, changes } = &flight.batch;
-        ledger.emit(&Event::BatchEnded {
-            target,
-            route: *route,
-            batch: flight.number,
-            changes,
-            answers: &answers,
-            request_ids: &request_ids,
-            again,
-        });
-        under_way -= changes.len();
-        ledger.tell_until(under_way);
-        // What a smaller one leaves to be told takes less time than the timer.
-        if changes.len() > TOLD_TOGETHER {
-            lull.get_or_insert_with(|| Instant::now() + LULL);
         }
-        let temporary = |answer: &WriteOutcome| matches!(answer, WriteOutcome::Failed { temporary: true, .. });
-        failing = if answers.iter().all(temporary) { failing + 1 } else { 0 };
-        for (slot, answer) in flight.slots.into_iter().zip(answers) {
-            ledger.record(slot, answer, &request_ids);
+        // With the first all others that are there already: what follows them is written down together.
+        while let Some(answered) = landed.flatten() {
+            let Landed { flight, answers, .. } = &answered;
+            ledger.block(&flight.slots, answers);
+            // Three in a row are enough, also where the next one of the same burst came through.
+            if answered.failed_for_now() {
+                failing += 1;
+            } else if failing < GIVE_UP_AFTER {
+                failing = 0;
+            }
+            under_way -= flight.slots.len();
+            // What a smaller one leaves to be told takes less time than the timer.
+            if flight.slots.len() > TOLD_TOGETHER {
+                lull.get_or_insert_with(|| Instant::now() + LULL);
+            }
+            let awaited = queue.ended(&batches[flight.at]);
+            untold.push_back(answered);
+            if awaited {
+                // Before what waited for it is sent, and with it for those that came before.
+                untold.drain(..).for_each(|answered| answered.tell(target, ledger, again));
+            }
+            landed = flights.next().now_or_never();
         }
-        queue.ended(&batches[flight.at]);
     }
 }
 

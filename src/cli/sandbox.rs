@@ -1,10 +1,10 @@
 //! `sandbox`: serve the four APIs on a loopback port.
 
 use anyhow::Context;
+use tokio::runtime::Builder;
 
 use super::args::SandboxArgs;
 use super::connect::read_seed;
-use super::session::runtime;
 use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::provider::SANDBOX_TOKEN;
@@ -23,7 +23,10 @@ pub(super) fn run(args: SandboxArgs, terminal: &Terminal) -> anyhow::Result<Exit
         log: (!quiet).then(|| Box::new(log) as Box<dyn Fn(&LoggedRequest) + Send + Sync>),
         ..Options::default()
     };
-    runtime()?.block_on(async {
+    // On all processors, unlike the other commands: clients should not wait for it.
+    let runtime =
+        Builder::new_multi_thread().enable_all().build().context("the sandbox's threads could not be started")?;
+    runtime.block_on(async {
         let running = sandbox::start(options).await?;
         terminal.data(&format!("{}\n", running.url()))?;
         terminal.hint(&format!(

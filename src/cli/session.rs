@@ -590,10 +590,12 @@ pub(super) fn plan_exit(plan: &Plan) -> Exit {
     plan.targets.iter().map(of).fold(Exit::Success, Exit::worse)
 }
 
-/// The runtime that speaks to the network; `validate` needs none.
+/// The runtime that speaks to the network; `validate` needs none. One thread serves the connections, notices interrupts and keeps the time,
+/// whatever the program's own is busy with; two of them mostly wake each other.
 pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()
-        .context("the program's threads could not be started")
+        .context("the thread for the network could not be started")
 }

@@ -28,10 +28,12 @@ async fn a_plain_apply_ends_done_and_clean_and_tells_it_in_order() {
         "started 1 3",
         "target t 3",
         "send 1 again=false",
+        // What goes waits for this very answer,
         "answered 1",
         "send 1 again=false",
-        "answered 1",
+        // and for nothing but a place on the wire here.
         "send 1 again=false",
+        "answered 1",
         "answered 1",
         "verifying 1",
         "verified Clean",
@@ -48,8 +50,13 @@ async fn changes_that_ended_alike_are_told_together_and_no_others() {
     let desired: Vec<String> = (0..200).map(|n| format!("id{n:03}/role")).collect();
     let case = Case::new(&[], &strs(&desired)).batch(100).act("id010/role", &[Act::Refuse]);
     let end = case.run().await;
-    // The first batch up to the refusal, the refusal, what is left of the first 64, of the batch; the second batch.
-    assert_eq!(end.together, [10, 1, 53, 36, 64, 36]);
+    // Up to the refusal, the refusal, what is left of the first 64. Whether the two batches are told together is a matter of time.
+    assert_eq!(end.together[..3], [10, 1, 53]);
+    assert!(
+        end.together.iter().sum::<usize>() == 200 && end.together.iter().all(|told| *told <= 64),
+        "{:?}",
+        end.together
+    );
     let told: std::collections::BTreeSet<&String> =
         end.events.iter().filter(|event| event.starts_with("finished ")).collect();
     assert_eq!(told.len(), 200);
@@ -66,20 +73,10 @@ async fn the_wire_is_kept_full_and_never_fuller() {
     let case = Case::new(&strs(&old), &strs(&new)).concurrency(4);
     let end = case.run().await;
     assert_eq!(end.report.exit(), Exit::Success);
-    // From the fourth send to the last, every place that an answer frees is taken before the next answer is looked at:
-    // N requests take N·L/C.
-    let mut open = 0;
-    let mut levels = Vec::new();
-    for event in &end.events {
-        if event.starts_with("send ") {
-            open += 1;
-            levels.push(open);
-        } else if event.starts_with("answered ") {
-            open -= 1;
-        }
-    }
-    let expected: Vec<i32> = (0..80).map(|n| (n + 1).min(4)).collect();
-    assert_eq!(levels, expected);
+    // Whenever the executor waits, every place that an answer freed is taken: N requests take N·L/C.
+    let waits = case.world.waits.lock().unwrap();
+    let sending: Vec<&(usize, usize)> = waits.iter().filter(|(sent, _)| (1..80).contains(sent)).collect();
+    assert!(sending.len() >= 19 && sending.iter().all(|(_, level)| *level == 4), "{sending:?}");
     assert_eq!(case.world.levels.lock().unwrap().iter().max(), Some(&4));
 }
 
@@ -93,6 +90,22 @@ async fn losses_wait_for_the_grants_of_their_subject_and_for_no_others() {
     let at = |line: &str| log.iter().position(|entry| entry == line).unwrap();
     assert!(at("start bob/old") < at("end anna/new"), "{log:?}");
     assert!(at("start anna/old") > at("end anna/new"), "{log:?}");
+}
+
+#[tokio::test]
+async fn a_loss_goes_when_the_answers_to_all_grants_of_its_subject_are_told() {
+    let declared = ["anna/a", "anna/b", "anna/c", "bob/a", "bob/b", "bob/c"];
+    for concurrency in [1, 2, 4, 8] {
+        let case = Case::new(&["anna/old", "bob/old"], &declared).concurrency(concurrency);
+        let end = case.run().await; // the recorder looks at each loss
+        assert_eq!((end.report.exit(), end.report.totals().done), (Exit::Success, 8));
+        let told_before = |sent: &str| {
+            let log = case.log();
+            let at = log.iter().position(|entry| *entry == format!("start {sent}")).unwrap();
+            log[..at].iter().filter(|entry| entry.starts_with("end ")).count()
+        };
+        assert!(told_before("anna/old") >= 3 && told_before("bob/old") >= 3, "{:?}", case.log());
+    }
 }
 
 #[tokio::test]
@@ -317,6 +330,15 @@ async fn an_unavailable_system_is_not_asked_for_ever() {
 }
 
 #[tokio::test]
+async fn three_in_a_row_are_enough_although_the_next_of_the_same_burst_came_through() {
+    let declared = ["a/1", "b/1", "c/1", "d/1", "e/1", "f/1", "g/1", "h/1"];
+    let case = Case::new(&[], &declared).concurrency(4);
+    let end = ["a/1", "b/1", "c/1"].into_iter().fold(case, |case, key| case.act(key, &[Act::Busy])).run().await;
+    // All four are under way at once. Those that follow were sent only where the fourth was answered late.
+    assert_eq!((end.word("d/1"), end.word("h/1"), end.report.exit()), ("done", "skipped", Exit::Temporary));
+}
+
+#[tokio::test]
 async fn what_was_prepared_and_not_sent_is_neither_sent_nor_taken_for_what_is_sent_again() {
     let declared = ["a/1", "b/1", "c/1", "d/1", "e/1", "f/1", "g/1", "h/1"];
     let busy = |case: Case, key: &str| case.act(key, &[Act::Busy]);
@@ -327,7 +349,8 @@ async fn what_was_prepared_and_not_sent_is_neither_sent_nor_taken_for_what_is_se
         let end = ["b/1", "c/1", "d/1", "e/1"].into_iter().fold(case, busy).run().await;
         assert_eq!((end.word("a/1"), end.word("f/1"), end.word("h/1")), ("done", "skipped", "skipped"));
         assert!(end.events.contains(&"send 1 again=true".to_owned()));
-        assert!(end.left_prepared.iter().all(|keys| keys.as_str() > "f"), "{:?}", end.left_prepared);
+        // `e` is sent only where `c` was answered before `d`.
+        assert!(end.left_prepared.iter().all(|keys| keys.as_str() > "e"), "{:?}", end.left_prepared);
         // No more than are under way.
         assert!(end.left_prepared.len() <= 2, "{:?}", end.left_prepared);
         if !end.left_prepared.is_empty() {

@@ -2,6 +2,8 @@
 //! Plans come from the real planner.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -103,7 +105,12 @@ pub(super) struct World {
     pub(super) stop_at: Mutex<Option<(usize, Stop)>>,
     pub(super) latency: Duration,
     /// The changes of batches that started or ended since the sink was asked to write things down.
-    unwritten: Mutex<Vec<String>>,
+    unwritten: Mutex<Unwritten>,
+    /// How many batches were sent, and how many of them were under way, each time that the executor waited.
+    pub(super) waits: Mutex<Vec<(usize, usize)>>,
+    /// How many batches were answered, and of how many that was told.
+    answered: AtomicUsize,
+    told: AtomicUsize,
 }
 
 impl World {
@@ -113,6 +120,14 @@ impl World {
 
     pub(super) fn label(&self, key: &Key) -> String {
         format!("{}/{}", self.ids.text(key.part(0)), self.ids.text(key.part(1)))
+    }
+
+    /// The executor waits, or lets others go first: what was sent or answered is told by now, and written.
+    fn waited(&self) {
+        assert_eq!(*self.unwritten.lock().unwrap(), Unwritten::default());
+        assert_eq!(self.answered.load(Ordering::SeqCst), self.told.load(Ordering::SeqCst));
+        let sent = self.levels.lock().unwrap().len();
+        self.waits.lock().unwrap().push((sent, self.in_flight.load(Ordering::SeqCst)));
     }
 
     fn snapshot(&self, rows: &Rows) -> Snapshot {
@@ -173,7 +188,7 @@ impl World {
 impl Writer for World {
     async fn write(&self, batch: &Batch<'_>) -> Vec<WriteOutcome> {
         let labels: Vec<String> = batch.changes.iter().map(|change| self.label(&change.key)).collect();
-        let unwritten = self.unwritten.lock().unwrap().clone();
+        let unwritten = self.unwritten.lock().unwrap().started.clone();
         assert!(unwritten.is_empty(), "{labels:?} went out before {unwritten:?} was written");
         let labels = labels.join(" ");
         self.log.lock().unwrap().push(format!("start {labels}"));
@@ -186,6 +201,7 @@ impl Writer for World {
         }
         tokio::time::sleep(self.latency).await;
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.answered.fetch_add(1, Ordering::SeqCst);
         self.log.lock().unwrap().push(format!("end {labels}"));
         batch.changes.iter().map_while(|change| self.act(change)).collect()
     }
@@ -376,6 +392,7 @@ impl Case {
             together: Mutex::default(),
             prepared: AtomicUsize::default(),
             numbered: Mutex::default(),
+            open: Mutex::default(),
         };
         let replan = |snapshot| self.plan(snapshot);
         let read = ReadRequest::default();
@@ -387,7 +404,18 @@ impl Case {
             read: &read,
             concurrency: self.concurrency,
         };
-        let report = apply(&[run], &self.stop, &recorder, &self.options).await;
+        let report = {
+            let runs = [run];
+            let mut applied = pin!(apply(&runs, &self.stop, &recorder, &self.options));
+            poll_fn(|context| {
+                let report = applied.as_mut().poll(context);
+                if report.is_pending() {
+                    self.world.waited();
+                }
+                report
+            })
+            .await
+        };
         let label = |id: ChangeId| self.world.label(&plan.sets[id.set].changes[id.index].change.key);
         let by_key =
             report.targets[0].changes.iter().map(|change| (label(change.id), change.outcome.clone())).collect();
@@ -435,6 +463,13 @@ fn target() -> Target {
     }
 }
 
+/// What is told of and not written down yet.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Unwritten {
+    started: Vec<String>,
+    answered: Vec<String>,
+}
+
 /// Events in words.
 struct Recorder<'a> {
     world: &'a World,
@@ -444,9 +479,32 @@ struct Recorder<'a> {
     prepared: AtomicUsize,
     /// By the number of a batch, what it was prepared or sent with, and whether it was sent.
     numbered: Mutex<BTreeMap<u64, (String, bool)>>,
+    /// The grants and updates that were sent and of which no answer was told.
+    open: Mutex<Vec<Key>>,
 }
 
 impl Recorder<'_> {
+    /// Holds the executor to its word: the answers to all grants and updates of a subject are told before one of its losses is sent.
+    fn order(&self, event: &Event<'_>) {
+        let mut open = self.open.lock().unwrap();
+        match event {
+            Event::BatchStarted { changes, .. } => {
+                for change in *changes {
+                    if change.action == Action::Remove {
+                        assert!(open.iter().all(|key| key.part(0) != change.key.part(0)), "{open:?}");
+                    } else {
+                        open.push(change.key);
+                    }
+                }
+            }
+            Event::BatchEnded { changes, .. } => {
+                self.world.told.fetch_add(1, Ordering::SeqCst);
+                open.retain(|key| changes.iter().all(|change| change.key != *key));
+            }
+            _ => {}
+        }
+    }
+
     /// Holds the executor to its word: a batch starts once, and as it was prepared.
     fn number(&self, event: &Event<'_>, sent: bool) {
         let Event::BatchStarted { batch, changes, again, .. } = event else { return };
@@ -459,7 +517,7 @@ impl Recorder<'_> {
 
 impl Sink for Recorder<'_> {
     fn flush(&self) {
-        self.world.unwritten.lock().unwrap().clear();
+        *self.world.unwritten.lock().unwrap() = Unwritten::default();
     }
 
     fn prepare(&self, event: &Event<'_>) {
@@ -469,8 +527,13 @@ impl Sink for Recorder<'_> {
 
     fn event(&self, event: &Event<'_>) {
         self.number(event, true);
-        if let Event::BatchStarted { changes, .. } | Event::BatchEnded { changes, .. } = event {
-            self.world.unwritten.lock().unwrap().extend(changes.iter().map(|change| self.world.label(&change.key)));
+        self.order(event);
+        let labels =
+            |changes: &[&Change]| changes.iter().map(|change| self.world.label(&change.key)).collect::<Vec<_>>();
+        match event {
+            Event::BatchStarted { changes, .. } => self.world.unwritten.lock().unwrap().started.extend(labels(changes)),
+            Event::BatchEnded { changes, .. } => self.world.unwritten.lock().unwrap().answered.extend(labels(changes)),
+            _ => {}
         }
         let label = |change: &PlannedChange| self.world.label(&change.change.key);
         let each = |ended: &Ended<'_>, say: &dyn Fn(&PlannedChange) -> String| {

@@ -232,3 +232,36 @@ async fn after_a_stop_first_attempts_are_sent_and_second_ones_are_not() {
     assert!(error.to_string().contains("503"), "{error}");
     assert_eq!(server.seen().len(), 2);
 }
+
+/// A server that closes each connection some milliseconds after its first answer, without having said so; on a thread of its own.
+fn one_answer_a_connection() -> url::Url {
+    use std::io::{Read as _, Write as _};
+    const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut request) = (stream.unwrap(), Vec::new());
+            while !request.ends_with(b"\r\n\r\n") && !request.ends_with(b"}") {
+                let mut part = [0; 1024];
+                let read = stream.read(&mut part).unwrap();
+                request.extend_from_slice(&part[..read]);
+            }
+            stream.write_all(ANSWER).unwrap();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    });
+    url
+}
+
+/// As the program runs: one thread for the network, and its own, which does not await while it plans. With one thread for both, the
+/// write goes into the dead connection.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn no_write_goes_into_a_connection_that_was_closed_while_the_program_was_busy() {
+    let client = Setup::to(&one_answer_a_connection()).client();
+    assert_eq!(client.send(read()).await.unwrap().status, 200);
+    for _ in 0..10 {
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(client.send(write()).await.unwrap().status, 200);
+    }
+}
