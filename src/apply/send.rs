@@ -195,12 +195,8 @@ pub(super) async fn send(
         while let Some(answered) = landed.flatten() {
             let Landed { flight, answers, .. } = &answered;
             ledger.block(&flight.slots, answers);
-            // Three in a row are enough, also where the next one of the same burst came through.
-            if answered.failed_for_now() {
-                failing += 1;
-            } else if failing < GIVE_UP_AFTER {
-                failing = 0;
-            }
+            failing = if answered.failed_for_now() { failing + 1 } else { 0 };
+            halt = halt.or_else(|| halted(stop, failing)); // after each of them: the next one of the burst may have come through
             under_way -= flight.slots.len();
             // What a smaller one leaves to be told takes less time than the timer.
             if flight.slots.len() > TOLD_TOGETHER {

@@ -48,15 +48,20 @@ async fn a_plain_apply_ends_done_and_clean_and_tells_it_in_order() {
 #[tokio::test]
 async fn changes_that_ended_alike_are_told_together_and_no_others() {
     let desired: Vec<String> = (0..200).map(|n| format!("id{n:03}/role")).collect();
-    let case = Case::new(&[], &strs(&desired)).batch(100).act("id010/role", &[Act::Refuse]);
-    let end = case.run().await;
-    // Up to the refusal, the refusal, what is left of the first 64. Whether the two batches are told together is a matter of time.
-    assert_eq!(end.together[..3], [10, 1, 53]);
-    assert!(
-        end.together.iter().sum::<usize>() == 200 && end.together.iter().all(|told| *told <= 64),
-        "{:?}",
-        end.together
-    );
+    // The first batch up to the refusal, the refusal, what is left of the first 64, of the batch; the second batch.
+    let apart = [10, 1, 53, 36, 64, 36];
+    let mut end = None;
+    // A machine may be so busy that the second batch is answered before there is time to tell of the first.
+    for latency in [10, 100, 500] {
+        let mut case = Case::new(&[], &strs(&desired)).batch(100).act("id010/role", &[Act::Refuse]);
+        case.world.latency = latency * send::LULL;
+        end = Some(case.run().await);
+        if end.as_ref().unwrap().together == apart {
+            break;
+        }
+    }
+    let end = end.unwrap();
+    assert_eq!(end.together, apart);
     let told: std::collections::BTreeSet<&String> =
         end.events.iter().filter(|event| event.starts_with("finished ")).collect();
     assert_eq!(told.len(), 200);
@@ -346,11 +351,13 @@ async fn what_was_prepared_and_not_sent_is_neither_sent_nor_taken_for_what_is_se
     for latency in [3, 10, 30, 100, 300] {
         let mut case = Case::new(&[], &declared).concurrency(2).act("a/1", &[Act::Drop]);
         case.world.latency = latency * send::LULL;
-        let end = ["b/1", "c/1", "d/1", "e/1"].into_iter().fold(case, busy).run().await;
+        let case = ["b/1", "c/1", "d/1", "e/1"].into_iter().fold(case, busy);
+        let end = case.run().await;
         assert_eq!((end.word("a/1"), end.word("f/1"), end.word("h/1")), ("done", "skipped", "skipped"));
         assert!(end.events.contains(&"send 1 again=true".to_owned()));
-        // `e` is sent only where `c` was answered before `d`.
-        assert!(end.left_prepared.iter().all(|keys| keys.as_str() > "e"), "{:?}", end.left_prepared);
+        // The first of those that were not sent; `e` was, where `c` was answered before `d`.
+        let unsent = declared.iter().filter(|key| case.sent(key) == 0).map(|key| format!("{key} again=false"));
+        assert_eq!(end.left_prepared, unsent.take(end.left_prepared.len()).collect::<Vec<_>>());
         // No more than are under way.
         assert!(end.left_prepared.len() <= 2, "{:?}", end.left_prepared);
         if !end.left_prepared.is_empty() {
