@@ -129,9 +129,9 @@ impl Landed<'_> {
 
 /// Sends batches and notes their answers. Gives why it ended early, if it did.
 ///
-/// An answer makes room for the next request, and is told when that is out; before it where a request had to wait for that very answer. While
-/// the network is waited for, the batches that will follow are prepared, and how changes ended is told, piece by piece, so that neither holds a
-/// request up. Where there is nothing to wait for, no more batches are left to be told than are under way, and no more endings than changes.
+/// An answer makes room for the next request, and is told when that is out, after the [`LULL`] where batches are large; before it where a request
+/// had to wait for that very answer. While the network is waited for, the batches that will follow are prepared, and how changes ended is told,
+/// piece by piece, so that neither holds a request up. Where there is nothing to wait for, no more batches are left to be told than are under way, and no more endings than changes.
 pub(super) async fn send(
     run: &TargetRun<'_>,
     stop: &Stop,
@@ -147,7 +147,7 @@ pub(super) async fn send(
     let mut untold: VecDeque<Landed<'_>> = VecDeque::new();
     let (mut failing, mut under_way) = (0, 0);
     let mut halt = None;
-    let mut lull = Some(Instant::now() + LULL);
+    let mut lull = None;
     loop {
         while halt.is_none() && flights.len() < concurrency {
             halt = halted(stop, failing);
@@ -159,6 +159,9 @@ pub(super) async fn send(
         }
         ledger.flush();
         let mut landed = flights.next().now_or_never(); // here the requests go out
+        if let (None, Some(end)) = (&landed, lull) {
+            landed = timeout_at(end, flights.next()).await.ok();
+        }
         // Now there is time for what was answered, but never so little that it piles up.
         while landed.is_none() || untold.len() > flights.len() {
             let Some(answered) = untold.pop_front() else { break };
@@ -166,13 +169,10 @@ pub(super) async fn send(
         }
         ledger.tell_until(under_way);
         if landed.is_none() {
+            lull = None;
             ledger.flush();
-            if let Some(end) = lull {
-                landed = timeout_at(end, flights.next()).await.ok();
-            }
         }
         while landed.is_none() {
-            lull = None;
             // One for each that may be answered at once.
             let ready: usize = prepared.iter().map(|flight| flight.slots.len()).sum();
             let room = halt.is_none() && prepared.len() < flights.len() && ready < PREPARED;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
+use super::super::ledger::TOLD_TOGETHER;
 use super::super::*;
 use crate::diag::Sources;
 use crate::model::{
@@ -111,6 +112,8 @@ pub(super) struct World {
     /// How many batches were answered, and of how many that was told.
     answered: AtomicUsize,
     told: AtomicUsize,
+    /// A large batch is among those of which it was not.
+    large_untold: AtomicBool,
 }
 
 impl World {
@@ -122,12 +125,18 @@ impl World {
         format!("{}/{}", self.ids.text(key.part(0)), self.ids.text(key.part(1)))
     }
 
-    /// The executor waits, or lets others go first: what was sent or answered is told by now, and written.
+    /// The executor waits, or lets others go first: what was sent is told by now, and so is what was answered, except in the lull after large
+    /// batches; what is told is written.
     fn waited(&self) {
         assert_eq!(*self.unwritten.lock().unwrap(), Unwritten::default());
-        assert_eq!(self.answered.load(Ordering::SeqCst), self.told.load(Ordering::SeqCst));
+        assert!(self.all_told() || self.large_untold.load(Ordering::SeqCst));
         let sent = self.levels.lock().unwrap().len();
         self.waits.lock().unwrap().push((sent, self.in_flight.load(Ordering::SeqCst)));
+    }
+
+    /// Whether it was told of all batches that were answered.
+    fn all_told(&self) -> bool {
+        self.answered.load(Ordering::SeqCst) == self.told.load(Ordering::SeqCst)
     }
 
     fn snapshot(&self, rows: &Rows) -> Snapshot {
@@ -202,6 +211,7 @@ impl Writer for World {
         tokio::time::sleep(self.latency).await;
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
         self.answered.fetch_add(1, Ordering::SeqCst);
+        self.large_untold.fetch_or(batch.changes.len() > TOLD_TOGETHER, Ordering::SeqCst);
         self.log.lock().unwrap().push(format!("end {labels}"));
         batch.changes.iter().map_while(|change| self.act(change)).collect()
     }
@@ -499,6 +509,7 @@ impl Recorder<'_> {
             }
             Event::BatchEnded { changes, .. } => {
                 self.world.told.fetch_add(1, Ordering::SeqCst);
+                self.world.large_untold.fetch_and(!self.world.all_told(), Ordering::SeqCst);
                 open.retain(|key| changes.iter().all(|change| change.key != *key));
             }
             _ => {}
@@ -521,6 +532,8 @@ impl Sink for Recorder<'_> {
     }
 
     fn prepare(&self, event: &Event<'_>) {
+        // The lull is over.
+        assert!(self.world.all_told());
         self.prepared.fetch_add(1, Ordering::SeqCst);
         self.number(event, false);
     }
