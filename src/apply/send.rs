@@ -129,9 +129,10 @@ impl Landed<'_> {
 
 /// Sends batches and notes their answers. Gives why it ended early, if it did.
 ///
-/// An answer makes room for the next request, and is told when that is out, after the [`LULL`] where batches are large; before it where a request
-/// had to wait for that very answer. While the network is waited for, the batches that will follow are prepared, and how changes ended is told,
-/// piece by piece, so that neither holds a request up. Where there is nothing to wait for, no more batches are left to be told than are under way, and no more endings than changes.
+/// An answer makes room for the next request. That to a large batch is told when the next request is out and the [`LULL`] is over, any other
+/// before it, and so is one that a request had to wait for. While the network is waited for, the batches that will follow are prepared, and how
+/// changes ended is told, piece by piece, so that neither holds a request up. Where there is nothing to wait for, no more batches are left to be
+/// told than are under way, and no more endings than changes.
 pub(super) async fn send(
     run: &TargetRun<'_>,
     stop: &Stop,
@@ -198,14 +199,15 @@ pub(super) async fn send(
             failing = if answered.failed_for_now() { failing + 1 } else { 0 };
             halt = halt.or_else(|| halted(stop, failing)); // after each of them: the next one of the burst may have come through
             under_way -= flight.slots.len();
-            // What a smaller one leaves to be told takes less time than the timer.
-            if flight.slots.len() > TOLD_TOGETHER {
+            // A smaller one is told sooner than a timer is set, and what follows it is then written down together with it.
+            let large = flight.slots.len() > TOLD_TOGETHER;
+            if large {
                 lull.get_or_insert_with(|| Instant::now() + LULL);
             }
             let awaited = queue.ended(&batches[flight.at]);
             untold.push_back(answered);
-            if awaited {
-                // Before what waited for it is sent, and with it for those that came before.
+            if awaited || !large {
+                // Before what waited for it is sent, and with it those that came before.
                 untold.drain(..).for_each(|answered| answered.tell(target, ledger, again));
             }
             landed = flights.next().now_or_never();

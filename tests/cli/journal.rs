@@ -34,11 +34,10 @@ fn every_step_of_a_run_is_a_line_as_the_schema_says() {
     let run = support::run(command.env("GITHUB_ACTOR", "octo").env("CI_JOB_URL", "https://ci.example/7"));
     assert_eq!(run.code, 0, "{}", run.text());
     let all = lines(&place);
-    // The removal is of another assembly, so it waits for a place and not for what was answered. The first ending is told while it is on
-    // its way, or behind an answer that is as quick.
+    // The first ending is told while the second request is on its way, or behind an answer that is as quick.
     let in_between = [["ended", "answered"], ["answered", "ended"]];
     let expected = in_between.map(|[one, other]| {
-        let begin = ["run_begun", "started", "target_started", "sent", "sent", "answered"];
+        let begin = ["run_begun", "started", "target_started", "sent", "answered", "sent"];
         let end = ["reading", "ended", "verified", "target_ended", "totals", "run_ended"];
         [&begin[..], &[one, other], &end].concat()
     });
