@@ -9,8 +9,8 @@ use super::{Outcome, Totals, Verification};
 
 /// Something that happened. Events of different targets interleave; those of one target keep the order
 /// `TargetStarted`, `Held`…, (`BatchStarted`, `BatchEnded`, `Finished`)…, (`Verifying`, batches sent again)…, `Settled`…, `Verified`,
-/// `TargetEnded`. Batches go side by side. The place that one leaves is taken before its `Finished`, and that of a large one before its
-/// `BatchEnded`.
+/// `TargetEnded`. Batches go side by side. The place that one leaves is taken before its `Finished`, and that of a large one may be
+/// before its `BatchEnded`.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
     /// The apply begins.

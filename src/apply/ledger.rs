@@ -10,7 +10,8 @@ use super::queue::subjects;
 use super::resolve::{Sight, Stand};
 use super::{ChangeId, ChangeReport, Ended, Event, Outcome, Sink};
 
-/// So many changes are told in one event at most: a fraction of a millisecond for any sink, so that the next request does not wait for it.
+/// So many changes are told in one event at most: a fraction of a millisecond for any sink, so that the next request does not wait for it. A
+/// batch of more is large: the answer to it is told when there is time.
 pub(super) const TOLD_TOGETHER: usize = 64;
 
 /// One change.

@@ -21,7 +21,7 @@ use super::{Event, Stop, TargetRun};
 const GIVE_UP_AFTER: usize = 3;
 
 /// Answers come in bursts, as their requests went out. So long after the first of them there is time for the work that large batches make,
-/// wherever none waits: long enough for most of a burst, and little of what any network takes.
+/// unless one more is there: long enough for most of a burst, and little of what any network takes.
 pub(super) const LULL: Duration = Duration::from_millis(1);
 
 /// No more batches are prepared while so many changes are: the batches that may be answered at once, at the usual sizes, and a few
@@ -129,9 +129,9 @@ impl Landed<'_> {
 
 /// Sends batches and notes their answers. Gives why it ended early, if it did.
 ///
-/// An answer makes room for the next request. That to a large batch is told when the next request is out and the [`LULL`] is over, any other
-/// before it, and so is one that a request had to wait for. While the network is waited for, the batches that will follow are prepared, and how
-/// changes ended is told, piece by piece, so that neither holds a request up. Where there is nothing to wait for, no more batches are left to be
+/// An answer makes room for the next request. The answer to a small batch is told before that goes out, and so is any that a request had to wait
+/// for; the answer to a large batch, and those that come right after it, when the [`LULL`] is over. While the network is waited for, the batches
+/// that will follow are prepared, and how changes ended is told, piece by piece, so that neither holds a request up. Where there is nothing to wait for, no more batches are left to be
 /// told than are under way, and no more endings than changes.
 pub(super) async fn send(
     run: &TargetRun<'_>,
@@ -199,16 +199,17 @@ pub(super) async fn send(
             failing = if answered.failed_for_now() { failing + 1 } else { 0 };
             halt = halt.or_else(|| halted(stop, failing)); // after each of them: the next one of the burst may have come through
             under_way -= flight.slots.len();
-            // A smaller one is told sooner than a timer is set, and what follows it is then written down together with it.
+            // A smaller one takes little time to tell, and what follows it is then written down together with it.
             let large = flight.slots.len() > TOLD_TOGETHER;
             if large {
                 lull.get_or_insert_with(|| Instant::now() + LULL);
             }
             let awaited = queue.ended(&batches[flight.at]);
             untold.push_back(answered);
-            if awaited || !large {
+            if awaited || !large && untold.len() == 1 {
                 // Before what waited for it is sent, and with it those that came before.
                 untold.drain(..).for_each(|answered| answered.tell(target, ledger, again));
+                lull = None;
             }
             landed = flights.next().now_or_never();
         }

@@ -376,7 +376,7 @@ pub(super) struct ApplyArgs {
     /// Write manifests here that restore what is live now, before the first change is sent. The path must lie outside the root.
     #[arg(long, value_name = "FILE", env = "ASSIGNCTL_UNDO_OUT")]
     pub undo_out: Option<PathBuf>,
-    /// Append every request and outcome to this file, one line of JSON each; a request before it goes out.
+    /// Append every request and outcome to this file, one line of JSON each; requests are written before they go out.
     #[arg(long, value_name = "FILE", env = "ASSIGNCTL_JOURNAL")]
     pub journal: Option<PathBuf>,
     /// Do not read again after the writes, except where only reading can prove them.

@@ -384,11 +384,33 @@ async fn large_batches_are_prepared_and_told_while_the_network_is_waited_for() {
         // The place that the first answer made free was taken before that answer was told.
         assert!(sent[2] < answered[0]);
         assert_eq!(case.world.levels.lock().unwrap().iter().max(), Some(&2));
-        if end.prepared > 0 {
+        // The first two before any answer.
+        if end.prepared > 2 {
             return;
         }
     }
-    panic!("nothing was prepared");
+    panic!("nothing was prepared after an answer");
+}
+
+#[tokio::test]
+async fn the_answer_to_a_large_batch_is_told_while_another_is_waited_for() {
+    let desired: Vec<String> = (0..200).map(|n| format!("id{n:03}/role")).collect();
+    let mut case = Case::new(&[], &strs(&desired)).batch(100).concurrency(2);
+    case.world.latency = 2 * send::LULL;
+    case.world.answered_last = Some("id150/role");
+    let end = case.run().await;
+    assert_eq!((end.report.exit(), end.report.totals().done), (Exit::Success, 200));
+}
+
+#[tokio::test]
+async fn the_answer_to_a_large_batch_is_told_before_the_losses_that_waited_for_it_are_sent() {
+    let roles = |role: &str| (0..100).map(|n| format!("id{n:03}/{role}")).collect::<Vec<String>>();
+    let case = Case::new(&strs(&roles("old")), &strs(&roles("new"))).batch(100).concurrency(2);
+    let end = case.run().await;
+    assert_eq!((end.report.exit(), end.report.totals().done), (Exit::Success, 200));
+    let order: Vec<&str> = ["send", "answered"].into_iter().cycle().take(4).collect();
+    let events = end.events.iter().filter(|event| event.starts_with("send ") || event.starts_with("answered "));
+    assert_eq!(events.filter_map(|event| event.split(' ').next()).collect::<Vec<_>>(), order);
 }
 
 #[tokio::test]

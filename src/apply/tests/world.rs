@@ -105,6 +105,8 @@ pub(super) struct World {
     /// Asks for a stop when so many writes have started.
     pub(super) stop_at: Mutex<Option<(usize, Stop)>>,
     pub(super) latency: Duration,
+    /// The batch with this key is answered when it was told of another answer, however long that takes.
+    pub(super) answered_last: Option<&'static str>,
     /// The changes of batches that started or ended since the sink was asked to write things down.
     unwritten: Mutex<Unwritten>,
     /// How many batches were sent, and how many of them were under way, each time that the executor waited.
@@ -209,6 +211,18 @@ impl Writer for World {
             stop.request();
         }
         tokio::time::sleep(self.latency).await;
+        if self.answered_last.is_some_and(|key| labels.split(' ').any(|label| label == key)) {
+            let told = async {
+                while self.told.load(Ordering::SeqCst) == 0 {
+                    tokio::time::sleep(self.latency).await;
+                }
+            };
+            let limit = Duration::from_secs(60);
+            assert!(
+                tokio::time::timeout(limit, told).await.is_ok(),
+                "an answer is not told while another is waited for"
+            );
+        }
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
         self.answered.fetch_add(1, Ordering::SeqCst);
         self.large_untold.fetch_or(batch.changes.len() > TOLD_TOGETHER, Ordering::SeqCst);
