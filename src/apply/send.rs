@@ -131,8 +131,8 @@ impl Landed<'_> {
 ///
 /// An answer makes room for the next request. The answer to a small batch is told before that goes out, and so is any that a request had to wait
 /// for; the answer to a large batch, and those that come right after it, when the [`LULL`] is over. While the network is waited for, the batches
-/// that will follow are prepared, and how changes ended is told, piece by piece, so that neither holds a request up. Where there is nothing to wait for, no more batches are left to be
-/// told than are under way, and no more endings than changes.
+/// that will follow are prepared, and how changes ended is told, piece by piece, so that neither holds a request up. Where there is nothing to
+/// wait for, no more batches are left to be told than are under way, and no more endings than changes.
 pub(super) async fn send(
     run: &TargetRun<'_>,
     stop: &Stop,

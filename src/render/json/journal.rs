@@ -1,6 +1,6 @@
 //! The journal of an apply: one line of JSON an event. What is sent is in the file before its request goes out, what was answered before the
-//! run waits for more than a millisecond or two, and before what had to wait for that answer; how it ended follows when there is time. What a killed
-//! run had done can be read afterwards. It holds no secret: keys, messages that the HTTP client has cleaned, references.
+//! run waits for more than a millisecond or two, and before what had to wait for that answer; how it ended follows when there is time. What a
+//! killed run had done can be read afterwards. It holds no secret: keys, messages that the HTTP client has cleaned, references.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
