@@ -2,6 +2,7 @@
 //! outcome because there is exactly one entry for it here.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 
 use crate::model::{Sym, WriteOutcome};
 use crate::plan::{PlannedBatch, PlannedChange, SetPlan, TargetPlan};
@@ -10,9 +11,10 @@ use super::queue::subjects;
 use super::resolve::{Sight, Stand};
 use super::{ChangeId, ChangeReport, Ended, Event, Outcome, Sink};
 
-/// So many changes are told in one event at most: a fraction of a millisecond for any sink, so that the next request does not wait for it. A
-/// batch of more is large: the answer to it is told when there is time.
-pub(super) const TOLD_TOGETHER: usize = 64;
+/// So many changes are told as ended in one event at most: a fraction of a millisecond for any sink, so that the next request does not wait
+/// for it. A batch of more is large: the answer to it is told when there is time, and a sink should do what it can of its start in
+/// [`Sink::prepare`].
+pub const TOLD_TOGETHER: usize = 64;
 
 /// One change.
 pub(super) struct Entry<'a> {
@@ -23,8 +25,8 @@ pub(super) struct Entry<'a> {
     /// An earlier answer to it never came.
     lost: bool,
     pub(super) sight: Sight,
-    /// The API's ids of the answers to the requests that carried it.
-    request_ids: Vec<Box<str>>,
+    /// The API's ids of the answers to the requests that carried it: those of its batch, most often.
+    request_ids: Arc<[Box<str>]>,
     /// What was said of it last.
     told: Option<Told>,
 }
@@ -38,7 +40,8 @@ struct Told {
 impl Entry<'_> {
     /// Whether both belong to one set and were answered by the same requests.
     fn answered_with(&self, other: &Entry<'_>) -> bool {
-        self.id.set == other.id.set && self.request_ids == other.request_ids
+        let same = || Arc::ptr_eq(&self.request_ids, &other.request_ids) || self.request_ids == other.request_ids;
+        self.id.set == other.id.set && same()
     }
 
     /// The final outcome, with why nothing was read where that is so.
@@ -71,7 +74,7 @@ pub(super) struct Ledger<'a> {
 
 impl<'a> Ledger<'a> {
     pub(super) fn new(plan: &'a TargetPlan, sink: &'a dyn Sink) -> Self {
-        let (mut entries, mut starts) = (Vec::new(), Vec::new());
+        let (mut entries, mut starts, unanswered) = (Vec::new(), Vec::new(), Arc::default());
         for (at, set) in plan.sets.iter().enumerate() {
             starts.push(entries.len());
             let changes = if set.applies() { set.changes.as_slice() } else { &[] };
@@ -82,7 +85,7 @@ impl<'a> Ledger<'a> {
                 stand: Stand::Unsent,
                 lost: false,
                 sight: Sight::Unread,
-                request_ids: Vec::new(),
+                request_ids: Arc::clone(&unanswered),
                 told: None,
             }));
         }
@@ -162,12 +165,15 @@ impl<'a> Ledger<'a> {
     }
 
     /// Notes the answer to a change, and the ids of the answers that its batch got. It is told later.
-    pub(super) fn record(&mut self, slot: usize, answer: WriteOutcome, request_ids: &[Box<str>]) {
+    pub(super) fn record(&mut self, slot: usize, answer: WriteOutcome, request_ids: &Arc<[Box<str>]>) {
         let entry = &mut self.entries[slot];
         let lost = matches!(entry.stand, Stand::Answered(WriteOutcome::Unknown { .. }));
         entry.lost |= lost;
         entry.sight = Sight::Unread;
-        entry.request_ids.extend_from_slice(request_ids);
+        entry.request_ids = match &*entry.request_ids {
+            [] => Arc::clone(request_ids),
+            earlier => earlier.iter().chain(&**request_ids).cloned().collect(),
+        };
         entry.stand = Stand::Answered(answer);
         self.untold.push_back(slot);
     }

@@ -23,6 +23,8 @@ pub(super) struct Queue {
     ready: VecDeque<usize>,
     /// For each batch, how many of its subjects still have grants under way.
     waits: Vec<usize>,
+    /// How many batches wait.
+    waiting: usize,
     open: HashMap<Sym, Subject>,
 }
 
@@ -36,7 +38,8 @@ struct Subject {
 
 impl Queue {
     pub(super) fn new(batches: &[PlannedBatch<'_>], order_by: usize) -> Self {
-        let mut queue = Self { order_by, ready: VecDeque::new(), waits: vec![0; batches.len()], open: HashMap::new() };
+        let (ready, waits, open) = (VecDeque::new(), vec![0; batches.len()], HashMap::new());
+        let mut queue = Self { order_by, ready, waits, waiting: 0, open };
         for batch in batches.iter().filter(|batch| !batch.takes_away) {
             for subject in queue.subjects_of(batch) {
                 queue.open.entry(subject).or_default().pending += 1;
@@ -59,6 +62,8 @@ impl Queue {
         }
         if self.waits[at] == 0 {
             self.ready.push_back(at);
+        } else {
+            self.waiting += 1;
         }
     }
 
@@ -74,8 +79,8 @@ impl Queue {
 
     /// A batch has ended, however it ended. Says whether others were waiting for that and may now be sent.
     pub(super) fn ended(&mut self, batch: &PlannedBatch<'_>) -> bool {
-        if batch.takes_away {
-            return false; // nothing waits for losses
+        if batch.takes_away || self.waiting == 0 {
+            return false; // nothing waits for losses, and most often nothing at all
         }
         let ready = self.ready.len();
         for subject in self.subjects_of(batch) {
@@ -91,7 +96,9 @@ impl Queue {
                 }
             }
         }
-        self.ready.len() > ready
+        let freed = self.ready.len() - ready;
+        self.waiting -= freed;
+        freed > 0
     }
 
     fn subjects_of(&self, batch: &PlannedBatch<'_>) -> BTreeSet<Sym> {

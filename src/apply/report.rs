@@ -1,5 +1,7 @@
 //! What an apply did: one outcome a change, what the re-read says, and the exit that follows from both.
 
+use std::sync::Arc;
+
 use crate::diag::Location;
 use crate::model::{Action, Key};
 use crate::plan::TargetPlan;
@@ -40,7 +42,7 @@ pub struct ChangeReport {
     /// How it ended.
     pub outcome: Outcome,
     /// The API's ids of the answers to the requests that carried it, oldest first; of a divided batch, those of the whole batch.
-    pub request_ids: Vec<Box<str>>,
+    pub request_ids: Arc<[Box<str>]>,
 }
 
 /// Why a target was not run.

@@ -1,6 +1,7 @@
 //! Sending batches: as many at once as the target allows, in the order that the queue gives, until all are through or a stop is asked for.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::FuturesUnordered;
@@ -91,7 +92,7 @@ impl<'b> Flight<'b> {
         let (mut answers, request_ids) = with_request_ids(writer.write(&self.batch)).await;
         let silent = || WriteOutcome::Unknown { why: "the answer did not mention this change".to_owned() };
         answers.resize_with(self.slots.len(), silent);
-        Landed { flight: self, answers, request_ids }
+        Landed { flight: self, answers, request_ids: request_ids.into() }
     }
 }
 
@@ -100,7 +101,7 @@ struct Landed<'b> {
     flight: Flight<'b>,
     /// One for each change.
     answers: Vec<WriteOutcome>,
-    request_ids: Vec<Box<str>>,
+    request_ids: Arc<[Box<str>]>,
 }
 
 impl Landed<'_> {

@@ -1,5 +1,7 @@
 //! Apply reports as people see them.
 
+use std::sync::Arc;
+
 use assignctl::apply::{
     ChangeId, ChangeReport, Leftover, NotRun, Outcome, Remaining, Report, TargetReport, Verification,
 };
@@ -35,8 +37,10 @@ fn target_report(target: &TargetPlan, outcomes: &[Outcome], verification: Verifi
     let ids = target.sets.iter().enumerate().filter(|(_, set)| set.applies());
     let ids = ids.flat_map(|(set, plan)| (0..plan.changes.len()).map(move |index| ChangeId { set, index }));
     let outcome = |at: usize| outcomes.get(at).or(outcomes.last()).cloned().unwrap();
-    let changes =
-        ids.enumerate().map(|(at, id)| ChangeReport { id, outcome: outcome(at), request_ids: Vec::new() }).collect();
+    let changes = ids
+        .enumerate()
+        .map(|(at, id)| ChangeReport { id, outcome: outcome(at), request_ids: Arc::default() })
+        .collect();
     TargetReport { name: target.name.clone(), changes, held: Vec::new(), not_run: None, verification }
 }
 

@@ -33,13 +33,9 @@ enum Verb {
 #[async_trait]
 impl Writer for PartiumWriter {
     async fn write(&self, batch: &Batch<'_>) -> Vec<WriteOutcome> {
-        let mut outcomes: Vec<WriteOutcome> = batch
-            .changes
-            .iter()
-            .map(|_| failed("a pair has nothing that could be updated".to_owned(), false))
-            .collect();
+        let mut outcomes: Vec<Option<WriteOutcome>> = batch.changes.iter().map(|_| None).collect();
         for (action, verb) in [(Action::Create, Verb::Create), (Action::Remove, Verb::Delete)] {
-            let (places, pairs): (Vec<usize>, Vec<Pair<Box<str>>>) = batch
+            let (places, pairs): (Vec<usize>, Vec<Pair<&str>>) = batch
                 .changes
                 .iter()
                 .enumerate()
@@ -47,23 +43,24 @@ impl Writer for PartiumWriter {
                 .map(|(place, change)| (place, self.pair(change)))
                 .unzip();
             for (place, outcome) in places.into_iter().zip(verb.carry_out(&self.0, &pairs).await) {
-                outcomes[place] = outcome;
+                outcomes[place] = Some(outcome);
             }
         }
-        outcomes
+        let neither = || failed("a pair has nothing that could be updated".to_owned(), false);
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(neither)).collect()
     }
 }
 
 impl PartiumWriter {
-    fn pair(&self, change: &Change) -> Pair<Box<str>> {
-        let text = |part| Box::from(self.0.ids.text(change.key.part(part)));
+    fn pair(&self, change: &Change) -> Pair<&str> {
+        let text = |part| self.0.ids.text(change.key.part(part));
         Pair { ass_id: text(ASS), org_id: text(ORG) }
     }
 }
 
 impl Verb {
     /// One outcome a pair. A refused batch of several is divided.
-    fn carry_out<'a>(self, api: &'a Api, pairs: &'a [Pair<Box<str>>]) -> BoxFuture<'a, Vec<WriteOutcome>> {
+    fn carry_out<'a>(self, api: &'a Api, pairs: &'a [Pair<&'a str>]) -> BoxFuture<'a, Vec<WriteOutcome>> {
         Box::pin(async move {
             if pairs.is_empty() {
                 return Vec::new();
@@ -83,7 +80,7 @@ impl Verb {
     }
 
     /// Existing pairs are ignored by create, missing ones by delete: sending twice has the effect of sending once.
-    async fn send(self, api: &Api, pairs: &[Pair<Box<str>>]) -> Result<Answer, HttpError> {
+    async fn send(self, api: &Api, pairs: &[Pair<&str>]) -> Result<Answer, HttpError> {
         let request = match self {
             Verb::Create => Request::post(api.assignments.clone()),
             Verb::Delete => Request::delete(api.assignments.clone()),
