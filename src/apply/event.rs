@@ -131,7 +131,7 @@ pub trait Sink: Send + Sync {
     fn event(&self, event: &Event<'_>);
 
     /// The executor is waiting, and will start this batch when one of those before it has ended, or never, where the sending ends early. What
-    /// is made of the event now holds no request up, but an answer that comes meanwhile.
+    /// is made of the event now, or written, holds no request up, but an answer that comes meanwhile.
     fn prepare(&self, _: &Event<'_>) {}
 
     /// The executor is about to wait, for an answer or for time to pass, and no request goes out before this returns: what has to

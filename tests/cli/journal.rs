@@ -69,6 +69,56 @@ fn every_step_of_a_run_is_a_line_as_the_schema_says() {
 }
 
 #[test]
+fn what_a_large_batch_carries_is_told_once_before_it_is_sent() {
+    // A machine may be so busy that there is no lull to prepare anything in.
+    for latency in ["30ms", "300ms", "2s"] {
+        let place = Place::new();
+        let target = std::fs::read_to_string(place.path().join("target.yaml")).unwrap();
+        place.write("target.yaml", &target.replace("limits: {", "limits: { concurrency: 1, batch_size: 100,"));
+        let ids: String = (0..400).map(|n| format!("id-{n:03}, ")).collect();
+        place.write("sets/austria.yaml", &super::set("austria", "at", &(ids + "a, b, c, d")));
+        place.fault(&format!("POST /1/catalog/assignments/organizations=slow={latency}:*"));
+        let run = place.run(&APPLY);
+        assert_eq!(run.code, 0, "{}", run.text());
+        let all = lines(&place);
+        let schema = place.run(&["schema", "journal"]).json();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        all.iter().for_each(|line| assert!(validator.is_valid(line), "{line:#}"));
+
+        let events: Vec<&Value> = all.iter().map(|line| &line["event"]).collect();
+        let at = |kind: &str, batch: u64| {
+            let found = events.iter().enumerate().filter(|(_, event)| event["kind"] == kind && event["batch"] == batch);
+            found.map(|(at, _)| at).collect::<Vec<_>>()
+        };
+        let (mut ahead, mut told) = (0, Vec::new());
+        for batch in 1..=4 {
+            let (prepared, sent, answered) = (at("prepared", batch), at("sent", batch), at("answered", batch));
+            assert_eq!((sent.len(), answered.len()), (1, 1), "{:?}", kinds(&all));
+            assert!(sent[0] < answered[0]);
+            let carries = match prepared[..] {
+                [] => events[sent[0]],
+                [prepared] => {
+                    assert!(prepared < sent[0] && events[sent[0]].get("changes").is_none());
+                    ahead += 1;
+                    events[prepared]
+                }
+                _ => panic!("{:?}", kinds(&all)),
+            };
+            let changes = carries["changes"].as_array().unwrap();
+            assert_eq!((changes.len(), events[answered[0]]["answers"].as_array().map(Vec::len)), (100, Some(100)));
+            told.extend(changes.iter().map(|change| change["key"]["ass_id"].as_str().unwrap().to_owned()));
+        }
+        assert_eq!(kinds(&all).iter().filter(|kind| **kind == "prepared").count(), ahead);
+        told.sort_unstable();
+        assert_eq!(told, (0..400).map(|n| format!("id-{n:03}")).collect::<Vec<_>>());
+        if ahead > 0 {
+            return;
+        }
+    }
+    panic!("nothing was prepared");
+}
+
+#[test]
 fn a_second_run_is_appended_and_has_a_name_of_its_own() {
     let place = Place::new();
     for _ in 0..2 {

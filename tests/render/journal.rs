@@ -3,12 +3,14 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use assignctl::apply::{Event, Exit, Sink};
+use assignctl::apply::{Event, Exit, Sink, TOLD_TOGETHER};
 use assignctl::model::Change;
 use assignctl::plan::{Plan, TargetPlan, batches};
+use assignctl::render;
 use assignctl::render::json::journal::{About, Journal};
+use serde_json::Value;
 
-use super::fixture;
+use super::fixture::{self, PARTIUM, World};
 
 /// A file that remembers what was written.
 #[derive(Clone, Default)]
@@ -74,4 +76,75 @@ fn a_batch_is_told_alike_whether_it_was_prepared_or_not() {
 fn a_batch_that_is_prepared_and_not_sent_is_not_told() {
     let plan = fixture::everything();
     assert_eq!(told(&plan, |journal| started(&plan, &mut |_, event| journal.prepare(event))), Vec::<String>::new());
+}
+
+/// A plan of one batch of creations.
+fn batch_of(size: usize) -> Plan {
+    let mut world = World::new();
+    let rows = (0..size).map(|n| world.row(2, &[&format!("root-{n}"), "dealer"], vec![])).collect();
+    let set = world.set("dealers", rows);
+    world.plan("parts", &PARTIUM, &[set], vec![]);
+    world.done()
+}
+
+fn event(line: &str) -> Value {
+    serde_json::from_str::<Value>(line).unwrap()["event"].take()
+}
+
+#[test]
+fn what_a_large_batch_carries_is_written_when_it_is_prepared_and_not_again_when_it_is_sent() {
+    let plan = batch_of(TOLD_TOGETHER + 1);
+    let at_once = told(&plan, |journal| started(&plan, &mut |_, event| journal.event(event)));
+    let prepared = told(&plan, |journal| started(&plan, &mut |_, event| journal.prepare(event)));
+    let both = told(&plan, |journal| {
+        started(&plan, &mut |_, event| journal.prepare(event));
+        started(&plan, &mut |_, event| journal.event(event));
+    });
+    let [at_once, prepared] = [&at_once[..], &prepared[..]].map(|lines| {
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        event(&lines[0])
+    });
+    assert_eq!(at_once["kind"], "sent");
+    assert_eq!(at_once["changes"].as_array().map(Vec::len), Some(65));
+    let mut without = at_once.clone();
+    without.as_object_mut().unwrap().remove("changes");
+    assert_eq!(both.iter().map(|line| event(line)).collect::<Vec<_>>(), [prepared.clone(), without]);
+    // They say the same of the batch.
+    let mut alike = prepared;
+    alike["kind"] = "sent".into();
+    assert_eq!(alike, at_once);
+}
+
+#[test]
+fn a_smaller_batch_is_one_line_whenever_it_was_prepared() {
+    let plan = batch_of(TOLD_TOGETHER);
+    let lines = told(&plan, |journal| {
+        started(&plan, &mut |_, event| journal.prepare(event));
+        started(&plan, &mut |_, event| journal.event(event));
+    });
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(event(&lines[0])["changes"].as_array().map(Vec::len), Some(64));
+}
+
+#[test]
+fn a_key_reads_alike_in_the_plan_and_in_the_journal() {
+    let mut world = World::new();
+    let odd = ["a quote\"", "back\\slash", "a tab\tin ünïcode of more than sixteen bytes", "plain"];
+    let set = world.set("odd", odd.map(|ass_id| world.row(2, &[ass_id, "dealer"], vec![])).into());
+    world.plan("parts", &PARTIUM, &[set], vec![]);
+    for (plan, at_least) in [(world.done(), 4), (fixture::everything(), 10)] {
+        let sent = told(&plan, |journal| started(&plan, &mut |_, event| journal.event(event)));
+        let in_journal: Vec<Value> =
+            sent.iter().flat_map(|line| event(line)["changes"].as_array().unwrap().clone()).collect();
+        let document = serde_json::to_value(render::json::plan(&plan, Exit::Pending)).unwrap();
+        let sets = |target: &Value| target["sets"].as_array().unwrap().clone();
+        let changes = |set: Value| set["changes"].as_array().unwrap().clone();
+        let in_plan: Vec<Value> =
+            document["targets"].as_array().unwrap().iter().flat_map(sets).flat_map(changes).collect();
+        assert!(in_journal.len() >= at_least, "{in_journal:#?}");
+        for mine in &in_journal {
+            let same = |planned: &Value| ["action", "key", "from_key"].iter().all(|part| planned[part] == mine[part]);
+            assert!(in_plan.iter().any(same), "{mine:#}\n{in_plan:#?}");
+        }
+    }
 }

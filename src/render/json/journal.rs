@@ -1,6 +1,8 @@
 //! The journal of an apply: one line of JSON an event. What is sent is in the file before its request goes out, what was answered before the
 //! run waits for more than a millisecond or two, and before what had to wait for that answer; how it ended follows when there is time. What a
-//! killed run had done can be read afterwards. It holds no secret: keys, messages that the HTTP client has cleaned, references.
+//! large batch carries is written while the network is waited for, and that it is sent, in a short line, when it is: tens of kilobytes then
+//! would hold its request up. What a killed run had done can be read afterwards. It holds no secret: keys, messages that the HTTP client has
+//! cleaned, references.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,17 +11,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::value::{RawValue, to_raw_value};
 
-use crate::apply::{Ended, Event, Exit, Sink, Totals};
-use crate::model::{Action, Change, Ids, Proof, Route, WriteOutcome};
+use crate::apply::{Ended, Event, Exit, Sink, TOLD_TOGETHER, Totals};
+use crate::model::{Action, Change, Ids, Proof, WriteOutcome};
 use crate::plan::{PlannedChange, TargetPlan};
 use crate::render::words::Speaker;
 
-use super::lines::{Clock, Lines};
+use super::lines::{Clock, Lines, Made, made};
 use super::plan;
 use super::report::{HeldView, OutcomeView, VerificationView, some};
-use super::{Each, Entries, ExitView, FORMAT_VERSION, FieldView, KeyView, Tool, value};
+use super::value::LineKey;
+use super::{Each, Entries, ExitView, FORMAT_VERSION, FieldView, Tool, value};
 
 /// Who started the run, and how that is known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -56,7 +58,7 @@ pub struct Journal {
 }
 
 /// What will be said of batches when they are sent, by the name of the target and the number of the batch.
-type Prepared = HashMap<String, HashMap<u64, Box<RawValue>>>;
+type Prepared = HashMap<String, HashMap<u64, Vec<u8>>>;
 
 impl Journal {
     /// Begins a run: writes what it is about.
@@ -90,12 +92,18 @@ impl Journal {
 
     /// What several changes have in common is written once: of a large apply, this is the most of the file.
     fn ended(&self, speaker: Speaker<'_>, target: &TargetPlan, ended: &Ended<'_>) {
-        fn common<'p>(planned: &&'p PlannedChange) -> (Action, &'p str) {
+        fn common(planned: &PlannedChange) -> (Action, &Arc<str>) {
             (planned.action(), &planned.at.file)
         }
-        let mut changes = ended.changes.to_vec();
-        changes.sort_by(|a, b| common(a).cmp(&common(b)));
-        for changes in changes.chunk_by(|a, b| common(a) == common(b)) {
+        fn alike(a: &&PlannedChange, b: &&PlannedChange) -> bool {
+            common(a) == common(b)
+        }
+        let mut changes = Cow::Borrowed(ended.changes);
+        // Most often all of them have it in common.
+        if !changes.is_sorted_by(alike) {
+            changes.to_mut().sort_by(|a, b| common(a).cmp(&common(b)));
+        }
+        for changes in changes.chunk_by(alike) {
             let Some(first) = changes.first() else { continue };
             self.line(EventView::Ended {
                 target: &target.name,
@@ -112,7 +120,7 @@ impl Journal {
         self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take_prepared(&self, target: &TargetPlan, batch: u64) -> Option<Box<RawValue>> {
+    fn take_prepared(&self, target: &TargetPlan, batch: u64) -> Option<Vec<u8>> {
         self.prepared().get_mut(&target.name)?.remove(&batch)
     }
 
@@ -134,9 +142,10 @@ impl Sink for Journal {
             }
             Event::BatchStarted { target, route, batch, changes, again } => {
                 if let Some(made) = self.take_prepared(target, *batch) {
-                    return self.line(made);
+                    return self.line(Made(&made));
                 }
-                EventView::sent(ids, target, *route, *batch, *again, changes)
+                let changes = Some(SentView::all(ids, target, changes));
+                EventView::Sent { target: &target.name, batch: *batch, route: route.name, again: *again, changes }
             }
             Event::BatchEnded { target, batch, answers, request_ids, .. } => EventView::Answered {
                 target: &target.name,
@@ -162,9 +171,19 @@ impl Sink for Journal {
 
     fn prepare(&self, event: &Event<'_>) {
         let Event::BatchStarted { target, route, batch, changes, again } = event else { return };
+        let (name, batch, route, again) = (&target.name, *batch, route.name, *again);
+        let carried = SentView::all(&self.ids, target, changes);
+        let carried = if changes.len() > TOLD_TOGETHER {
+            self.line(EventView::Prepared { target: name, batch, route, again, changes: carried });
+            self.flush();
+            None
+        } else {
+            Some(carried)
+        };
         // One that cannot be made is tried again when its time comes, and said then.
-        if let Ok(made) = to_raw_value(&EventView::sent(&self.ids, target, *route, *batch, *again, changes)) {
-            self.prepared().entry(target.name.clone()).or_default().insert(*batch, made);
+        let mut sent = Vec::new();
+        if made(&mut sent, &EventView::Sent { target: name, batch, route, again, changes: carried }).is_ok() {
+            self.prepared().entry(name.clone()).or_default().insert(batch, sent);
         }
     }
 
@@ -224,19 +243,33 @@ enum EventView<'a> {
         /// The change, and why.
         held: HeldView<'a>,
     },
+    /// A batch of more than 64 changes is ready to be sent, and nothing of it was sent yet. If it is, its `sent` follows.
+    Prepared {
+        /// The target.
+        target: &'a str,
+        /// As in its `sent`.
+        batch: u64,
+        /// As in its `sent`.
+        route: &'static str,
+        /// As in its `sent`.
+        again: bool,
+        /// What it carries.
+        changes: Each<'a, SentView<'a>>,
+    },
     /// A batch is about to be sent. Without an `answered` after it, nobody knows what became of it: plan again.
     Sent {
         /// The target.
         target: &'a str,
         /// 1 for the first batch that is sent to the target, then counting on; numbers are left out where the sending ended early. The
-        /// `answered` has the same.
+        /// `answered` has the same, and the `prepared` where there is one.
         batch: u64,
         /// Method and path with placeholders.
         route: &'static str,
         /// It was sent before, and certainly not carried out; or its block is gone.
         again: bool,
-        /// What it carries.
-        changes: Each<'a, SentView<'a>>,
+        /// What it carries; absent where its `prepared` says that.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        changes: Option<Each<'a, SentView<'a>>>,
     },
     /// A batch was answered, or never will be.
     Answered {
@@ -247,7 +280,7 @@ enum EventView<'a> {
         /// The API's ids of the answers that came, oldest first: the newest 8, where a batch was divided. Absent where the API gives none.
         #[serde(skip_serializing_if = "Option::is_none")]
         request_ids: Option<&'a [Box<str>]>,
-        /// One a change, in the order of `sent`.
+        /// One a change, in the order of the batch.
         answers: Each<'a, AnswerView<'a>>,
     },
     /// How changes ended: soon after the answer where that proves it, else when the target was read again. Of several for one change the
@@ -301,21 +334,6 @@ enum EventView<'a> {
     },
 }
 
-impl<'a> EventView<'a> {
-    fn sent(
-        ids: &'a Ids,
-        target: &'a TargetPlan,
-        route: Route,
-        batch: u64,
-        again: bool,
-        changes: &'a [&'a Change],
-    ) -> Self {
-        let speaker = Speaker::new(ids, target);
-        let changes = Each::of(changes, move |change| SentView::of(speaker, change));
-        Self::Sent { target: &target.name, batch, route: route.name, again, changes }
-    }
-}
-
 /// A change that ended.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "EndedChange")]
@@ -325,10 +343,10 @@ struct EndedView<'a> {
     /// The column there, from 1, in characters.
     column: u32,
     /// The natural key after the change, by API field name.
-    key: KeyView<'a>,
+    key: LineKey<'a>,
     /// The live key, where a part of it is replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
-    from_key: Option<KeyView<'a>>,
+    from_key: Option<LineKey<'a>>,
 }
 
 impl<'a> EndedView<'a> {
@@ -337,8 +355,8 @@ impl<'a> EndedView<'a> {
         Self {
             line: planned.at.line,
             column: planned.at.column,
-            key: value::key(speaker, &change.key),
-            from_key: change.from_key.as_ref().map(|key| value::key(speaker, key)),
+            key: LineKey(value::key(speaker, &change.key)),
+            from_key: change.from_key.as_ref().map(|key| LineKey(value::key(speaker, key))),
         }
     }
 }
@@ -350,10 +368,10 @@ struct SentView<'a> {
     /// What it does.
     action: Action,
     /// The natural key after the change, by API field name.
-    key: KeyView<'a>,
+    key: LineKey<'a>,
     /// The live key, where a part of it is replaced.
     #[serde(skip_serializing_if = "Option::is_none")]
-    from_key: Option<KeyView<'a>>,
+    from_key: Option<LineKey<'a>>,
     /// The server's id of the live assignment, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
@@ -366,13 +384,18 @@ struct SentView<'a> {
 }
 
 impl<'a> SentView<'a> {
+    fn all(ids: &'a Ids, target: &'a TargetPlan, changes: &'a [&'a Change]) -> Each<'a, Self> {
+        let speaker = Speaker::new(ids, target);
+        Each::of(changes, move |change| Self::of(speaker, change))
+    }
+
     fn of(speaker: Speaker<'a>, change: &'a Change) -> Self {
         let (before, after) = plan::fields(speaker, change);
         let some = |side: plan::Side<'a>| side.filter(|fields| !fields.is_empty());
         Self {
             action: change.action,
-            key: value::key(speaker, &change.key),
-            from_key: change.from_key.as_ref().map(|key| value::key(speaker, key)),
+            key: LineKey(value::key(speaker, &change.key)),
+            from_key: change.from_key.as_ref().map(|key| LineKey(value::key(speaker, key))),
             id: change.live.as_ref().and_then(|live| live.id.as_deref()),
             before: some(before),
             after: some(after),

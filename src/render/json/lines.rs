@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
 
 /// Lines are written at the latest when so many bytes of them wait: enough that the calls vanish beside the lines' making.
 const BURST: usize = 64 * 1024;
@@ -46,7 +47,7 @@ impl Lines {
             return;
         }
         let before = state.waiting.len();
-        if let Err(error) = serde_json::to_writer(Pieces(&mut state.waiting), line) {
+        if let Err(error) = made(&mut state.waiting, line) {
             state.waiting.truncate(before);
             state.failed = Some(error.into());
             return;
@@ -71,6 +72,32 @@ impl Lines {
         state.flush();
         state.failed.take().map_or(Ok(()), Err)
     }
+}
+
+/// JSON that is there already. It goes into a line as it is, and nowhere else: any other serializer takes it for a list of numbers.
+pub(super) struct Made<'a>(pub(super) &'a [u8]);
+
+impl Serialize for Made<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+/// JSON as short as it can be, with what is [`Made`] in it.
+struct Verbatim;
+
+impl Formatter for Verbatim {
+    fn write_byte_array<W: Write + ?Sized>(&mut self, writer: &mut W, value: &[u8]) -> io::Result<()> {
+        writer.write_all(value)
+    }
+}
+
+/// Adds the JSON of a part of a line.
+///
+/// # Errors
+/// Those of the value.
+pub(super) fn made(json: &mut Vec<u8>, value: &impl Serialize) -> serde_json::Result<()> {
+    value.serialize(&mut Serializer::with_formatter(Pieces(json), Verbatim))
 }
 
 /// Appends to memory. JSON comes in pieces of which every other one is a quote, a comma or a colon: a call for each costs more than the text
