@@ -23,7 +23,8 @@ pub struct LoggedRequest {
     pub path: String,
     /// The query as it was sent.
     pub query: Option<String>,
-    /// The body, where it is JSON. Nothing of the token routes.
+    /// The body, where it is JSON. Nothing of the token routes, and nothing where a request is told as it comes in: a body can be large, and
+    /// hold secrets.
     pub body: Option<Value>,
     /// The status of the answer; 0 where a fault closed the connection instead.
     pub status: u16,
@@ -47,12 +48,18 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn logged(&self) -> LoggedRequest {
+    /// With its body.
+    fn logged(&self) -> LoggedRequest {
+        LoggedRequest { body: serde_json::from_slice(&self.body).ok(), ..self.head() }
+    }
+
+    /// Without its body.
+    pub(super) fn head(&self) -> LoggedRequest {
         LoggedRequest {
             method: self.method.clone(),
             path: self.path.clone(),
             query: self.query.clone(),
-            body: serde_json::from_slice(&self.body).ok(),
+            body: None,
             status: self.status,
             request_id: self.request_id.clone(),
             in_flight: self.in_flight,

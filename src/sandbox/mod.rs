@@ -101,7 +101,7 @@ pub struct Options {
     pub latency: Duration,
     /// Answers that go wrong.
     pub faults: Vec<Fault>,
-    /// Called with every request. Values of secret parameters are masked here.
+    /// Called with every request, without its body.
     pub log: Option<LogSink>,
     /// How many of the newest requests [`Running::requests`] keeps, with at most 64 MiB of bodies.
     pub log_capacity: usize,

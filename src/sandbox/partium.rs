@@ -6,11 +6,12 @@
 use std::{
     borrow::Cow,
     cmp::Reverse,
-    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashSet},
     sync::Arc,
 };
 
 use axum::http::Method;
+use foldhash::{HashMap, HashMapExt as _};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 

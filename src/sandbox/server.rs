@@ -41,7 +41,7 @@ const MAX_BODY: usize = 64 << 20;
 /// Where a `huge` body ends after all.
 const HUGE: u64 = 4 << 30;
 
-/// Called for every request.
+/// Called for every request, without its body.
 pub(super) type LogSink = Box<dyn Fn(&LoggedRequest) + Send + Sync>;
 
 /// All that the requests share.
@@ -353,12 +353,7 @@ impl App {
             in_flight,
         };
         if let Some(sink) = &self.sink {
-            let mut logged = entry.logged();
-            if let (Api::Semaphor, Some(body)) = (request.api(), &mut logged.body) {
-                let world = self.world.read().unwrap_or_else(PoisonError::into_inner);
-                world.semaphor.hide_secrets(&request.segments(), body);
-            }
-            sink(&logged);
+            sink(&entry.head());
         }
         self.ring.push(entry);
     }

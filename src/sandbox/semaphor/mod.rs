@@ -213,19 +213,6 @@ impl Semaphor {
         }
     }
 
-    /// A request's body for the log: every parameter that is secret in some definition is masked.
-    pub(super) fn hide_secrets(&self, segments: &[&str], body: &mut Value) {
-        let project = project_of(segments).and_then(|project| self.projects.get(project));
-        let definitions =
-            project.and_then(|project| project.definitions.as_ref()).into_iter().flat_map(HashMap::values);
-        let Some(params) = body.get_mut("params").and_then(Value::as_object_mut) else { return };
-        for name in definitions.flat_map(|definition| &definition.secret_params) {
-            if let Some(value) = params.get_mut(name) {
-                *value = Value::from(MASK);
-            }
-        }
-    }
-
     /// Whether the definition and the actor exist and are not bound to each other already.
     fn check(&self, row: &Row, own: Option<u64>) -> Result<(), Failure> {
         let project = self.projects.get(&row.project);

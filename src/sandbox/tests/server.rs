@@ -249,7 +249,7 @@ async fn the_log_holds_what_was_sent_and_only_the_newest() {
 }
 
 #[tokio::test]
-async fn the_log_sink_sees_every_request_and_no_secret() {
+async fn the_log_sink_sees_every_request_and_no_body() {
     let seen = Arc::new(Mutex::new(String::new()));
     let kept = Arc::clone(&seen);
     let seed = "
@@ -259,11 +259,10 @@ semaphor: { projects: [{ projectId: p, definitions: [{ id: d, secret_params: [ke
     let log: super::super::LogSink = Box::new(move |request| kept.lock().unwrap().push_str(&format!("{request:?}\n")));
     let api = Api::with(Options { seed: Some(Seed::parse(seed).unwrap()), log: Some(log), ..Options::default() }).await;
     api.post("/api/v1/token", json!({ "type": "project", "projectId": "p", "projectSecret": "canary-one" })).await;
-    let body =
-        json!({ "definitionId": "d", "scopeType": "ALL_TENANTS", "params": { "key": "canary-two", "open": "seen" } });
+    let body = json!({ "definitionId": "d", "scopeType": "ALL_TENANTS", "params": { "key": "canary-two", "open": "canary-three" } });
     let path = "/api/management/v1/projects/p/unified-security/assignments";
     assert_eq!(api.post(path, body).await.0, 201);
     let seen = seen.lock().unwrap().clone();
     assert_eq!(seen.lines().count(), 2);
-    assert!(seen.contains("seen") && !seen.contains("canary") && !seen.contains("sandbox"), "{seen}");
+    assert!(seen.contains(path) && !seen.contains("canary") && !seen.contains("sandbox"), "{seen}");
 }
