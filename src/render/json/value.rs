@@ -124,7 +124,7 @@ fn quoted(json: &mut Vec<u8>, text: &str) -> serde_json::Result<()> {
 fn is_plain(text: &[u8]) -> bool {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
-    /// Has a high bit where a byte is below `limit`, which is at most 128; right up to the first such byte, as long as there is one.
+    /// Not zero where a byte is below `limit`, which is at most 128, and only then: a byte borrows from the next one where it is below.
     fn below(bytes: u64, limit: u64) -> u64 {
         bytes.wrapping_sub(ONES * limit) & !bytes & HIGHS
     }
@@ -136,7 +136,7 @@ fn is_plain(text: &[u8]) -> bool {
     words.iter().chain([&last]).all(|word| {
         let word = u64::from_ne_bytes(*word);
         let equals = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-        below(word, 0x20) | equals(b'"') | equals(b'\\') == 0
+        (below(word, 0x20) | equals(b'"') | equals(b'\\')) == 0
     })
 }
 
