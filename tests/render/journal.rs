@@ -73,7 +73,7 @@ fn a_batch_is_told_alike_whether_it_was_prepared_or_not() {
 }
 
 #[test]
-fn a_batch_that_is_prepared_and_not_sent_is_not_told() {
+fn a_small_batch_that_is_prepared_and_not_sent_is_not_told() {
     let plan = fixture::everything();
     assert_eq!(told(&plan, |journal| started(&plan, &mut |_, event| journal.prepare(event))), Vec::<String>::new());
 }

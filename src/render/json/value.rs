@@ -88,7 +88,7 @@ impl JsonSchema for KeyView<'_> {
 #[schemars(transparent, inline)]
 pub(super) struct LineKey<'a>(pub(super) KeyView<'a>);
 
-/// Room for the keys of most systems, with ids of 36 characters; a longer one costs an allocation.
+/// Room for the keys of most systems, with ids of 36 characters; a longer one costs a second allocation.
 const KEY_TEXT: usize = 160;
 
 impl Serialize for LineKey<'_> {
