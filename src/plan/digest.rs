@@ -18,7 +18,7 @@ pub fn precondition(ids: &Ids, live: Option<&Live>) -> Digest {
         text.part(live.info.as_ref().and_then(|info| info.revision.as_deref()).unwrap_or(""));
         text.fields(&live.fields);
     }
-    hex(text.finish())
+    hex(text.digest())
 }
 
 /// What a change declares: its action, its keys and the fields that it sends or compares.
@@ -29,7 +29,7 @@ pub fn after(ids: &Ids, change: &Change) -> Digest {
         text.key(ids, from);
     }
     text.fields(&change.desired);
-    hex(text.finish())
+    hex(text.digest())
 }
 
 /// What a set declares: mode, scope and every assignment, whatever their order in the file; names as they are written, for a saved plan
@@ -39,14 +39,13 @@ pub fn desired(ids: &Ids, set: &DesiredSet) -> Digest {
     let mut text = Text::new("set");
     text.part(set.mode.as_str());
     text.scope(ids, set.scope.as_ref());
+    text.length(set.ignore.len());
     set.ignore.iter().for_each(|rule| text.ignore(rule));
-    text.sorted(set.rows.iter().map(|row| {
-        let mut text = Text::new("row");
+    text.sorted("row", &set.rows, |text, row| {
         text.key(ids, &row.key);
         text.fields(&row.fields);
-        text
-    }));
-    hex(text.finish())
+    });
+    hex(text.digest())
 }
 
 /// An unambiguous byte stream: every part carries its length, so that no two inputs share one.
@@ -60,15 +59,32 @@ struct Text {
 const WAITING: usize = 256;
 
 impl Text {
+    fn empty() -> Self {
+        Self { hash: Sha256::new(), waiting: Vec::with_capacity(WAITING) }
+    }
+
     fn new(kind: &str) -> Self {
-        let mut text = Self { hash: Sha256::new(), waiting: Vec::with_capacity(WAITING) };
+        let mut text = Self::empty();
         text.part(kind);
         text
     }
 
     fn part(&mut self, part: &str) {
-        self.bytes(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        self.length(part.len());
         self.bytes(part.as_bytes());
+    }
+
+    /// Seven bits a byte, the lowest first, the highest bit set where more follow: most parts have a length of one byte, and hashing takes its
+    /// time by the byte.
+    fn length(&mut self, mut length: usize) {
+        loop {
+            let [low, ..] = length.to_le_bytes();
+            length >>= 7;
+            if length == 0 {
+                return self.bytes(&[low]);
+            }
+            self.bytes(&[low | 0x80]);
+        }
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
@@ -108,21 +124,26 @@ impl Text {
             match part {
                 PartScope::Any => self.part("any"),
                 PartScope::In(members) => {
-                    self.part(&format!("one of {}", members.len()));
-                    self.sorted(members.iter().map(|id| {
-                        let mut text = Text::new("id");
-                        text.id(ids, *id);
-                        text
-                    }));
+                    self.part("one of");
+                    self.sorted("id", members, |text, id| text.id(ids, *id));
                 }
             }
         }
     }
 
-    /// Parts whose order means nothing.
-    fn sorted(&mut self, parts: impl Iterator<Item = Text>) {
-        let mut digests: Vec<[u8; 32]> = parts.map(Self::finish).collect();
-        digests.sort_unstable();
+    /// Texts of one kind whose order means nothing: how many, and their digests, sorted.
+    fn sorted<T>(&mut self, kind: &str, items: impl IntoIterator<Item = T>, write: impl Fn(&mut Self, T)) {
+        let mut text = Self::empty();
+        let digest = |item| {
+            text.part(kind);
+            write(&mut text, item);
+            text.digest()
+        };
+        let mut digests: Vec<[u8; 32]> = items.into_iter().map(digest).collect();
+        // As numbers first: there may be a million, and no two that differ share their first eight bytes but by an unheard-of chance.
+        let number = |digest: &[u8; 32]| digest.first_chunk().copied().map(u64::from_be_bytes);
+        digests.sort_unstable_by(|a, b| number(a).cmp(&number(b)).then_with(|| a.cmp(b)));
+        self.length(digests.len());
         digests.iter().for_each(|digest| self.bytes(digest));
     }
 
@@ -204,8 +225,11 @@ impl Text {
         }
     }
 
-    fn finish(self) -> [u8; 32] {
-        self.hash.chain_update(&self.waiting).finalize().into()
+    /// The digest of all that was said since the last one.
+    fn digest(&mut self) -> [u8; 32] {
+        self.hash.update(&self.waiting);
+        self.waiting.clear();
+        self.hash.finalize_reset().into()
     }
 }
 
@@ -258,7 +282,7 @@ mod tests {
         let mut scope = Scope::default();
         scope.parts[1] = PartScope::In(members);
         digest.scope(&ids, Some(&scope));
-        digest.finish()
+        digest.digest()
     }
 
     #[test]
@@ -270,21 +294,28 @@ mod tests {
         let (mut all, mut none) = (Text::new("test"), Text::new("test"));
         all.scope(&Ids::default(), Some(&Scope::default()));
         none.scope(&Ids::default(), None);
-        let digests = [all.finish(), none.finish(), of_scope("a")];
+        let digests = [all.digest(), none.digest(), of_scope("a")];
         assert!(digests[0] != digests[1] && digests[1] != digests[2] && digests[0] != digests[2]);
     }
 
     #[test]
     fn every_part_counts_with_its_length_however_long_it_is() {
         let parts: Vec<String> =
-            [0, 1, 40, WAITING - 9, WAITING - 8, WAITING, WAITING + 1, 3 * WAITING, 5].map(|n| "x".repeat(n)).into();
+            [0, 1, 127, 128, WAITING - 7, WAITING - 2, WAITING - 1, WAITING, WAITING + 1, 3 * WAITING, 1 << 14, 5]
+                .map(|n| "x".repeat(n))
+                .into();
         let (mut text, mut whole) = (Text::new("test"), Sha256::new());
         parts.iter().for_each(|part| text.part(part));
         for part in std::iter::once("test").chain(parts.iter().map(String::as_str)) {
-            whole.update((part.len() as u64).to_be_bytes());
+            let length = part.len();
+            match length {
+                0..0x80 => whole.update([length as u8]),
+                0x80..0x4000 => whole.update([(length % 0x80) as u8 | 0x80, (length / 0x80) as u8]),
+                _ => whole.update([0x80, 0x80, 1]),
+            }
             whole.update(part);
         }
-        assert_eq!(hex(text.finish()), hex(whole.finalize().into()));
+        assert_eq!(hex(text.digest()), hex(whole.finalize().into()));
     }
 
     #[test]
