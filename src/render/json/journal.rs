@@ -17,7 +17,8 @@ use crate::model::{Action, Change, Ids, Proof, WriteOutcome};
 use crate::plan::{PlannedChange, TargetPlan};
 use crate::render::words::Speaker;
 
-use super::lines::{Clock, Lines, Made, made};
+use super::lines::{Clock, Lines};
+use super::piece::{Made, Object, Piece, Pieces, made};
 use super::plan;
 use super::report::{HeldView, OutcomeView, VerificationView, some};
 use super::value::LineKey;
@@ -111,7 +112,7 @@ impl Journal {
                 file: &first.at.file,
                 action: first.action(),
                 outcome: OutcomeView::of(speaker, target, ended.outcome).answered_as(ended.request_ids),
-                changes: Each::of(changes, move |planned| EndedView::of(speaker, planned)),
+                changes: Pieces(Each::of(changes, move |planned| EndedView::of(speaker, planned))),
             });
         }
     }
@@ -151,7 +152,7 @@ impl Sink for Journal {
                 target: &target.name,
                 batch: *batch,
                 request_ids: some(request_ids),
-                answers: Each::of(answers, AnswerView::of),
+                answers: Pieces(Each::of(answers, AnswerView::of)),
             },
             // The answer to it is written already, and how it ended will be.
             Event::Finished { provisional: true, .. } => return,
@@ -254,7 +255,7 @@ enum EventView<'a> {
         /// As in its `sent`.
         again: bool,
         /// What it carries.
-        changes: Each<'a, SentView<'a>>,
+        changes: Pieces<'a, SentView<'a>>,
     },
     /// A batch is about to be sent. Without an `answered` after it, nobody knows what became of it: plan again.
     Sent {
@@ -269,7 +270,7 @@ enum EventView<'a> {
         again: bool,
         /// What it carries; absent where its `prepared` says that.
         #[serde(skip_serializing_if = "Option::is_none")]
-        changes: Option<Each<'a, SentView<'a>>>,
+        changes: Option<Pieces<'a, SentView<'a>>>,
     },
     /// A batch was answered, or never will be.
     Answered {
@@ -281,7 +282,7 @@ enum EventView<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         request_ids: Option<&'a [Box<str>]>,
         /// One a change, in the order of the batch.
-        answers: Each<'a, AnswerView<'a>>,
+        answers: Pieces<'a, AnswerView<'a>>,
     },
     /// How changes ended: soon after the answer where that proves it, else when the target was read again. Of several for one change the
     /// last one counts.
@@ -297,7 +298,7 @@ enum EventView<'a> {
         /// How all of them ended.
         outcome: OutcomeView<'a>,
         /// The changes.
-        changes: Each<'a, EndedView<'a>>,
+        changes: Pieces<'a, EndedView<'a>>,
     },
     /// A target is read again.
     Reading {
@@ -335,7 +336,7 @@ enum EventView<'a> {
 }
 
 /// A change that ended.
-#[derive(Serialize, JsonSchema)]
+#[derive(JsonSchema)]
 #[schemars(rename = "EndedChange")]
 struct EndedView<'a> {
     /// The line of the file that asks for the change, from 1; for a removal, that of the set whose scope it lies in.
@@ -345,8 +346,21 @@ struct EndedView<'a> {
     /// The natural key after the change, by API field name.
     key: LineKey<'a>,
     /// The live key, where a part of it is replaced.
-    #[serde(skip_serializing_if = "Option::is_none")]
     from_key: Option<LineKey<'a>>,
+}
+
+impl Piece for EndedView<'_> {
+    fn add_to(&self, json: &mut Vec<u8>) -> serde_json::Result<()> {
+        let mut object = Object::begin(json);
+        object.value("line", &self.line)?;
+        object.value("column", &self.column)?;
+        object.piece("key", &self.key)?;
+        if let Some(from_key) = &self.from_key {
+            object.piece("from_key", from_key)?;
+        }
+        object.end();
+        Ok(())
+    }
 }
 
 impl<'a> EndedView<'a> {
@@ -362,7 +376,7 @@ impl<'a> EndedView<'a> {
 }
 
 /// A change on its way.
-#[derive(Serialize, JsonSchema)]
+#[derive(JsonSchema)]
 #[schemars(rename = "SentChange")]
 struct SentView<'a> {
     /// What it does.
@@ -370,23 +384,35 @@ struct SentView<'a> {
     /// The natural key after the change, by API field name.
     key: LineKey<'a>,
     /// The live key, where a part of it is replaced.
-    #[serde(skip_serializing_if = "Option::is_none")]
     from_key: Option<LineKey<'a>>,
     /// The server's id of the live assignment, where it has one.
-    #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
     /// The fields that the change touches, as they were read; absent where there are none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<Entries<FieldView<'a>>>,
     /// The fields that the change touches, as they will be; absent where there are none.
-    #[serde(skip_serializing_if = "Option::is_none")]
     after: Option<Entries<FieldView<'a>>>,
 }
 
+impl Piece for SentView<'_> {
+    fn add_to(&self, json: &mut Vec<u8>) -> serde_json::Result<()> {
+        let mut object = Object::begin(json);
+        object.value("action", &self.action)?;
+        object.piece("key", &self.key)?;
+        if let Some(from_key) = &self.from_key {
+            object.piece("from_key", from_key)?;
+        }
+        object.optional("id", self.id.as_ref())?;
+        object.optional("before", self.before.as_ref())?;
+        object.optional("after", self.after.as_ref())?;
+        object.end();
+        Ok(())
+    }
+}
+
 impl<'a> SentView<'a> {
-    fn all(ids: &'a Ids, target: &'a TargetPlan, changes: &'a [&'a Change]) -> Each<'a, Self> {
+    fn all(ids: &'a Ids, target: &'a TargetPlan, changes: &'a [&'a Change]) -> Pieces<'a, Self> {
         let speaker = Speaker::new(ids, target);
-        Each::of(changes, move |change| Self::of(speaker, change))
+        Pieces(Each::of(changes, move |change| Self::of(speaker, change)))
     }
 
     fn of(speaker: Speaker<'a>, change: &'a Change) -> Self {
@@ -404,20 +430,29 @@ impl<'a> SentView<'a> {
 }
 
 /// What was answered to a change.
-#[derive(Serialize, JsonSchema)]
+#[derive(JsonSchema)]
 #[schemars(rename = "Answer")]
 struct AnswerView<'a> {
     /// In one word.
     answer: AnswerKind,
     /// What the API or the client said.
-    #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
     /// The API's own code.
-    #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'a str>,
     /// HTTP status of a failure.
-    #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
+}
+
+impl Piece for AnswerView<'_> {
+    fn add_to(&self, json: &mut Vec<u8>) -> serde_json::Result<()> {
+        let mut object = Object::begin(json);
+        object.value("answer", &self.answer)?;
+        object.optional("message", self.message.as_ref())?;
+        object.optional("code", self.code.as_ref())?;
+        object.optional("status", self.status.as_ref())?;
+        object.end();
+        Ok(())
+    }
 }
 
 /// What was answered, in one word.

@@ -4,7 +4,8 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
-use serde_json::ser::{Formatter, Serializer};
+
+use super::piece::made;
 
 /// Lines are written at the latest when so many bytes of them wait: enough that the calls vanish beside the lines' making.
 const BURST: usize = 64 * 1024;
@@ -71,55 +72,6 @@ impl Lines {
         let mut state = self.state();
         state.flush();
         state.failed.take().map_or(Ok(()), Err)
-    }
-}
-
-/// JSON that is there already. It goes into a line as it is, and nowhere else: any other serializer takes it for a list of numbers.
-pub(super) struct Made<'a>(pub(super) &'a [u8]);
-
-impl Serialize for Made<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
-    }
-}
-
-/// JSON as short as it can be, with what is [`Made`] in it.
-struct Verbatim;
-
-impl Formatter for Verbatim {
-    fn write_byte_array<W: Write + ?Sized>(&mut self, writer: &mut W, value: &[u8]) -> io::Result<()> {
-        writer.write_all(value)
-    }
-}
-
-/// Adds the JSON of a part of a line.
-///
-/// # Errors
-/// Those of the value.
-pub(super) fn made(json: &mut Vec<u8>, value: &impl Serialize) -> serde_json::Result<()> {
-    value.serialize(&mut Serializer::with_formatter(Pieces(json), Verbatim))
-}
-
-/// Appends to memory. JSON comes in pieces of which every other one is a quote, a comma or a colon: a call for each costs more than the text
-/// between them.
-struct Pieces<'a>(&'a mut Vec<u8>);
-
-impl Write for Pieces<'_> {
-    #[inline(always)]
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match bytes {
-            [byte] => self.0.push(*byte),
-            bytes => self.0.extend_from_slice(bytes),
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_all(bytes).map(|()| bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

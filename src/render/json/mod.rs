@@ -9,6 +9,7 @@ mod events;
 pub mod journal;
 mod lines;
 pub mod merge;
+mod piece;
 mod plan;
 pub mod pretty;
 pub mod read;

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::ser::{Error as _, SerializeMap};
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use crate::model::{Key, SecretRef, Sym, Value};
 use crate::render::words::Speaker;
 
-use super::lines::Made;
+use super::piece::{Object, Piece, quoted};
 
 /// An object with the API's own field names, in the order of the provider's table.
 pub(super) struct Entries<V>(Vec<(&'static str, V)>);
@@ -82,62 +82,25 @@ impl JsonSchema for KeyView<'_> {
     }
 }
 
-/// A [`KeyView`] in a line of [`super::lines::Lines`]. The same text, made without looking at every byte of the same few names and ids again:
-/// for a hundred thousand changes that is most of what their lines cost.
+/// A [`KeyView`] in a line.
 #[derive(Clone, Copy, JsonSchema)]
 #[schemars(transparent, inline)]
 pub(super) struct LineKey<'a>(pub(super) KeyView<'a>);
 
-/// Room for the keys of most systems, with ids of 36 characters; a longer one costs a second allocation.
-const KEY_TEXT: usize = 160;
-
-impl Serialize for LineKey<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl Piece for LineKey<'_> {
+    fn add_to(&self, json: &mut Vec<u8>) -> serde_json::Result<()> {
         let KeyView { speaker, key } = &self.0;
-        let mut text = Vec::with_capacity(KEY_TEXT);
+        let mut object = Object::begin(json);
         for (part, field) in parts(*speaker, key) {
-            text.extend_from_slice(if text.is_empty() { b"{\"" } else { b",\"" });
-            text.extend_from_slice(field.as_bytes()); // names of an API need no escapes
-            text.extend_from_slice(b"\":");
+            let json = object.field(field);
             match key.part(part) {
-                Sym::NONE => text.extend_from_slice(b"null"),
-                sym => quoted(&mut text, speaker.ids.text(sym)).map_err(S::Error::custom)?,
+                Sym::NONE => json.extend_from_slice(b"null"),
+                sym => quoted(json, speaker.ids.text(sym))?,
             }
         }
-        text.extend_from_slice(if text.is_empty() { b"{}" } else { b"}" });
-        Made(&text).serialize(serializer)
+        object.end();
+        Ok(())
     }
-}
-
-/// Adds a text as JSON.
-fn quoted(json: &mut Vec<u8>, text: &str) -> serde_json::Result<()> {
-    if !is_plain(text.as_bytes()) {
-        return serde_json::to_writer(json, text);
-    }
-    json.push(b'"');
-    json.extend_from_slice(text.as_bytes());
-    json.push(b'"');
-    Ok(())
-}
-
-/// Whether a text stands in JSON as it is (RFC 8259, section 7: quotes, backslashes and control characters do not). Eight bytes at once.
-fn is_plain(text: &[u8]) -> bool {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    /// Not zero where a byte is below `limit`, which is at most 128, and only then: a byte borrows from the next one where it is below.
-    fn below(bytes: u64, limit: u64) -> u64 {
-        bytes.wrapping_sub(ONES * limit) & !bytes & HIGHS
-    }
-    let (words, rest) = text.as_chunks::<8>();
-    let mut last = [b' '; 8];
-    for (slot, byte) in last.iter_mut().zip(rest) {
-        *slot = *byte;
-    }
-    words.iter().chain([&last]).all(|word| {
-        let word = u64::from_ne_bytes(*word);
-        let equals = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
-        (below(word, 0x20) | equals(b'"') | equals(b'\\')) == 0
-    })
 }
 
 /// A key as JSON.
@@ -202,36 +165,5 @@ impl Serialize for Reference<'_> {
         let mut map = serializer.serialize_map(Some(1))?;
         map.serialize_entry(kind, name)?;
         map.end()
-    }
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn as_json(text: &str) -> String {
-        let mut json = Vec::new();
-        quoted(&mut json, text).unwrap();
-        String::from_utf8(json).unwrap()
-    }
-
-    #[test]
-    fn every_character_is_escaped_where_it_must_be_at_every_place() {
-        for character in (0..=0x7f_u8).map(char::from).chain(['\u{80}', 'ä', '\u{2028}', '\u{10ffff}']) {
-            for (before, after) in (0..10).flat_map(|before| (0..10).map(move |after| (before, after))) {
-                let text = format!("{}{character}{}", "a".repeat(before), "é~".repeat(after));
-                assert_eq!(as_json(&text), serde_json::to_string(&text).unwrap());
-            }
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_text_is_quoted_as_the_library_does(text in "[a-z\"\\\\\\x00-\\x21é\\x7f-\\xff]{0,40}") {
-            prop_assert_eq!(as_json(&text), serde_json::to_string(&text).unwrap());
-        }
     }
 }
