@@ -20,13 +20,20 @@ pub(super) trait Piece {
     fn add_to(&self, json: &mut Vec<u8>) -> serde_json::Result<()>;
 }
 
+/// Room for each of several pieces: keys of most systems, with ids of 36 characters. More costs another allocation for all of them.
+const PIECE: usize = 160;
+
+/// Room for a piece alone, which often has fields.
+const ALONE: usize = 512;
+
 /// A list of pieces. It goes into a line, and nowhere else: see [`Made`].
 pub(super) struct Pieces<'a, P>(pub(super) Each<'a, P>);
 
 impl<P: Piece> Serialize for Pieces<'_, P> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut json = Vec::new();
-        for piece in (self.0.0)() {
+        let pieces = (self.0.0)();
+        let mut json = Vec::with_capacity((PIECE * pieces.size_hint().0).max(ALONE));
+        for piece in pieces {
             json.push(if json.is_empty() { b'[' } else { b',' });
             piece.add_to(&mut json).map_err(S::Error::custom)?;
         }
