@@ -109,7 +109,7 @@ impl<'a> Object<'a> {
 /// Adds a text as JSON.
 ///
 /// # Errors
-/// None that memory can have.
+/// None: memory takes every text.
 pub(super) fn quoted(json: &mut Vec<u8>, text: &str) -> serde_json::Result<()> {
     if !is_plain(text.as_bytes()) {
         return serde_json::to_writer(json, text);
