@@ -1,11 +1,12 @@
 //! The journal as a sink: what it says does not depend on when it was made.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use assignctl::apply::{Event, Exit, Sink, TOLD_TOGETHER};
-use assignctl::model::Change;
-use assignctl::plan::{Plan, TargetPlan, batches};
+use assignctl::apply::{Ended, Event, Exit, Outcome, Sink, TOLD_TOGETHER};
+use assignctl::model::{Change, Proof, WriteOutcome};
+use assignctl::plan::{Plan, PlannedChange, TargetPlan, batches};
 use assignctl::render;
 use assignctl::render::json::journal::{About, Journal};
 use serde_json::Value;
@@ -147,4 +148,50 @@ fn a_key_reads_alike_in_the_plan_and_in_the_journal() {
             assert!(in_plan.iter().any(same), "{mine:#}\n{in_plan:#?}");
         }
     }
+}
+
+#[test]
+fn what_a_line_has_many_of_has_the_fields_of_the_schema() {
+    let plan = fixture::everything();
+    let failed = WriteOutcome::Failed {
+        message: "not \"here\"".to_owned(),
+        code: Some("E7".to_owned()),
+        status: Some(404),
+        temporary: false,
+    };
+    let answers = [WriteOutcome::Done(Proof::Answer), failed];
+    let lines = told(&plan, |journal| {
+        started(&plan, &mut |target, event| {
+            journal.event(event);
+            let Event::BatchStarted { route, batch, changes, again, .. } = *event else { return };
+            let request_ids = &[];
+            journal.event(&Event::BatchEnded { target, route, batch, changes, answers: &answers, request_ids, again });
+        });
+        for target in &plan.targets {
+            for set in target.sets.iter().filter(|set| !set.changes.is_empty()) {
+                let changes: Vec<&PlannedChange> = set.changes.iter().collect();
+                let ended = Ended { set, changes: &changes, outcome: &Outcome::Done { note: None }, request_ids: &[] };
+                journal.event(&Event::Finished { target, ended, provisional: false });
+            }
+        }
+    });
+    let schema = std::fs::read(format!("{}/schemas/journal.json", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let schema: Value = serde_json::from_slice(&schema).unwrap();
+    let names = |object: &Value| object.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+    for (kind, list, of) in
+        [("sent", "changes", "SentChange"), ("answered", "answers", "Answer"), ("ended", "changes", "EndedChange")]
+    {
+        let items = lines.iter().map(|line| event(line)).filter(|event| event["kind"] == kind);
+        let items: Vec<Value> = items.flat_map(|event| event[list].as_array().unwrap().clone()).collect();
+        let used: BTreeSet<String> = items.iter().flat_map(names).collect();
+        assert_eq!(used, names(&schema["$defs"][of]["properties"]), "{of}");
+        assert!(items.iter().all(|item| item.as_object().unwrap().values().all(|value| !value.is_null())), "{items:?}");
+    }
+    let answered: Vec<Value> =
+        lines.iter().map(|line| event(line)).filter(|event| event["kind"] == "answered").collect();
+    let said = r#"[{"answer":"done"},{"answer":"failed","message":"not \"here\"","code":"E7","status":404}]"#;
+    assert!(
+        answered.iter().all(|event| event["answers"] == serde_json::from_str::<Value>(said).unwrap()),
+        "{answered:?}"
+    );
 }

@@ -1,10 +1,9 @@
 //! The JSON of what a line has hundreds of, made without a serializer's detours: the names that stand in each of them and most ids need no
 //! look at every byte.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::ser::{Formatter, Serializer as JsonSerializer};
@@ -27,6 +26,8 @@ const PIECE: usize = 160;
 const ALONE: usize = 512;
 
 /// A list of pieces. It goes into a line, and nowhere else: see [`Made`].
+#[derive(JsonSchema)]
+#[schemars(transparent, inline)]
 pub(super) struct Pieces<'a, P>(pub(super) Each<'a, P>);
 
 impl<P: Piece> Serialize for Pieces<'_, P> {
@@ -39,20 +40,6 @@ impl<P: Piece> Serialize for Pieces<'_, P> {
         }
         json.extend_from_slice(if json.is_empty() { b"[]" } else { b"]" });
         Made(&json).serialize(serializer)
-    }
-}
-
-impl<P: JsonSchema> JsonSchema for Pieces<'_, P> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        <Vec<P>>::schema_name()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        <Vec<P>>::json_schema(generator)
     }
 }
 
