@@ -1,7 +1,7 @@
 //! Writing files so that a reader sees the old one or the new one, never a part.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -73,10 +73,27 @@ fn create_private(path: &Path) -> io::Result<File> {
     private(OpenOptions::new().write(true).create_new(true)).open(path)
 }
 
-/// Opens a file to append to, readable by its owner only where it is new.
+/// Opens a file to append lines to, readable by its owner only where it is new. A line that a killed process left unfinished is ended first, so
+/// that no other one is joined to it.
 pub(super) fn append_private(path: &Path) -> anyhow::Result<File> {
-    let opened = private(OpenOptions::new().append(true).create(true)).open(path);
+    let opened = private(OpenOptions::new().append(true).create(true)).open(path).and_then(|mut file| {
+        if ends_within_a_line(path) {
+            file.write_all(b"\n")?;
+        }
+        Ok(file)
+    });
     opened.with_context(|| format!("{} cannot be opened to append to it", path.display()))
+}
+
+/// Whether there is a last line that is not ended. Not of what is no file, or may be written and not read.
+fn ends_within_a_line(path: &Path) -> bool {
+    let last = || -> io::Result<u8> {
+        let (mut file, mut last) = (File::open(path)?, [b'\n']);
+        file.seek(SeekFrom::End(-1))?; // an error where it is empty
+        file.read_exact(&mut last)?;
+        Ok(last[0])
+    };
+    path.is_file() && last().is_ok_and(|last| last != b'\n')
 }
 
 #[cfg(unix)]
@@ -94,6 +111,16 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+
+    #[test]
+    fn what_is_appended_begins_a_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal.ndjson");
+        for (text, before) in [("{}\n", ""), ("{\"cut", "{}\n"), ("{}\n", "{}\n{\"cut\n")] {
+            append_private(&path).unwrap().write_all(text.as_bytes()).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), format!("{before}{text}"));
+        }
+    }
 
     #[test]
     fn a_file_is_replaced_whole_and_nothing_is_left_beside_it() {
