@@ -8,9 +8,9 @@ use crate::plan::{PlannedChange, SetPlan, TargetPlan};
 use super::{Outcome, Totals, Verification};
 
 /// Something that happened. Events of different targets interleave; those of one target keep the order
-/// `TargetStarted`, `Held`…, (`BatchStarted`, `BatchEnded`, `Finished`)…, (`Verifying`, batches sent again)…, `Settled`…, `Verified`,
-/// `TargetEnded`. Batches go side by side. The place that one leaves is taken before its `Finished`, and that of a large one may be
-/// before its `BatchEnded`.
+/// `TargetStarted`, `Held`…, (`BatchPrepared`, `BatchStarted`, `BatchEnded`, `Finished`)…, (`Verifying`, batches sent again)…, `Settled`…,
+/// `Verified`, `TargetEnded`. Batches go side by side, and what will follow is prepared while others are under way. `BatchStarted` and `BatchEnded`
+/// come in the order in which it happened, `Finished` when there is time.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
     /// The apply begins.
@@ -36,17 +36,30 @@ pub enum Event<'a> {
         /// How it is counted.
         outcome: &'a Outcome,
     },
-    /// A batch is about to be sent.
-    BatchStarted {
+    /// A batch is ready. It is sent as soon as there is room for it, or never where the sending ends early.
+    BatchPrepared {
         /// The target's plan.
         target: &'a TargetPlan,
         /// How it travels.
         route: Route,
-        /// 1 for the first batch that is sent to the target, then counting on; numbers are left out where the sending ended early.
+        /// 1 for the first batch of the target, then counting on, in the order in which they are sent.
         batch: u64,
         /// What it carries.
         changes: &'a [&'a Change],
         /// It comes after the re-read: an answer was lost and the change is certainly not there, or its block is gone.
+        again: bool,
+    },
+    /// A batch was sent.
+    BatchStarted {
+        /// The target's plan.
+        target: &'a TargetPlan,
+        /// As in its `BatchPrepared`.
+        route: Route,
+        /// As in its `BatchPrepared`.
+        batch: u64,
+        /// How many changes it carries.
+        changes: usize,
+        /// As in its `BatchPrepared`.
         again: bool,
     },
     /// A batch was answered, or will never be.
@@ -55,7 +68,7 @@ pub enum Event<'a> {
         target: &'a TargetPlan,
         /// How it travelled.
         route: Route,
-        /// As in its `BatchStarted`.
+        /// As in its `BatchPrepared`.
         batch: u64,
         /// What it carried.
         changes: &'a [&'a Change],
@@ -63,7 +76,7 @@ pub enum Event<'a> {
         answers: &'a [WriteOutcome],
         /// The API's ids of the answers that came, oldest first.
         request_ids: &'a [Box<str>],
-        /// As in `BatchStarted`.
+        /// As in its `BatchPrepared`.
         again: bool,
     },
     /// Changes are through the sending. Exactly once for each change of the plan: progress counts these.
@@ -130,12 +143,8 @@ pub trait Sink: Send + Sync {
     /// Takes one event.
     fn event(&self, event: &Event<'_>);
 
-    /// The executor is waiting, and will start this batch when one of those before it has ended, or never, where the sending ends early. What
-    /// is made of the event now, or written, holds no request up, but an answer that comes meanwhile.
-    fn prepare(&self, _: &Event<'_>) {}
-
-    /// The executor is about to wait, for an answer or for time to pass, and no request goes out before this returns: what has to
-    /// outlive the process is written now.
+    /// What was told has to outlive the process from here on. The executor calls this after a `BatchPrepared` before that batch is sent, after a
+    /// `BatchEnded` before what had to wait for it is sent, and in any case before it waits for more than a millisecond or two.
     fn flush(&self) {}
 }
 
@@ -153,10 +162,6 @@ pub struct Sinks<'a>(pub &'a [&'a dyn Sink]);
 impl Sink for Sinks<'_> {
     fn event(&self, event: &Event<'_>) {
         self.0.iter().for_each(|sink| sink.event(event));
-    }
-
-    fn prepare(&self, event: &Event<'_>) {
-        self.0.iter().for_each(|sink| sink.prepare(event));
     }
 
     fn flush(&self) {

@@ -12,9 +12,8 @@ use super::resolve::{Sight, Stand};
 use super::{ChangeId, ChangeReport, Ended, Event, Outcome, Sink};
 
 /// So many changes are told as ended in one event at most: a fraction of a millisecond for any sink, so that the next request does not wait
-/// for it. A batch of more is large: the answer to it is told when there is time, and a sink should do what it can of its start in
-/// [`Sink::prepare`].
-pub const TOLD_TOGETHER: usize = 64;
+/// for it.
+pub(super) const TOLD_TOGETHER: usize = 64;
 
 /// One change.
 pub(super) struct Entry<'a> {
@@ -60,6 +59,8 @@ pub(super) struct Ledger<'a> {
     pub(super) plan: &'a TargetPlan,
     pub(super) entries: Vec<Entry<'a>>,
     sink: &'a dyn Sink,
+    /// What was told since the sink was last flushed has to be written before a request goes out.
+    owing: bool,
     /// Entries whose stand is known and was not told yet, in the order in which it became known.
     untold: VecDeque<usize>,
     /// Batches that have a number.
@@ -93,6 +94,7 @@ impl<'a> Ledger<'a> {
             plan,
             entries,
             sink,
+            owing: false,
             untold: VecDeque::new(),
             batches: 0,
             starts,
@@ -105,9 +107,10 @@ impl<'a> Ledger<'a> {
         self.sink.event(event);
     }
 
-    /// A batch will start as soon as it may.
-    pub(super) fn prepare(&self, started: &Event<'_>) {
-        self.sink.prepare(started);
+    /// Tells what has to be written before the next request goes out.
+    pub(super) fn emit_ahead(&mut self, event: &Event<'_>) {
+        self.owing = true;
+        self.sink.event(event);
     }
 
     /// A number for a batch, which no other one has: one that is not sent in the end keeps its number to itself.
@@ -116,8 +119,16 @@ impl<'a> Ledger<'a> {
         self.batches
     }
 
+    /// Before a request goes out.
+    pub(super) fn flush_ahead(&mut self) {
+        if self.owing {
+            self.flush();
+        }
+    }
+
     /// Before anything is waited for.
-    pub(super) fn flush(&self) {
+    pub(super) fn flush(&mut self) {
+        self.owing = false;
         self.sink.flush();
     }
 

@@ -18,7 +18,6 @@ mod verify;
 
 pub use event::{Ended, Event, Silent, Sink, Sinks};
 pub use exit::Exit;
-pub use ledger::TOLD_TOGETHER;
 pub use outcome::{ChangeId, Outcome, Totals};
 pub use report::{ChangeReport, Leftover, NotRun, Remaining, Report, TargetReport, Verification, held_outcome};
 pub use stop::Stop;

@@ -9,11 +9,11 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
-use crate::model::{Batch, Change, WriteOutcome};
-use crate::plan::{PlannedBatch, TargetPlan};
+use crate::model::{Batch, Change, Route, WriteOutcome};
+use crate::plan::PlannedBatch;
 use crate::provider::{Writer, with_request_ids};
 
-use super::ledger::{Ledger, TOLD_TOGETHER};
+use super::ledger::Ledger;
 use super::queue::Queue;
 use super::{Event, Stop, TargetRun};
 
@@ -21,13 +21,9 @@ use super::{Event, Stop, TargetRun};
 /// maintenance should not be asked a thousand times more. Three, so that one unlucky request is not taken for an outage.
 const GIVE_UP_AFTER: usize = 3;
 
-/// Answers come in bursts, as their requests went out. So long after the first of them there is time for the work that large batches make,
-/// unless one more is there: long enough for most of a burst, and little of what any network takes.
+/// Answers come in bursts, as their requests went out. So long after the first of them there is time for the work that they make, unless one
+/// more is there: long enough for most of a burst, and little of what any network takes.
 pub(super) const LULL: Duration = Duration::from_millis(1);
-
-/// No more batches are prepared while so many changes are: the batches that may be answered at once, at the usual sizes, and a few
-/// megabytes of what sinks make of them.
-const PREPARED: usize = 4096;
 
 /// Why the sending ended before all was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,14 +56,14 @@ struct Flight<'b> {
 }
 
 impl<'b> Flight<'b> {
-    /// The next batch that may go, if it is sure now what of it is sent: what an outage leaves unsent should not be called blocked.
-    fn ahead(queue: &mut Queue, ledger: &mut Ledger<'_>, batches: &'b [PlannedBatch<'b>]) -> Option<Self> {
+    /// Prepares the next batch that may go, if it is sure now what of it is sent: what an outage leaves unsent should not be called blocked.
+    fn ahead(queue: &mut Queue, ledger: &mut Ledger<'_>, batches: &'b [PlannedBatch<'b>], again: bool) -> Option<Self> {
         let free = queue.peek().is_some_and(|at| ledger.is_free(&batches[at]));
-        free.then(|| Self::next(queue, ledger, batches)).flatten()
+        free.then(|| Self::next(queue, ledger, batches, again)).flatten()
     }
 
-    /// The next batch that may go, if there is one.
-    fn next(queue: &mut Queue, ledger: &mut Ledger<'_>, batches: &'b [PlannedBatch<'b>]) -> Option<Self> {
+    /// Prepares the next batch that may go, if there is one.
+    fn next(queue: &mut Queue, ledger: &mut Ledger<'_>, batches: &'b [PlannedBatch<'b>], again: bool) -> Option<Self> {
         loop {
             let at = queue.next()?;
             let admitted = ledger.admit(&batches[at]);
@@ -77,14 +73,10 @@ impl<'b> Flight<'b> {
             let number = ledger.next_batch();
             let (slots, changes): (Vec<usize>, Vec<&Change>) =
                 admitted.into_iter().map(|(slot, planned)| (slot, &planned.change)).unzip();
-            return Some(Self { at, slots, number, batch: Batch { route: batches[at].route, changes } });
+            let (target, route) = (ledger.plan, batches[at].route);
+            ledger.emit_ahead(&Event::BatchPrepared { target, route, batch: number, changes: &changes, again });
+            return Some(Self { at, slots, number, batch: Batch { route, changes } });
         }
-    }
-
-    /// That it is about to be sent.
-    fn started<'e>(&'e self, target: &'e TargetPlan, again: bool) -> Event<'e> {
-        let Batch { route, changes } = &self.batch;
-        Event::BatchStarted { target, route: *route, batch: self.number, changes, again }
     }
 
     /// Sends it. A writer that gives too few answers leaves the rest unknown.
@@ -105,35 +97,51 @@ struct Landed<'b> {
 }
 
 impl Landed<'_> {
+    /// Every change of it failed, and may come through later.
     fn failed_for_now(&self) -> bool {
         self.answers.iter().all(|answer| matches!(answer, WriteOutcome::Failed { temporary: true, .. }))
     }
+}
 
-    /// Tells that it was answered, and leaves to the ledger how its changes ended.
-    fn tell(self, target: &TargetPlan, ledger: &mut Ledger<'_>, again: bool) {
-        let Self { flight, answers, request_ids } = self;
-        let Batch { route, changes } = &flight.batch;
-        ledger.emit(&Event::BatchEnded {
-            target,
-            route: *route,
-            batch: flight.number,
-            changes,
-            answers: &answers,
-            request_ids: &request_ids,
-            again,
-        });
-        for (slot, answer) in flight.slots.into_iter().zip(answers) {
-            ledger.record(slot, answer, &request_ids);
+/// What happened on the wire and is told when there is time, in the order in which it happened.
+enum Happened<'b> {
+    Sent { number: u64, route: Route, changes: usize },
+    Answered(Landed<'b>),
+}
+
+impl Happened<'_> {
+    /// Tells it, and leaves to the ledger how changes ended.
+    fn tell(self, ledger: &mut Ledger<'_>, again: bool) {
+        let target = ledger.plan;
+        match self {
+            Self::Sent { number: batch, route, changes } => {
+                ledger.emit(&Event::BatchStarted { target, route, batch, changes, again });
+            }
+            Self::Answered(Landed { flight, answers, request_ids }) => {
+                let Batch { route, changes } = &flight.batch;
+                ledger.emit_ahead(&Event::BatchEnded {
+                    target,
+                    route: *route,
+                    batch: flight.number,
+                    changes,
+                    answers: &answers,
+                    request_ids: &request_ids,
+                    again,
+                });
+                for (slot, answer) in flight.slots.into_iter().zip(answers) {
+                    ledger.record(slot, answer, &request_ids);
+                }
+            }
         }
     }
 }
 
 /// Sends batches and notes their answers. Gives why it ended early, if it did.
 ///
-/// An answer makes room for the next request. The answer to a small batch is told before that goes out, and so is any that a request had to wait
-/// for; the answer to a large batch, and those that come right after it, when the [`LULL`] is over. While the network is waited for, the batches
-/// that will follow are prepared, and how changes ended is told, piece by piece, so that neither holds a request up. Where there is nothing to
-/// wait for, no more batches are left to be told than are under way, and no more endings than changes.
+/// An answer makes room for the next request. It is told before that goes out only if the request had to wait for it, else when the [`LULL`] is
+/// over. While the network is waited for, the batches that will follow are prepared, and how changes ended is told, piece by piece, so that neither
+/// holds a request up. Where there is nothing to wait for, no more answers are left to be told than batches are under way, and no more endings
+/// than changes.
 pub(super) async fn send(
     run: &TargetRun<'_>,
     stop: &Stop,
@@ -141,33 +149,33 @@ pub(super) async fn send(
     batches: &[PlannedBatch<'_>],
     again: bool,
 ) -> Option<Halt> {
-    let target = run.plan;
     let concurrency = run.concurrency.max(1);
-    let mut queue = Queue::new(batches, target.capabilities.order_by);
+    let mut queue = Queue::new(batches, run.plan.capabilities.order_by);
     let mut prepared: VecDeque<Flight<'_>> = VecDeque::new();
     let mut flights = FuturesUnordered::new();
-    let mut untold: VecDeque<Landed<'_>> = VecDeque::new();
+    let mut untold: VecDeque<Happened<'_>> = VecDeque::new();
     let (mut failing, mut under_way) = (0, 0);
     let mut halt = None;
     let mut lull = None;
     loop {
         while halt.is_none() && flights.len() < concurrency {
             halt = halted(stop, failing);
-            let next = || prepared.pop_front().or_else(|| Flight::next(&mut queue, ledger, batches));
+            let next = || prepared.pop_front().or_else(|| Flight::next(&mut queue, ledger, batches, again));
             let Some(flight) = halt.is_none().then(next).flatten() else { break };
-            ledger.emit(&flight.started(target, again));
-            under_way += flight.slots.len();
+            let Flight { number, slots, batch: Batch { route, .. }, .. } = &flight;
+            untold.push_back(Happened::Sent { number: *number, route: *route, changes: slots.len() });
+            under_way += slots.len();
             flights.push(flight.fly(run.writer));
         }
-        ledger.flush();
+        ledger.flush_ahead();
         let mut landed = flights.next().now_or_never(); // here the requests go out
         if let (None, Some(end)) = (&landed, lull) {
             landed = timeout_at(end, flights.next()).await.ok();
         }
-        // Now there is time for what was answered, but never so little that it piles up.
-        while landed.is_none() || untold.len() > flights.len() {
-            let Some(answered) = untold.pop_front() else { break };
-            answered.tell(target, ledger, again);
+        // Now there is time for what happened, but never so little that it piles up: an answer and a request for each place.
+        while landed.is_none() || untold.len() > 2 * flights.len() {
+            let Some(happened) = untold.pop_front() else { break };
+            happened.tell(ledger, again);
         }
         ledger.tell_until(under_way);
         if landed.is_none() {
@@ -175,11 +183,8 @@ pub(super) async fn send(
             ledger.flush();
         }
         while landed.is_none() {
-            // One for each that may be answered at once.
-            let ready: usize = prepared.iter().map(|flight| flight.slots.len()).sum();
-            let room = halt.is_none() && prepared.len() < flights.len() && ready < PREPARED;
-            if let Some(flight) = room.then(|| Flight::ahead(&mut queue, ledger, batches)).flatten() {
-                ledger.prepare(&flight.started(target, again));
+            let room = halt.is_none() && prepared.len() < flights.len(); // one for each that may be answered at once
+            if let Some(flight) = room.then(|| Flight::ahead(&mut queue, ledger, batches, again)).flatten() {
                 prepared.push_back(flight);
             } else if !ledger.tell_some() {
                 ledger.flush();
@@ -193,23 +198,19 @@ pub(super) async fn send(
             ledger.tell_until(0); // every answer was told above: none is under way
             return halt;
         }
-        // With the first all others that are there already: what follows them is written down together.
+        // With the first all others that are there already.
         while let Some(answered) = landed.flatten() {
             let Landed { flight, answers, .. } = &answered;
             ledger.block(&flight.slots, answers);
             failing = if answered.failed_for_now() { failing + 1 } else { 0 };
             halt = halt.or_else(|| halted(stop, failing)); // after each of them: the next one of the burst may have come through
             under_way -= flight.slots.len();
-            // A smaller one takes little time to tell, and what follows it is then written down together with it.
-            let large = flight.slots.len() > TOLD_TOGETHER;
-            if large {
-                lull.get_or_insert_with(|| Instant::now() + LULL);
-            }
+            lull.get_or_insert_with(|| Instant::now() + LULL);
             let awaited = queue.ended(&batches[flight.at]);
-            untold.push_back(answered);
-            if awaited || !large && untold.len() == 1 {
-                // Before what waited for it is sent, and with it those that came before.
-                untold.drain(..).for_each(|answered| answered.tell(target, ledger, again));
+            untold.push_back(Happened::Answered(answered));
+            if awaited {
+                // Before what waited for it is sent.
+                untold.drain(..).for_each(|happened| happened.tell(ledger, again));
                 lull = None;
             }
             landed = flights.next().now_or_never();

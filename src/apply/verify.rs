@@ -106,7 +106,7 @@ async fn look_until_settled(
     }
 }
 
-async fn look(run: &TargetRun<'_>, stop: &Stop, ledger: &Ledger<'_>) -> Result<View, Blind> {
+async fn look(run: &TargetRun<'_>, stop: &Stop, ledger: &mut Ledger<'_>) -> Result<View, Blind> {
     let read = unless_stopped(stop, ledger, run.reader.read(run.read)).await.ok_or(Blind::Interrupted)?;
     let snapshot = read.map_err(|error| Blind::Unreadable {
         message: error.to_string(),
@@ -120,7 +120,7 @@ async fn look(run: &TargetRun<'_>, stop: &Stop, ledger: &Ledger<'_>) -> Result<V
 }
 
 /// A reading or a wait, given up when a stop is asked for: nothing is lost by not reading.
-async fn unless_stopped<T>(stop: &Stop, ledger: &Ledger<'_>, work: impl Future<Output = T>) -> Option<T> {
+async fn unless_stopped<T>(stop: &Stop, ledger: &mut Ledger<'_>, work: impl Future<Output = T>) -> Option<T> {
     ledger.flush();
     match select(pin!(stop.wait()), pin!(work)).await {
         Either::Left(_) => None,

@@ -259,7 +259,8 @@ impl Sink for Bars {
             Event::Ended { .. } => {
                 let _ = self.bars.clear();
             }
-            Event::Started { .. } | Event::Held { .. } | Event::BatchStarted { .. } | Event::BatchEnded { .. } => {}
+            Event::Started { .. } | Event::Held { .. } => {}
+            Event::BatchPrepared { .. } | Event::BatchStarted { .. } | Event::BatchEnded { .. } => {}
         }
     }
 }

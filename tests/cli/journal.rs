@@ -1,5 +1,9 @@
 //! `--journal FILE`: what a person reads after a run that nobody watched, or that was killed.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Stdio;
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::Place;
@@ -34,14 +38,15 @@ fn every_step_of_a_run_is_a_line_as_the_schema_says() {
     let run = support::run(command.env("GITHUB_ACTOR", "octo").env("CI_JOB_URL", "https://ci.example/7"));
     assert_eq!(run.code, 0, "{}", run.text());
     let all = lines(&place);
-    // The first ending is told while the second request is on its way, or behind an answer that is as quick.
-    let in_between = [["ended", "answered"], ["answered", "ended"]];
-    let expected = in_between.map(|[one, other]| {
-        let begin = ["run_begun", "started", "target_started", "sent", "answered", "sent"];
-        let end = ["reading", "ended", "verified", "target_ended", "totals", "run_ended"];
-        [&begin[..], &[one, other], &end].concat()
-    });
-    assert!(expected.contains(&kinds(&all)), "{:?}", kinds(&all));
+    // What follows is prepared, and the first ending told, while a request is on its way, or later where the answers are quick.
+    let told = kinds(&all);
+    let sending = told.len() - 6;
+    assert_eq!(told[..5], ["run_begun", "started", "target_started", "prepared", "sent"]);
+    let of = |kinds: &[&str]| told[3..sending].iter().filter(|kind| kinds.contains(kind)).collect::<Vec<_>>();
+    assert_eq!(of(&["prepared", "sent", "answered"]).len(), 6, "{told:?}");
+    assert_eq!(of(&["prepared", "ended"]), [&"prepared", &"prepared", &"ended"], "{told:?}");
+    assert_eq!(of(&["sent", "answered", "ended"])[..3], [&"sent", &"answered", &"sent"], "{told:?}");
+    assert_eq!(told[sending..], ["reading", "ended", "verified", "target_ended", "totals", "run_ended"]);
     let ended: Vec<&Value> = all.iter().filter(|line| line["event"]["kind"] == "ended").collect();
     let schema = place.run(&["schema", "journal"]).json();
     let validator = jsonschema::validator_for(&schema).unwrap();
@@ -55,6 +60,7 @@ fn every_step_of_a_run_is_a_line_as_the_schema_says() {
     assert!(reviewed["manifests"].as_str().unwrap().starts_with("sha256:"));
     assert_eq!((&about["manifests"], &about["plan"]), (&reviewed["manifests"], &Value::Null));
     assert_eq!(all[3]["event"]["changes"][0]["key"]["ass_id"], "e");
+    assert_eq!(all[4]["event"], serde_json::json!({"kind": "sent", "target": all[2]["event"]["target"], "batch": 1}));
     let told = |line: &Value, asked_for: &str| {
         let (event, change) = (&line["event"], &line["event"]["changes"][0]);
         assert_eq!((&event["set"], event["changes"].as_array().unwrap().len()), (&"austria".into(), 1), "{line:#}");
@@ -65,19 +71,20 @@ fn every_step_of_a_run_is_a_line_as_the_schema_says() {
     };
     assert_eq!(told(ended[0], "e], org_id: at"), ("done".into(), "create".into(), "e".into()));
     assert_eq!(told(ended[1], "austria, labels"), ("done".into(), "remove".into(), "d".into()));
-    assert_eq!(all[13]["event"]["exit"]["code"], 0);
+    assert_eq!(all.last().unwrap()["event"]["exit"]["code"], 0);
 }
 
 #[test]
-fn what_a_large_batch_carries_is_told_once_before_it_is_sent() {
-    // A machine may be so busy that there is no lull to prepare anything in.
-    for latency in ["30ms", "300ms", "2s"] {
+fn what_a_batch_carries_stands_before_all_that_becomes_of_it() {
+    for (size, batches) in [("100", 4), ("1", 400)] {
         let place = Place::new();
         let target = std::fs::read_to_string(place.path().join("target.yaml")).unwrap();
-        place.write("target.yaml", &target.replace("limits: {", "limits: { concurrency: 1, batch_size: 100,"));
+        place.write(
+            "target.yaml",
+            &target.replace("limits: {", &format!("limits: {{ concurrency: 4, batch_size: {size},")),
+        );
         let ids: String = (0..400).map(|n| format!("id-{n:03}, ")).collect();
         place.write("sets/austria.yaml", &super::set("austria", "at", &(ids + "a, b, c, d")));
-        place.fault(&format!("POST /1/catalog/assignments/organizations=slow={latency}:*"));
         let run = place.run(&APPLY);
         assert_eq!(run.code, 0, "{}", run.text());
         let all = lines(&place);
@@ -85,37 +92,58 @@ fn what_a_large_batch_carries_is_told_once_before_it_is_sent() {
         let validator = jsonschema::validator_for(&schema).unwrap();
         all.iter().for_each(|line| assert!(validator.is_valid(line), "{line:#}"));
 
-        let events: Vec<&Value> = all.iter().map(|line| &line["event"]).collect();
-        let at = |kind: &str, batch: u64| {
-            let found = events.iter().enumerate().filter(|(_, event)| event["kind"] == kind && event["batch"] == batch);
-            found.map(|(at, _)| at).collect::<Vec<_>>()
-        };
-        let (mut ahead, mut told) = (0, Vec::new());
-        for batch in 1..=4 {
-            let (prepared, sent, answered) = (at("prepared", batch), at("sent", batch), at("answered", batch));
-            assert_eq!((sent.len(), answered.len()), (1, 1), "{:?}", kinds(&all));
-            assert!(sent[0] < answered[0]);
-            let carries = match prepared[..] {
-                [] => events[sent[0]],
-                [prepared] => {
-                    assert!(prepared < sent[0] && events[sent[0]].get("changes").is_none());
-                    ahead += 1;
-                    events[prepared]
-                }
-                _ => panic!("{:?}", kinds(&all)),
-            };
-            let changes = carries["changes"].as_array().unwrap();
-            assert_eq!((changes.len(), events[answered[0]]["answers"].as_array().map(Vec::len)), (100, Some(100)));
-            told.extend(changes.iter().map(|change| change["key"]["ass_id"].as_str().unwrap().to_owned()));
+        let mut stages: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
+        let mut carried = Vec::new();
+        for event in all.iter().map(|line| &line["event"]).filter(|event| !event["batch"].is_null()) {
+            stages.entry(event["batch"].as_u64().unwrap()).or_default().push(event["kind"].as_str().unwrap());
+            for change in event["changes"].as_array().into_iter().flatten() {
+                carried.push(change["key"]["ass_id"].as_str().unwrap().to_owned());
+            }
         }
-        assert_eq!(kinds(&all).iter().filter(|kind| **kind == "prepared").count(), ahead);
-        told.sort_unstable();
-        assert_eq!(told, (0..400).map(|n| format!("id-{n:03}")).collect::<Vec<_>>());
-        if ahead > 0 {
-            return;
-        }
+        assert!(stages.keys().copied().eq(1..=batches), "{stages:?}");
+        assert!(stages.values().all(|stages| *stages == ["prepared", "sent", "answered"]), "{stages:?}");
+        carried.sort_unstable();
+        assert_eq!(carried, (0..400).map(|n| format!("id-{n:03}")).collect::<Vec<_>>());
     }
-    panic!("nothing was prepared");
+}
+
+#[test]
+fn what_a_killed_run_may_have_done_is_in_its_journal() {
+    for (after, latency) in [(1, "30ms"), (9, "30ms"), (30, "3ms")] {
+        let place = Place::new();
+        let target = std::fs::read_to_string(place.path().join("target.yaml")).unwrap();
+        place.write("target.yaml", &target.replace("limits: {", "limits: { concurrency: 4, batch_size: 1,"));
+        let ids: Vec<String> = (0..200).map(|n| format!("id-{n:03}")).collect();
+        place.write("sets/austria.yaml", &super::set("austria", "at", &format!("{}, a, b, c, d", ids.join(", "))));
+        place.fault(&format!("POST /1/catalog/assignments/organizations=slow={latency}:*"));
+        let created = || place.live().into_iter().filter(|pair| pair.starts_with("id-")).collect::<BTreeSet<_>>();
+        let mut run = place.command(&APPLY).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while created().len() < after {
+            assert!(run.try_wait().unwrap().is_none(), "it is over before it is killed");
+        }
+        run.kill().unwrap();
+        run.wait().unwrap();
+        std::thread::sleep(Duration::from_millis(100)); // what is on its way arrives
+        let created = created();
+
+        let text = std::fs::read_to_string(place.path().join("journal.jsonl")).unwrap();
+        let (whole, _cut) = text.rsplit_once('\n').unwrap();
+        let all: Vec<Value> = whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert!(!kinds(&all).contains(&"run_ended"));
+        let of = |kind: &'static str| all.iter().map(|line| &line["event"]).filter(move |event| event["kind"] == kind);
+        let key = |event: &Value| (event["batch"].as_u64().unwrap(), event["changes"][0]["key"]["ass_id"].clone());
+        let prepared: BTreeMap<u64, String> =
+            of("prepared").map(key).map(|(batch, id)| (batch, format!("{} at", id.as_str().unwrap()))).collect();
+        let told = prepared.values().cloned().collect::<BTreeSet<_>>();
+        assert!(created.is_subset(&told), "{:?}", created.difference(&told));
+        // Four on their way, four that would have followed, four answers of the last moment.
+        let answered: Vec<&String> = of("answered").map(|event| &prepared[&event["batch"].as_u64().unwrap()]).collect();
+        assert!(answered.iter().all(|pair| created.contains(*pair)), "{answered:?}\n{created:?}");
+        assert!(prepared.len() <= answered.len() + 12, "{} {}", prepared.len(), answered.len());
+
+        let again = place.run(&["apply", "--auto-approve"]);
+        assert_eq!((again.code, place.live().len()), (0, 208), "{}", again.text());
+    }
 }
 
 #[test]
@@ -196,8 +224,8 @@ fn without_its_journal_nothing_is_applied() {
 #[cfg(unix)]
 #[test]
 fn an_interrupt_ends_the_waiting_for_retries_and_is_told() {
-    use std::process::{Command, Stdio};
-    use std::time::{Duration, Instant};
+    use std::process::Command;
+    use std::time::Instant;
 
     let place = Place::new();
     one_by_one(&place);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use assignctl::apply::{Ended, Event, Exit, Outcome, Sink, TOLD_TOGETHER};
+use assignctl::apply::{Ended, Event, Exit, Outcome, Sink};
 use assignctl::model::{Change, Proof, WriteOutcome};
 use assignctl::plan::{Plan, PlannedChange, TargetPlan, batches};
 use assignctl::render;
@@ -40,52 +40,15 @@ fn told(plan: &Plan, tell: impl Fn(&Journal)) -> Vec<String> {
     lines[1..lines.len() - 1].to_vec()
 }
 
-/// For each batch of a plan, its target and the event of its start. Batches are numbered by target, as they are sent.
-fn started(plan: &Plan, tell: &mut dyn FnMut(&TargetPlan, &Event<'_>)) {
+/// For each batch of a plan, its target and the event that prepares it. Batches are numbered by target, as they are sent.
+fn prepared(plan: &Plan, tell: &mut dyn FnMut(&TargetPlan, &Event<'_>)) {
     for target in &plan.targets {
         for (batch, number) in batches(target).iter().zip(1..) {
             let changes: Vec<&Change> = batch.changes.iter().map(|(_, _, planned)| &planned.change).collect();
             let (route, again) = (batch.route, number > 1);
-            tell(target, &Event::BatchStarted { target, route, batch: number, changes: &changes, again });
+            tell(target, &Event::BatchPrepared { target, route, batch: number, changes: &changes, again });
         }
     }
-}
-
-#[test]
-fn a_batch_is_told_alike_whether_it_was_prepared_or_not() {
-    let plan = fixture::everything();
-    let at_once = told(&plan, |journal| started(&plan, &mut |_, event| journal.event(event)));
-    assert!(at_once.len() > plan.targets.len() && at_once.iter().all(|line| line.contains(r#""kind":"sent""#)));
-
-    // All of them before the first is told; of every second target only, and twice.
-    let prepared = told(&plan, |journal| {
-        let every_second =
-            |target: &TargetPlan| plan.targets.iter().position(|one| one.name == target.name).unwrap() % 2;
-        for _ in 0..2 {
-            started(&plan, &mut |target, event| {
-                if every_second(target) == 0 {
-                    journal.prepare(event)
-                }
-            });
-        }
-        started(&plan, &mut |_, event| journal.event(event));
-    });
-    assert_eq!(prepared, at_once);
-}
-
-#[test]
-fn a_small_batch_that_is_prepared_and_not_sent_is_not_told() {
-    let plan = fixture::everything();
-    assert_eq!(told(&plan, |journal| started(&plan, &mut |_, event| journal.prepare(event))), Vec::<String>::new());
-}
-
-/// A plan of one batch of creations.
-fn batch_of(size: usize) -> Plan {
-    let mut world = World::new();
-    let rows = (0..size).map(|n| world.row(2, &[&format!("root-{n}"), "dealer"], vec![])).collect();
-    let set = world.set("dealers", rows);
-    world.plan("parts", &PARTIUM, &[set], vec![]);
-    world.done()
 }
 
 fn event(line: &str) -> Value {
@@ -93,38 +56,33 @@ fn event(line: &str) -> Value {
 }
 
 #[test]
-fn what_a_large_batch_carries_is_written_when_it_is_prepared_and_not_again_when_it_is_sent() {
-    let plan = batch_of(TOLD_TOGETHER + 1);
-    let at_once = told(&plan, |journal| started(&plan, &mut |_, event| journal.event(event)));
-    let prepared = told(&plan, |journal| started(&plan, &mut |_, event| journal.prepare(event)));
-    let both = told(&plan, |journal| {
-        started(&plan, &mut |_, event| journal.prepare(event));
-        started(&plan, &mut |_, event| journal.event(event));
-    });
-    let [at_once, prepared] = [&at_once[..], &prepared[..]].map(|lines| {
-        assert_eq!(lines.len(), 1, "{lines:?}");
-        event(&lines[0])
-    });
-    assert_eq!(at_once["kind"], "sent");
-    assert_eq!(at_once["changes"].as_array().map(Vec::len), Some(65));
-    let mut without = at_once.clone();
-    without.as_object_mut().unwrap().remove("changes");
-    assert_eq!(both.iter().map(|line| event(line)).collect::<Vec<_>>(), [prepared.clone(), without]);
-    // They say the same of the batch.
-    let mut alike = prepared;
-    alike["kind"] = "sent".into();
-    assert_eq!(alike, at_once);
-}
-
-#[test]
-fn a_smaller_batch_is_one_line_whenever_it_was_prepared() {
-    let plan = batch_of(TOLD_TOGETHER);
+fn what_a_batch_carries_is_told_when_it_is_prepared_and_in_one_word_that_it_is_sent() {
+    let mut world = World::new();
+    let rows = (0..200).map(|n| world.row(2, &[&format!("root-{n}"), "dealer"], vec![])).collect();
+    let set = world.set("dealers", rows);
+    world.plan("parts", &PARTIUM, &[set], vec![]);
+    let plan = world.done();
     let lines = told(&plan, |journal| {
-        started(&plan, &mut |_, event| journal.prepare(event));
-        started(&plan, &mut |_, event| journal.event(event));
+        prepared(&plan, &mut |_, event| {
+            journal.event(event);
+            let Event::BatchPrepared { target, route, batch, changes, again } = *event else { return };
+            let changes = changes.len();
+            journal.event(&Event::BatchStarted { target, route, batch, changes, again });
+        });
     });
-    assert_eq!(lines.len(), 1, "{lines:?}");
-    assert_eq!(event(&lines[0])["changes"].as_array().map(Vec::len), Some(64));
+    let events: Vec<Value> = lines.iter().map(|line| event(line)).collect();
+    let sent = serde_json::json!({"kind": "sent", "target": "parts", "batch": 1});
+    assert_eq!((&events[1], events.len()), (&sent, 2));
+    let mut carried = events[0].clone();
+    let changes = carried.as_object_mut().unwrap().remove("changes").unwrap();
+    let route = "POST …/organizations";
+    let shared = serde_json::json!({"kind": "prepared", "target": "parts", "batch": 1, "route": route, "again": false});
+    assert_eq!(carried, shared);
+    let keys: Vec<String> =
+        changes.as_array().unwrap().iter().map(|change| change["key"]["ass_id"].as_str().unwrap().to_owned()).collect();
+    let mut expected: Vec<String> = (0..200).map(|n| format!("root-{n}")).collect();
+    expected.sort();
+    assert_eq!(keys, expected);
 }
 
 #[test]
@@ -134,7 +92,7 @@ fn a_key_reads_alike_in_the_plan_and_in_the_journal() {
     let set = world.set("odd", odd.map(|ass_id| world.row(2, &[ass_id, "dealer"], vec![])).into());
     world.plan("parts", &PARTIUM, &[set], vec![]);
     for (plan, at_least) in [(world.done(), 4), (fixture::everything(), 10)] {
-        let sent = told(&plan, |journal| started(&plan, &mut |_, event| journal.event(event)));
+        let sent = told(&plan, |journal| prepared(&plan, &mut |_, event| journal.event(event)));
         let in_journal: Vec<Value> =
             sent.iter().flat_map(|line| event(line)["changes"].as_array().unwrap().clone()).collect();
         let document = serde_json::to_value(render::json::plan(&plan, Exit::Pending)).unwrap();
@@ -161,9 +119,9 @@ fn what_a_line_has_many_of_has_the_fields_of_the_schema() {
     };
     let answers = [WriteOutcome::Done(Proof::Answer), failed];
     let lines = told(&plan, |journal| {
-        started(&plan, &mut |target, event| {
+        prepared(&plan, &mut |target, event| {
             journal.event(event);
-            let Event::BatchStarted { route, batch, changes, again, .. } = *event else { return };
+            let Event::BatchPrepared { route, batch, changes, again, .. } = *event else { return };
             let request_ids = &[];
             journal.event(&Event::BatchEnded { target, route, batch, changes, answers: &answers, request_ids, again });
         });
@@ -178,9 +136,11 @@ fn what_a_line_has_many_of_has_the_fields_of_the_schema() {
     let schema = std::fs::read(format!("{}/schemas/journal.json", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let schema: Value = serde_json::from_slice(&schema).unwrap();
     let names = |object: &Value| object.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
-    for (kind, list, of) in
-        [("sent", "changes", "SentChange"), ("answered", "answers", "Answer"), ("ended", "changes", "EndedChange")]
-    {
+    for (kind, list, of) in [
+        ("prepared", "changes", "PreparedChange"),
+        ("answered", "answers", "Answer"),
+        ("ended", "changes", "EndedChange"),
+    ] {
         let items = lines.iter().map(|line| event(line)).filter(|event| event["kind"] == kind);
         let items: Vec<Value> = items.flat_map(|event| event[list].as_array().unwrap().clone()).collect();
         let used: BTreeSet<String> = items.iter().flat_map(names).collect();

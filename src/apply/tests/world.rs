@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use super::super::ledger::TOLD_TOGETHER;
 use super::super::*;
 use crate::diag::Sources;
 use crate::model::{
@@ -92,7 +91,7 @@ pub(super) struct World {
     pub(super) fresh_reads: AtomicUsize,
     /// What happens to the changes of a key, in turn; then [`Act::Do`].
     script: Mutex<HashMap<String, VecDeque<Act>>>,
-    /// `start …` and `end …` of every write, by keys.
+    /// `start …` and `end …` of every write, by keys, and `told …` when it was told that it ended.
     pub(super) log: Mutex<Vec<String>>,
     in_flight: AtomicUsize,
     /// How many were in flight at each start.
@@ -106,16 +105,16 @@ pub(super) struct World {
     pub(super) stop_at: Mutex<Option<(usize, Stop)>>,
     pub(super) latency: Duration,
     /// The batch with this key is answered when it was told of another answer, however long that takes.
-    pub(super) answered_last: Option<&'static str>,
-    /// The changes of batches that started or ended since the sink was asked to write things down.
+    pub(super) answered_last: Option<String>,
+    /// The changes of batches of which was told since the sink was asked to write things down.
     unwritten: Mutex<Unwritten>,
     /// How many batches were sent, and how many of them were under way, each time that the executor waited.
     pub(super) waits: Mutex<Vec<(usize, usize)>>,
+    /// The changes of each batch that was sent, and how often the executor had waited before.
+    gone: Mutex<Vec<(String, usize)>>,
     /// How many batches were answered, and of how many that was told.
     answered: AtomicUsize,
     told: AtomicUsize,
-    /// A large batch is among those of which it was not.
-    large_untold: AtomicBool,
 }
 
 impl World {
@@ -127,11 +126,10 @@ impl World {
         format!("{}/{}", self.ids.text(key.part(0)), self.ids.text(key.part(1)))
     }
 
-    /// The executor waits, or lets others go first: what was sent is told by now, and so is what was answered, except in the lull after large
-    /// batches; what is told is written.
+    /// The executor waits, or lets others go first: what was sent or answered is written by now, except in the lull after an answer.
     fn waited(&self) {
-        assert_eq!(*self.unwritten.lock().unwrap(), Unwritten::default());
-        assert!(self.all_told() || self.large_untold.load(Ordering::SeqCst));
+        let Unwritten { started, answered, .. } = &*self.unwritten.lock().unwrap();
+        assert!(!self.all_told() || started.is_empty() && answered.is_empty(), "{started:?} {answered:?}");
         let sent = self.levels.lock().unwrap().len();
         self.waits.lock().unwrap().push((sent, self.in_flight.load(Ordering::SeqCst)));
     }
@@ -199,10 +197,10 @@ impl World {
 impl Writer for World {
     async fn write(&self, batch: &Batch<'_>) -> Vec<WriteOutcome> {
         let labels: Vec<String> = batch.changes.iter().map(|change| self.label(&change.key)).collect();
-        let unwritten = self.unwritten.lock().unwrap().started.clone();
-        assert!(unwritten.is_empty(), "{labels:?} went out before {unwritten:?} was written");
+        self.unwritten.lock().unwrap().allows(batch, &labels);
         let labels = labels.join(" ");
         self.log.lock().unwrap().push(format!("start {labels}"));
+        self.gone.lock().unwrap().push((labels.clone(), self.waits.lock().unwrap().len()));
         let level = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         self.levels.lock().unwrap().push(level);
         if let Some((at, stop)) = &*self.stop_at.lock().unwrap()
@@ -211,7 +209,7 @@ impl Writer for World {
             stop.request();
         }
         tokio::time::sleep(self.latency).await;
-        if self.answered_last.is_some_and(|key| labels.split(' ').any(|label| label == key)) {
+        if self.answered_last.as_ref().is_some_and(|key| labels.split(' ').any(|label| label == key)) {
             let told = async {
                 while self.told.load(Ordering::SeqCst) == 0 {
                     tokio::time::sleep(self.latency).await;
@@ -225,7 +223,6 @@ impl Writer for World {
         }
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
         self.answered.fetch_add(1, Ordering::SeqCst);
-        self.large_untold.fetch_or(batch.changes.len() > TOLD_TOGETHER, Ordering::SeqCst);
         self.log.lock().unwrap().push(format!("end {labels}"));
         batch.changes.iter().map_while(|change| self.act(change)).collect()
     }
@@ -274,9 +271,9 @@ pub(super) struct Outcomes {
     pub(super) by_key: BTreeMap<String, Outcome>,
     pub(super) events: Vec<String>,
     pub(super) together: Vec<usize>,
-    /// How many batches were prepared.
-    pub(super) prepared: usize,
-    /// Those of them that were not sent, by their changes.
+    /// How many batches were prepared ahead, and sent later.
+    pub(super) ahead: usize,
+    /// Those that were prepared and not sent, by their changes.
     pub(super) left_prepared: Vec<String>,
     pub(super) planned: u64,
 }
@@ -414,7 +411,6 @@ impl Case {
             world: &self.world,
             events: Mutex::default(),
             together: Mutex::default(),
-            prepared: AtomicUsize::default(),
             numbered: Mutex::default(),
             open: Mutex::default(),
         };
@@ -444,10 +440,22 @@ impl Case {
         let by_key =
             report.targets[0].changes.iter().map(|change| (label(change.id), change.outcome.clone())).collect();
         let (events, together) = (recorder.events.into_inner().unwrap(), recorder.together.into_inner().unwrap());
-        let prepared = recorder.prepared.into_inner();
         let numbered = recorder.numbered.into_inner().unwrap();
-        let left_prepared = numbered.into_values().filter_map(|(text, sent)| (!sent).then_some(text)).collect();
-        Outcomes { report, by_key, events, together, prepared, left_prepared, planned: count(plan) }
+        assert!(numbered.keys().copied().eq(1..=numbered.len() as u64), "{numbered:?}");
+        assert!(numbered.values().all(|one| one.stage != Stage::Sent), "{numbered:?}");
+        let (answered, left): (Vec<&Numbered>, Vec<&Numbered>) =
+            numbered.values().partition(|one| one.stage == Stage::Answered);
+        let left_prepared = left.iter().map(|one| format!("{} again={}", one.labels(&self.world), one.again)).collect();
+        let gone = self.world.gone.lock().unwrap();
+        let mut gone: Vec<&(String, usize)> = gone.iter().collect();
+        let mut gone_after = |one: &Numbered| {
+            let labels = one.labels(&self.world);
+            gone.remove(gone.iter().position(|(sent, _)| *sent == labels).unwrap()).1
+        };
+        let ahead: Vec<&Numbered> = answered.into_iter().filter(|one| gone_after(one) > one.waits).collect();
+        assert!(ahead.iter().all(|one| one.in_peace), "{ahead:?}");
+        let ahead = ahead.len();
+        Outcomes { report, by_key, events, together, ahead, left_prepared, planned: count(plan) }
     }
 
     /// How often a key was sent.
@@ -490,8 +498,44 @@ fn target() -> Target {
 /// What is told of and not written down yet.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Unwritten {
-    started: Vec<String>,
+    prepared: Vec<String>,
+    started: Vec<u64>,
     answered: Vec<String>,
+}
+
+impl Unwritten {
+    /// Holds the executor to its word when a batch goes out: what it carries is written, and so are the answers that its losses waited for.
+    fn allows(&self, batch: &Batch<'_>, labels: &[String]) {
+        let Self { prepared, answered, .. } = self;
+        assert!(labels.iter().all(|label| !prepared.contains(label)), "{labels:?} went out before it was written");
+        fn subject(label: &str) -> Option<&str> {
+            label.split('/').next()
+        }
+        for (change, label) in batch.changes.iter().zip(labels) {
+            let waited_for =
+                change.action == Action::Remove && answered.iter().any(|one| subject(one) == subject(label));
+            assert!(!waited_for, "{label} went out before the answers {answered:?} were written");
+        }
+    }
+}
+
+/// How far a batch has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Prepared,
+    Sent,
+    Answered,
+}
+
+/// What was told of a batch.
+#[derive(Debug)]
+struct Numbered {
+    changes: Vec<(Action, Key)>,
+    again: bool,
+    stage: Stage,
+    /// How often the executor had waited when it was prepared, and whether all answers were told then.
+    waits: usize,
+    in_peace: bool,
 }
 
 /// Events in words.
@@ -500,43 +544,49 @@ struct Recorder<'a> {
     events: Mutex<Vec<String>>,
     /// How many changes were told together, each time.
     together: Mutex<Vec<usize>>,
-    prepared: AtomicUsize,
-    /// By the number of a batch, what it was prepared or sent with, and whether it was sent.
-    numbered: Mutex<BTreeMap<u64, (String, bool)>>,
+    /// By the number of a batch.
+    numbered: Mutex<BTreeMap<u64, Numbered>>,
     /// The grants and updates that were sent and of which no answer was told.
     open: Mutex<Vec<Key>>,
 }
 
 impl Recorder<'_> {
-    /// Holds the executor to its word: the answers to all grants and updates of a subject are told before one of its losses is sent.
-    fn order(&self, event: &Event<'_>) {
-        let mut open = self.open.lock().unwrap();
-        match event {
-            Event::BatchStarted { changes, .. } => {
-                for change in *changes {
-                    if change.action == Action::Remove {
-                        assert!(open.iter().all(|key| key.part(0) != change.key.part(0)), "{open:?}");
-                    } else {
-                        open.push(change.key);
-                    }
-                }
+    /// Holds the executor to its word: a batch is prepared once, then sent once or never, then answered once. The answers to all grants and
+    /// updates of a subject are told before one of its losses is prepared.
+    fn follow(&self, event: &Event<'_>) {
+        let (mut numbered, mut open) = (self.numbered.lock().unwrap(), self.open.lock().unwrap());
+        match *event {
+            Event::BatchPrepared { batch, changes, again, .. } => {
+                let changes: Vec<(Action, Key)> = changes.iter().map(|change| (change.action, change.key)).collect();
+                let losses = changes.iter().filter(|(action, _)| *action == Action::Remove);
+                let waits = |loss: &Key| open.iter().any(|key| key.part(0) == loss.part(0));
+                assert!(losses.map(|(_, key)| key).all(|loss| !waits(loss)), "{changes:?} before {open:?}");
+                let (waits, in_peace) = (self.world.waits.lock().unwrap().len(), self.world.all_told());
+                let one = Numbered { changes, again, stage: Stage::Prepared, waits, in_peace };
+                assert!(numbered.insert(batch, one).is_none(), "batch {batch} is prepared again");
             }
-            Event::BatchEnded { changes, .. } => {
-                self.world.told.fetch_add(1, Ordering::SeqCst);
-                self.world.large_untold.fetch_and(!self.world.all_told(), Ordering::SeqCst);
+            Event::BatchStarted { batch, changes, again, .. } => {
+                let one = numbered.get_mut(&batch).unwrap();
+                assert_eq!((one.stage, one.changes.len(), one.again), (Stage::Prepared, changes, again));
+                one.stage = Stage::Sent;
+                open.extend(one.changes.iter().filter(|(action, _)| *action != Action::Remove).map(|(_, key)| *key));
+            }
+            Event::BatchEnded { batch, changes, again, .. } => {
+                let one = numbered.get_mut(&batch).unwrap();
+                assert_eq!((one.stage, one.again), (Stage::Sent, again));
+                assert!(one.changes.iter().map(|(_, key)| *key).eq(changes.iter().map(|change| change.key)));
+                one.stage = Stage::Answered;
                 open.retain(|key| changes.iter().all(|change| change.key != *key));
+                self.world.told.fetch_add(1, Ordering::SeqCst);
             }
             _ => {}
         }
     }
+}
 
-    /// Holds the executor to its word: a batch starts once, and as it was prepared.
-    fn number(&self, event: &Event<'_>, sent: bool) {
-        let Event::BatchStarted { batch, changes, again, .. } = event else { return };
-        let keys: Vec<String> = changes.iter().map(|change| self.world.label(&change.key)).collect();
-        let text = format!("{} again={again}", keys.join(" "));
-        let before = self.numbered.lock().unwrap().insert(*batch, (text.clone(), sent));
-        assert!(before.is_none() || sent && before == Some((text, false)), "batch {batch}: {before:?}");
+impl Numbered {
+    fn labels(&self, world: &World) -> String {
+        self.changes.iter().map(|(_, key)| world.label(key)).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -545,21 +595,18 @@ impl Sink for Recorder<'_> {
         *self.world.unwritten.lock().unwrap() = Unwritten::default();
     }
 
-    fn prepare(&self, event: &Event<'_>) {
-        // The lull is over.
-        assert!(self.world.all_told());
-        self.prepared.fetch_add(1, Ordering::SeqCst);
-        self.number(event, false);
-    }
-
     fn event(&self, event: &Event<'_>) {
-        self.number(event, true);
-        self.order(event);
+        self.follow(event);
         let labels =
             |changes: &[&Change]| changes.iter().map(|change| self.world.label(&change.key)).collect::<Vec<_>>();
+        let unwritten = || self.world.unwritten.lock().unwrap();
         match event {
-            Event::BatchStarted { changes, .. } => self.world.unwritten.lock().unwrap().started.extend(labels(changes)),
-            Event::BatchEnded { changes, .. } => self.world.unwritten.lock().unwrap().answered.extend(labels(changes)),
+            Event::BatchPrepared { changes, .. } => unwritten().prepared.extend(labels(changes)),
+            Event::BatchStarted { batch, .. } => unwritten().started.push(*batch),
+            Event::BatchEnded { changes, .. } => {
+                unwritten().answered.extend(labels(changes));
+                self.world.log.lock().unwrap().push(format!("told {}", labels(changes).join(" ")));
+            }
             _ => {}
         }
         let label = |change: &PlannedChange| self.world.label(&change.change.key);
@@ -571,7 +618,8 @@ impl Sink for Recorder<'_> {
         let text = match event {
             Event::Started { targets, changes } => format!("started {targets} {changes}"),
             Event::TargetStarted { target, changes } => format!("target {} {changes}", target.name),
-            Event::BatchStarted { changes, again, .. } => format!("send {} again={again}", changes.len()),
+            Event::BatchPrepared { changes, again, .. } => format!("prepare {} again={again}", changes.len()),
+            Event::BatchStarted { changes, again, .. } => format!("send {changes} again={again}"),
             Event::BatchEnded { answers, .. } => format!("answered {}", answers.len()),
             Event::Finished { ended, provisional, .. } => {
                 let (word, sure) = (ended.outcome.word(), if *provisional { "?" } else { "" });

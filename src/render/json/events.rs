@@ -80,7 +80,7 @@ enum Name {
     TargetStarted,
     /// A saved plan holds a change back: it will not be sent.
     Held,
-    /// A batch is about to be sent.
+    /// A batch was sent.
     BatchStarted,
     /// A batch was answered, or will never be.
     BatchEnded,
@@ -123,10 +123,11 @@ impl<'a> EventView<'a> {
         }
     }
 
-    fn of(ids: &'a Ids, event: &Event<'a>, at: &'a str) -> Self {
+    /// Its line, if it is one for those who follow: what is only prepared has not happened.
+    fn of(ids: &'a Ids, event: &Event<'a>, at: &'a str) -> Option<Self> {
         let new = |name| Self::new(name, at);
         let of = |name, target: &'a TargetPlan| Self { target: Some(&target.name), ..Self::new(name, at) };
-        match *event {
+        Some(match *event {
             Event::Started { changes, .. } => {
                 Self { format_version: Some(FORMAT_VERSION), changes: Some(changes), ..new(Name::Started) }
             }
@@ -143,11 +144,12 @@ impl<'a> EventView<'a> {
                     ..of(Name::Held, target)
                 }
             }
+            Event::BatchPrepared { .. } => return None,
             Event::BatchStarted { target, route, batch, changes, again } => Self {
                 batch: Some(batch),
                 route: Some(route.name),
                 again: Some(again),
-                changes: Some(changes.len() as u64),
+                changes: Some(changes as u64),
                 ..of(Name::BatchStarted, target)
             },
             Event::BatchEnded { target, route, batch, changes, answers, again, .. } => Self {
@@ -169,7 +171,7 @@ impl<'a> EventView<'a> {
             Event::TargetEnded { target, totals } => Self { totals: Some(totals), ..of(Name::TargetEnded, target) },
             Event::Interrupted => new(Name::Interrupted),
             Event::Ended { totals } => Self { totals: Some(totals), ..new(Name::Ended) },
-        }
+        })
     }
 
     /// What endings have in common; the change is still to be said.
@@ -214,7 +216,7 @@ impl EventLines {
 impl Sink for EventLines {
     fn event(&self, event: &Event<'_>) {
         let time = self.lines.time();
-        let mut line = EventView::of(&self.ids, event, &time);
+        let Some(mut line) = EventView::of(&self.ids, event, &time) else { return };
         let (Event::Finished { target, ended, .. } | Event::Settled { target, ended }) = event else {
             return self.lines.add(&line);
         };

@@ -1,24 +1,22 @@
-//! The journal of an apply: one line of JSON an event. What is sent is in the file before its request goes out, what was answered before the
-//! run waits for more than a millisecond or two, and before what had to wait for that answer; how it ended follows when there is time. What a
-//! large batch carries is written while the network is waited for, and that it is sent, in a short line, when it is: tens of kilobytes then
-//! would hold its request up. What a killed run had done can be read afterwards. It holds no secret: keys, messages that the HTTP client has
-//! cleaned, references.
+//! The journal of an apply: one line of JSON an event. What a batch carries is in the file before its request goes out, mostly written while the
+//! network is waited for: no request is held up by it. That it was sent, and what was answered, is there before the run waits for more than a
+//! millisecond or two, and an answer before what had to wait for it; how changes ended follows when there is time. What a killed run can have
+//! done is read from it afterwards. It holds no secret: keys, messages that the HTTP client has cleaned, references.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::apply::{Ended, Event, Exit, Sink, TOLD_TOGETHER, Totals};
+use crate::apply::{Ended, Event, Exit, Sink, Totals};
 use crate::model::{Action, Change, Ids, Proof, WriteOutcome};
 use crate::plan::{PlannedChange, TargetPlan};
 use crate::render::words::Speaker;
 
 use super::lines::{Clock, Lines};
-use super::piece::{Made, Object, Piece, Pieces, made};
+use super::piece::{Object, Piece, Pieces};
 use super::plan;
 use super::report::{HeldView, OutcomeView, VerificationView, some};
 use super::value::LineKey;
@@ -55,11 +53,7 @@ pub struct Journal {
     run: String,
     ids: Arc<Ids>,
     lines: Lines,
-    prepared: Mutex<Prepared>,
 }
-
-/// What will be said of batches when they are sent, by the name of the target and the number of the batch.
-type Prepared = HashMap<String, HashMap<u64, Vec<u8>>>;
 
 impl Journal {
     /// Begins a run: writes what it is about.
@@ -73,7 +67,7 @@ impl Journal {
         ids: Arc<Ids>,
         about: &About,
     ) -> io::Result<Self> {
-        let journal = Self { run, ids, lines: Lines::new(writer, clock), prepared: Mutex::default() };
+        let journal = Self { run, ids, lines: Lines::new(writer, clock) };
         journal.line(EventView::RunBegun {
             format_version: FORMAT_VERSION,
             tool: Tool::THIS,
@@ -117,14 +111,6 @@ impl Journal {
         }
     }
 
-    fn prepared(&self) -> MutexGuard<'_, Prepared> {
-        self.prepared.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take_prepared(&self, target: &TargetPlan, batch: u64) -> Option<Vec<u8>> {
-        self.prepared().get_mut(&target.name)?.remove(&batch)
-    }
-
     fn line(&self, event: impl Serialize) {
         self.lines.add(&Line { time: &self.lines.time(), run: &self.run, event });
     }
@@ -141,13 +127,17 @@ impl Sink for Journal {
             Event::Held { target, held, .. } => {
                 EventView::Held { target: &target.name, held: HeldView::of(Speaker::new(ids, target), held) }
             }
-            Event::BatchStarted { target, route, batch, changes, again } => {
-                if let Some(made) = self.take_prepared(target, *batch) {
-                    return self.line(Made(&made));
+            Event::BatchPrepared { target, route, batch, changes, again } => {
+                let speaker = Speaker::new(ids, target);
+                EventView::Prepared {
+                    target: &target.name,
+                    batch: *batch,
+                    route: route.name,
+                    again: *again,
+                    changes: Pieces(Each::of(changes, move |change| PreparedView::of(speaker, change))),
                 }
-                let changes = Some(SentView::all(ids, target, changes));
-                EventView::Sent { target: &target.name, batch: *batch, route: route.name, again: *again, changes }
             }
+            Event::BatchStarted { target, batch, .. } => EventView::Sent { target: &target.name, batch: *batch },
             Event::BatchEnded { target, batch, answers, request_ids, .. } => EventView::Answered {
                 target: &target.name,
                 batch: *batch,
@@ -168,24 +158,6 @@ impl Sink for Journal {
             Event::Interrupted => EventView::Interrupted,
             Event::Ended { totals } => EventView::Totals { totals: *totals },
         });
-    }
-
-    fn prepare(&self, event: &Event<'_>) {
-        let Event::BatchStarted { target, route, batch, changes, again } = event else { return };
-        let (name, batch, route, again) = (&target.name, *batch, route.name, *again);
-        let carried = SentView::all(&self.ids, target, changes);
-        let carried = if changes.len() > TOLD_TOGETHER {
-            self.line(EventView::Prepared { target: name, batch, route, again, changes: carried });
-            self.flush();
-            None
-        } else {
-            Some(carried)
-        };
-        // One that cannot be made is tried again when its time comes, and said then.
-        let mut sent = Vec::new();
-        if made(&mut sent, &EventView::Sent { target: name, batch, route, again, changes: carried }).is_ok() {
-            self.prepared().entry(name.clone()).or_default().insert(batch, sent);
-        }
     }
 
     fn flush(&self) {
@@ -244,39 +216,32 @@ enum EventView<'a> {
         /// The change, and why.
         held: HeldView<'a>,
     },
-    /// A batch of more than 64 changes is ready to be sent, and nothing of it was sent yet. If it is, its `sent` follows.
+    /// A batch is ready, and may be sent from now on. In a run that ended itself it was sent only if its `sent` follows; in one that was killed,
+    /// nobody knows what became of a batch without an `answered`: plan again.
     Prepared {
         /// The target.
         target: &'a str,
-        /// As in its `sent`.
-        batch: u64,
-        /// As in its `sent`.
-        route: &'static str,
-        /// As in its `sent`.
-        again: bool,
-        /// What it carries.
-        changes: Pieces<'a, SentView<'a>>,
-    },
-    /// A batch is about to be sent. Without an `answered` after it, nobody knows what became of it: plan again.
-    Sent {
-        /// The target.
-        target: &'a str,
-        /// 1 for the first batch that is sent to the target, then counting on; numbers are left out where the sending ended early. The
-        /// `answered` has the same, and the `prepared` where there is one.
+        /// 1 for the first batch of the target, then counting on. `sent` and `answered` have the same.
         batch: u64,
         /// Method and path with placeholders.
         route: &'static str,
         /// It was sent before, and certainly not carried out; or its block is gone.
         again: bool,
-        /// What it carries; absent where its `prepared` says that.
-        #[serde(skip_serializing_if = "Option::is_none")]
-        changes: Option<Pieces<'a, SentView<'a>>>,
+        /// What it carries.
+        changes: Pieces<'a, PreparedView<'a>>,
+    },
+    /// A batch is sent. Written with what follows when there is time, so that a killed run may lack its last ones.
+    Sent {
+        /// The target.
+        target: &'a str,
+        /// As in its `prepared`.
+        batch: u64,
     },
     /// A batch was answered, or never will be.
     Answered {
         /// The target.
         target: &'a str,
-        /// As in its `sent`.
+        /// As in its `prepared`.
         batch: u64,
         /// The API's ids of the answers that came, oldest first: the newest 8, where a batch was divided. Absent where the API gives none.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -375,10 +340,10 @@ impl<'a> EndedView<'a> {
     }
 }
 
-/// A change on its way.
+/// A change that is ready to be sent.
 #[derive(JsonSchema)]
-#[schemars(rename = "SentChange")]
-struct SentView<'a> {
+#[schemars(rename = "PreparedChange")]
+struct PreparedView<'a> {
     /// What it does.
     action: Action,
     /// The natural key after the change, by API field name.
@@ -393,7 +358,7 @@ struct SentView<'a> {
     after: Option<Entries<FieldView<'a>>>,
 }
 
-impl Piece for SentView<'_> {
+impl Piece for PreparedView<'_> {
     fn add_to(&self, json: &mut Vec<u8>) -> serde_json::Result<()> {
         let mut object = Object::begin(json);
         object.value("action", &self.action)?;
@@ -409,12 +374,7 @@ impl Piece for SentView<'_> {
     }
 }
 
-impl<'a> SentView<'a> {
-    fn all(ids: &'a Ids, target: &'a TargetPlan, changes: &'a [&'a Change]) -> Pieces<'a, Self> {
-        let speaker = Speaker::new(ids, target);
-        Pieces(Each::of(changes, move |change| Self::of(speaker, change)))
-    }
-
+impl<'a> PreparedView<'a> {
     fn of(speaker: Speaker<'a>, change: &'a Change) -> Self {
         let (before, after) = plan::fields(speaker, change);
         let some = |side: plan::Side<'a>| side.filter(|fields| !fields.is_empty());

@@ -128,7 +128,7 @@ fn is_plain(text: &[u8]) -> bool {
 }
 
 /// JSON that is there already. It goes into a line as it is, and nowhere else: any other serializer takes it for a list of numbers.
-pub(super) struct Made<'a>(pub(super) &'a [u8]);
+struct Made<'a>(&'a [u8]);
 
 impl Serialize for Made<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
