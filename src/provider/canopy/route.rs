@@ -43,7 +43,7 @@ fn clears_date(change: &Change) -> bool {
     change.differs.iter().any(|name| change.desired.get(name).is_none_or(Value::is_null))
 }
 
-/// Whether the target says that `null` clears no date (apis/canopy.md: Update [assumed]).
+/// Whether the target says that `null` clears no date (apis/canopy.md: Update, assumed).
 pub fn must_recreate(options: &Fields) -> bool {
     matches!(options.get("clear_dates"), Some(Value::Text(how)) if &**how == "recreate")
 }

@@ -45,7 +45,7 @@ pub const SERVICE_PATH: PathSpec = PathSpec {
     doc: "A service's assignments; a key follows as one more segment.",
 };
 
-/// Listing a service's assignments [assumed]; the same as `service` unless given.
+/// Listing a service's assignments (assumed); the same as `service` unless given.
 pub const SERVICE_LIST_PATH: PathSpec = PathSpec {
     name: "service_list",
     option: "path_service_list",
@@ -61,7 +61,7 @@ pub const DOMAIN_PATH: PathSpec = PathSpec {
     doc: "A domain's own assignments.",
 };
 
-/// Listing a domain's own assignments [assumed]; the same as `domain` unless given.
+/// Listing a domain's own assignments (assumed); the same as `domain` unless given.
 pub const DOMAIN_LIST_PATH: PathSpec = PathSpec {
     name: "domain_list",
     option: "path_domain_list",
