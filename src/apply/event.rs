@@ -10,7 +10,7 @@ use super::{Outcome, Totals, Verification};
 /// Something that happened. Events of different targets interleave; those of one target keep the order
 /// `TargetStarted`, `Held`…, (`BatchPrepared`, `BatchStarted`, `BatchEnded`, `Finished`)…, (`Verifying`, batches sent again)…, `Settled`…,
 /// `Verified`, `TargetEnded`. Batches go side by side, and what will follow is prepared while others are under way. `BatchStarted` and `BatchEnded`
-/// come in the order in which it happened, `Finished` when there is time.
+/// come a moment later, in the order in which the executor sent them and saw the answers; `Finished` when there is time.
 #[derive(Debug, Clone, Copy)]
 pub enum Event<'a> {
     /// The apply begins.
@@ -49,7 +49,7 @@ pub enum Event<'a> {
         /// It comes after the re-read: an answer was lost and the change is certainly not there, or its block is gone.
         again: bool,
     },
-    /// A batch was sent.
+    /// A batch is on its way: sent, or the next to be, where the limits of the target hold it back.
     BatchStarted {
         /// The target's plan.
         target: &'a TargetPlan,
@@ -116,7 +116,7 @@ pub enum Event<'a> {
         /// Its final outcomes, counted.
         totals: Totals,
     },
-    /// A stop was asked for: nothing more is sent, what is in flight is waited for.
+    /// A stop was asked for: nothing more is sent, what is in flight is waited for. What was sent or answered just before may be told after it.
     Interrupted,
     /// The apply is over.
     Ended {
@@ -145,7 +145,11 @@ pub trait Sink: Send + Sync {
 
     /// What was told has to outlive the process from here on. The executor calls this after a `BatchPrepared` before that batch is sent, after a
     /// `BatchEnded` before what had to wait for it is sent, and in any case before it waits for more than a millisecond or two.
-    fn flush(&self) {}
+    ///
+    /// Gives whether all that was told so far is kept. Once it is not, the executor sends nothing more.
+    fn flush(&self) -> bool {
+        true
+    }
 }
 
 /// Takes events and does nothing.
@@ -164,7 +168,11 @@ impl Sink for Sinks<'_> {
         self.0.iter().for_each(|sink| sink.event(event));
     }
 
-    fn flush(&self) {
-        self.0.iter().for_each(|sink| sink.flush());
+    fn flush(&self) -> bool {
+        let mut kept = true;
+        for sink in self.0 {
+            kept &= sink.flush(); // all of them
+        }
+        kept
     }
 }

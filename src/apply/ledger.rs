@@ -13,7 +13,7 @@ use super::{ChangeId, ChangeReport, Ended, Event, Outcome, Sink};
 
 /// So many changes are told as ended in one event at most: a fraction of a millisecond for any sink, so that the next request does not wait
 /// for it.
-pub(super) const TOLD_TOGETHER: usize = 64;
+const TOLD_TOGETHER: usize = 64;
 
 /// One change.
 pub(super) struct Entry<'a> {
@@ -61,6 +61,8 @@ pub(super) struct Ledger<'a> {
     sink: &'a dyn Sink,
     /// What was told since the sink was last flushed has to be written before a request goes out.
     owing: bool,
+    /// All that was told is kept.
+    kept: bool,
     /// Entries whose stand is known and was not told yet, in the order in which it became known.
     untold: VecDeque<usize>,
     /// Batches that have a number.
@@ -95,6 +97,7 @@ impl<'a> Ledger<'a> {
             entries,
             sink,
             owing: false,
+            kept: true,
             untold: VecDeque::new(),
             batches: 0,
             starts,
@@ -119,17 +122,18 @@ impl<'a> Ledger<'a> {
         self.batches
     }
 
-    /// Before a request goes out.
-    pub(super) fn flush_ahead(&mut self) {
+    /// Before a request goes out. Says whether it may.
+    pub(super) fn flush_ahead(&mut self) -> bool {
         if self.owing {
             self.flush();
         }
+        self.kept
     }
 
     /// Before anything is waited for.
     pub(super) fn flush(&mut self) {
         self.owing = false;
-        self.sink.flush();
+        self.kept &= self.sink.flush();
     }
 
     fn slot(&self, set: usize, index: usize) -> usize {

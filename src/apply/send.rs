@@ -32,6 +32,8 @@ pub(super) enum Halt {
     Interrupted,
     /// The system is not available.
     Unavailable,
+    /// A sink cannot keep what it is told.
+    Unkept,
 }
 
 impl Halt {
@@ -40,6 +42,7 @@ impl Halt {
         match self {
             Halt::Interrupted => "interrupted before it was sent",
             Halt::Unavailable => "not sent: the system is temporarily unavailable; run again later",
+            Halt::Unkept => "not sent: what is done can no longer be written down",
         }
     }
 }
@@ -103,7 +106,7 @@ impl Landed<'_> {
     }
 }
 
-/// What happened on the wire and is told when there is time, in the order in which it happened.
+/// What happened and is told when there is time, in the order in which batches were sent and their answers seen.
 enum Happened<'b> {
     Sent { number: u64, route: Route, changes: usize },
     Answered(Landed<'b>),
@@ -119,7 +122,7 @@ impl Happened<'_> {
             }
             Self::Answered(Landed { flight, answers, request_ids }) => {
                 let Batch { route, changes } = &flight.batch;
-                ledger.emit_ahead(&Event::BatchEnded {
+                ledger.emit(&Event::BatchEnded {
                     target,
                     route: *route,
                     batch: flight.number,
@@ -140,8 +143,8 @@ impl Happened<'_> {
 ///
 /// An answer makes room for the next request. It is told before that goes out only if the request had to wait for it, else when the [`LULL`] is
 /// over. While the network is waited for, the batches that will follow are prepared, and how changes ended is told, piece by piece, so that neither
-/// holds a request up. Where there is nothing to wait for, no more answers are left to be told than batches are under way, and no more endings
-/// than changes.
+/// holds a request up. Where there is nothing to wait for, no more is left to be told than two things for each batch under way and what came last,
+/// and no more endings than changes.
 pub(super) async fn send(
     run: &TargetRun<'_>,
     stop: &Stop,
@@ -152,22 +155,29 @@ pub(super) async fn send(
     let concurrency = run.concurrency.max(1);
     let mut queue = Queue::new(batches, run.plan.capabilities.order_by);
     let mut prepared: VecDeque<Flight<'_>> = VecDeque::new();
+    let mut next = Vec::new();
     let mut flights = FuturesUnordered::new();
     let mut untold: VecDeque<Happened<'_>> = VecDeque::new();
     let (mut failing, mut under_way) = (0, 0);
     let mut halt = None;
     let mut lull = None;
     loop {
-        while halt.is_none() && flights.len() < concurrency {
+        while halt.is_none() && flights.len() + next.len() < concurrency {
             halt = halted(stop, failing);
-            let next = || prepared.pop_front().or_else(|| Flight::next(&mut queue, ledger, batches, again));
-            let Some(flight) = halt.is_none().then(next).flatten() else { break };
+            let ready = || prepared.pop_front().or_else(|| Flight::next(&mut queue, ledger, batches, again));
+            let Some(flight) = halt.is_none().then(ready).flatten() else { break };
+            next.push(flight);
+        }
+        if !next.is_empty() && !ledger.flush_ahead() {
+            halt = Some(Halt::Unkept);
+            next.clear();
+        }
+        for flight in next.drain(..) {
             let Flight { number, slots, batch: Batch { route, .. }, .. } = &flight;
             untold.push_back(Happened::Sent { number: *number, route: *route, changes: slots.len() });
             under_way += slots.len();
             flights.push(flight.fly(run.writer));
         }
-        ledger.flush_ahead();
         let mut landed = flights.next().now_or_never(); // here the requests go out
         if let (None, Some(end)) = (&landed, lull) {
             landed = timeout_at(end, flights.next()).await.ok();

@@ -150,8 +150,9 @@ impl Apply<'_> {
         match journaled {
             Ok(()) => Ok(exit),
             Err(error) => {
-                let error =
-                    anyhow::Error::new(error).context("the journal has a gap: a line of it could not be written");
+                let error = anyhow::Error::new(error).context(
+                    "the journal is cut off: a line of it could not be written, and nothing was sent after that; run again once it can be",
+                );
                 terminal.error(&error);
                 Ok(exit.worse(Exit::Error))
             }

@@ -109,11 +109,11 @@ fn what_a_batch_carries_stands_before_all_that_becomes_of_it() {
 
 #[test]
 fn what_a_killed_run_may_have_done_is_in_its_journal() {
-    for (after, latency) in [(1, "30ms"), (9, "30ms"), (30, "3ms")] {
+    for (after, many, latency) in [(1, 200, "30ms"), (9, 200, "30ms"), (30, 1000, "3ms")] {
         let place = Place::new();
         let target = std::fs::read_to_string(place.path().join("target.yaml")).unwrap();
         place.write("target.yaml", &target.replace("limits: {", "limits: { concurrency: 4, batch_size: 1,"));
-        let ids: Vec<String> = (0..200).map(|n| format!("id-{n:03}")).collect();
+        let ids: Vec<String> = (0..many).map(|n| format!("id-{n:04}")).collect();
         place.write("sets/austria.yaml", &super::set("austria", "at", &format!("{}, a, b, c, d", ids.join(", "))));
         place.fault(&format!("POST /1/catalog/assignments/organizations=slow={latency}:*"));
         let created = || place.live().into_iter().filter(|pair| pair.starts_with("id-")).collect::<BTreeSet<_>>();
@@ -142,7 +142,7 @@ fn what_a_killed_run_may_have_done_is_in_its_journal() {
         assert!(prepared.len() <= answered.len() + 12, "{} {}", prepared.len(), answered.len());
 
         let again = place.run(&["apply", "--auto-approve"]);
-        assert_eq!((again.code, place.live().len()), (0, 208), "{}", again.text());
+        assert_eq!((again.code, place.live().len()), (0, many + 8), "{}", again.text());
     }
 }
 
@@ -219,6 +219,53 @@ fn without_its_journal_nothing_is_applied() {
     let run = place.run(&["apply", "--auto-approve", "--journal", "missing/journal.jsonl"]);
     assert_eq!((run.code, place.writes()), (1, 0), "{}", run.text());
     assert!(run.stderr.contains("missing/journal.jsonl"), "{}", run.text());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_whose_journal_can_no_longer_be_written_sends_nothing_more() {
+    use std::process::Command;
+
+    let place = Place::new();
+    let target = std::fs::read_to_string(place.path().join("target.yaml")).unwrap();
+    place.write("target.yaml", &target.replace("limits: {", "limits: { concurrency: 2, batch_size: 1,"));
+    let ids: Vec<String> = (0..200).map(|n| format!("id-{n:03}")).collect();
+    place.write("sets/austria.yaml", &super::set("austria", "at", &format!("{}, a, b, c, d", ids.join(", "))));
+    // No file of it grows beyond 16 blocks, of 512 bytes or of 1024.
+    let plain = place.command(&APPLY);
+    let mut limited = Command::new("sh");
+    limited
+        .args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$@\"", "sh"])
+        .arg(plain.get_program())
+        .args(plain.get_args());
+    limited.current_dir(place.path());
+    for (name, value) in plain.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    let run = support::run(&mut limited);
+    assert_eq!(run.code, 1, "{}", run.text());
+    assert!(run.stderr.contains("the journal is cut off"), "{}", run.text());
+    assert!(run.stdout.contains("can no longer be written down"), "{}", run.text());
+
+    let created = place.live().into_iter().filter(|pair| pair.starts_with("id-")).collect::<BTreeSet<_>>();
+    assert!((1..200).contains(&created.len()), "{}", created.len());
+    let text = std::fs::read_to_string(place.path().join("journal.jsonl")).unwrap();
+    let whole = text.rsplit_once('\n').unwrap().0;
+    let all: Vec<Value> = whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let prepared = all.iter().map(|line| &line["event"]).filter(|event| event["kind"] == "prepared");
+    let told: BTreeSet<String> =
+        prepared.map(|event| format!("{} at", event["changes"][0]["key"]["ass_id"].as_str().unwrap())).collect();
+    assert!(created.is_subset(&told), "{:?}", created.difference(&told));
+
+    // The next run begins a line of its own.
+    assert_eq!(place.run(&APPLY).code, 0);
+    let text = std::fs::read_to_string(place.path().join("journal.jsonl")).unwrap();
+    assert_eq!(text.lines().filter(|line| line.contains("\"kind\":\"run_begun\"")).count(), 2);
+    let broken = text.lines().filter(|line| serde_json::from_str::<Value>(line).is_err());
+    assert!(broken.count() <= 1 && text.ends_with('\n'));
 }
 
 #[cfg(unix)]

@@ -92,9 +92,9 @@ fn a_key_reads_alike_in_the_plan_and_in_the_journal() {
     let set = world.set("odd", odd.map(|ass_id| world.row(2, &[ass_id, "dealer"], vec![])).into());
     world.plan("parts", &PARTIUM, &[set], vec![]);
     for (plan, at_least) in [(world.done(), 4), (fixture::everything(), 10)] {
-        let sent = told(&plan, |journal| prepared(&plan, &mut |_, event| journal.event(event)));
+        let told = told(&plan, |journal| prepared(&plan, &mut |_, event| journal.event(event)));
         let in_journal: Vec<Value> =
-            sent.iter().flat_map(|line| event(line)["changes"].as_array().unwrap().clone()).collect();
+            told.iter().flat_map(|line| event(line)["changes"].as_array().unwrap().clone()).collect();
         let document = serde_json::to_value(render::json::plan(&plan, Exit::Pending)).unwrap();
         let sets = |target: &Value| target["sets"].as_array().unwrap().clone();
         let changes = |set: Value| set["changes"].as_array().unwrap().clone();

@@ -101,6 +101,10 @@ pub(super) struct World {
     pub(super) gap: AtomicBool,
     /// Reads fail; the flag says whether temporarily.
     pub(super) broken: Mutex<Option<bool>>,
+    /// The sink can keep no more.
+    pub(super) full: AtomicBool,
+    /// There is no more room for the sink when so many writes have started.
+    pub(super) full_at: Option<usize>,
     /// Asks for a stop when so many writes have started.
     pub(super) stop_at: Mutex<Option<(usize, Stop)>>,
     pub(super) latency: Duration,
@@ -115,6 +119,8 @@ pub(super) struct World {
     /// How many batches were answered, and of how many that was told.
     answered: AtomicUsize,
     told: AtomicUsize,
+    /// Of how many batches it was told that they were sent.
+    told_sent: AtomicUsize,
 }
 
 impl World {
@@ -126,11 +132,14 @@ impl World {
         format!("{}/{}", self.ids.text(key.part(0)), self.ids.text(key.part(1)))
     }
 
-    /// The executor waits, or lets others go first: what was sent or answered is written by now, except in the lull after an answer.
+    /// The executor waits, or lets others go first: what was sent or answered is told and written by now, except in the lull after an answer.
     fn waited(&self) {
-        let Unwritten { started, answered, .. } = &*self.unwritten.lock().unwrap();
-        assert!(!self.all_told() || started.is_empty() && answered.is_empty(), "{started:?} {answered:?}");
         let sent = self.levels.lock().unwrap().len();
+        if self.all_told() {
+            let Unwritten { started, answered, .. } = &*self.unwritten.lock().unwrap();
+            assert!(started.is_empty() && answered.is_empty(), "{started:?} {answered:?}");
+            assert_eq!(self.told_sent.load(Ordering::SeqCst), sent);
+        }
         self.waits.lock().unwrap().push((sent, self.in_flight.load(Ordering::SeqCst)));
     }
 
@@ -207,6 +216,9 @@ impl Writer for World {
             && self.levels.lock().unwrap().len() == *at
         {
             stop.request();
+        }
+        if self.full_at == Some(self.levels.lock().unwrap().len()) {
+            self.full.store(true, Ordering::SeqCst);
         }
         tokio::time::sleep(self.latency).await;
         if self.answered_last.as_ref().is_some_and(|key| labels.split(' ').any(|label| label == key)) {
@@ -546,7 +558,7 @@ struct Recorder<'a> {
     together: Mutex<Vec<usize>>,
     /// By the number of a batch.
     numbered: Mutex<BTreeMap<u64, Numbered>>,
-    /// The grants and updates that were sent and of which no answer was told.
+    /// The grants and updates that were prepared and of which no answer was told.
     open: Mutex<Vec<Key>>,
 }
 
@@ -561,6 +573,7 @@ impl Recorder<'_> {
                 let losses = changes.iter().filter(|(action, _)| *action == Action::Remove);
                 let waits = |loss: &Key| open.iter().any(|key| key.part(0) == loss.part(0));
                 assert!(losses.map(|(_, key)| key).all(|loss| !waits(loss)), "{changes:?} before {open:?}");
+                open.extend(changes.iter().filter(|(action, _)| *action != Action::Remove).map(|(_, key)| *key));
                 let (waits, in_peace) = (self.world.waits.lock().unwrap().len(), self.world.all_told());
                 let one = Numbered { changes, again, stage: Stage::Prepared, waits, in_peace };
                 assert!(numbered.insert(batch, one).is_none(), "batch {batch} is prepared again");
@@ -569,7 +582,7 @@ impl Recorder<'_> {
                 let one = numbered.get_mut(&batch).unwrap();
                 assert_eq!((one.stage, one.changes.len(), one.again), (Stage::Prepared, changes, again));
                 one.stage = Stage::Sent;
-                open.extend(one.changes.iter().filter(|(action, _)| *action != Action::Remove).map(|(_, key)| *key));
+                self.world.told_sent.fetch_add(1, Ordering::SeqCst);
             }
             Event::BatchEnded { batch, changes, again, .. } => {
                 let one = numbered.get_mut(&batch).unwrap();
@@ -591,8 +604,9 @@ impl Numbered {
 }
 
 impl Sink for Recorder<'_> {
-    fn flush(&self) {
+    fn flush(&self) -> bool {
         *self.world.unwritten.lock().unwrap() = Unwritten::default();
+        !self.world.full.load(Ordering::SeqCst)
     }
 
     fn event(&self, event: &Event<'_>) {

@@ -22,7 +22,7 @@ pub(super) struct EventView<'a> {
     /// Version of this format, "major.minor"; on the first line only.
     #[serde(skip_serializing_if = "Option::is_none")]
     format_version: Option<&'static str>,
-    /// When it was made, RFC 3339 in UTC. Lines between which the run did not wait may have the time of the first.
+    /// When it was made, RFC 3339 in UTC. Lines between which the run waited for no more than a millisecond or two may have the time of the first.
     at: &'a str,
     /// What happened.
     event: Name,
@@ -80,7 +80,7 @@ enum Name {
     TargetStarted,
     /// A saved plan holds a change back: it will not be sent.
     Held,
-    /// A batch was sent.
+    /// A batch is on its way: sent, or the next to be, where the limits of the target hold it back.
     BatchStarted,
     /// A batch was answered, or will never be.
     BatchEnded,
@@ -227,7 +227,8 @@ impl Sink for EventLines {
         }
     }
 
-    fn flush(&self) {
+    fn flush(&self) -> bool {
         self.lines.flush();
+        true // an apply goes on without its events
     }
 }

@@ -1,7 +1,8 @@
-//! The journal of an apply: one line of JSON an event. What a batch carries is in the file before its request goes out, mostly written while the
-//! network is waited for: no request is held up by it. That it was sent, and what was answered, is there before the run waits for more than a
-//! millisecond or two, and an answer before what had to wait for it; how changes ended follows when there is time. What a killed run can have
-//! done is read from it afterwards. It holds no secret: keys, messages that the HTTP client has cleaned, references.
+//! The journal of an apply: one line of JSON an event. What a batch carries is in the file before its request goes out, written while the network
+//! is waited for where there is such time, so that it holds no request up. That it was sent, and what was answered, is there before the run waits
+//! for more than a millisecond or two, and an answer before what had to wait for it; how changes ended follows when there is time. What a killed
+//! run can have done is read from it afterwards; a run that can no longer write it sends nothing more. It holds no secret: keys, messages that
+//! the HTTP client has cleaned, references.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -160,8 +161,8 @@ impl Sink for Journal {
         });
     }
 
-    fn flush(&self) {
-        self.lines.flush();
+    fn flush(&self) -> bool {
+        self.lines.flush()
     }
 }
 
@@ -174,7 +175,7 @@ pub(super) fn schema() -> serde_json::Value {
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "assignctl journal line", extend("$id" = "urn:assignctl:journal:1"))]
 struct Line<'a, E> {
-    /// When it was made, RFC 3339 in UTC. Lines between which the run did not wait may have the time of the first.
+    /// When it was made, RFC 3339 in UTC. Lines between which the run waited for no more than a millisecond or two may have the time of the first.
     time: &'a str,
     /// Which run it belongs to.
     run: &'a str,
@@ -216,8 +217,8 @@ enum EventView<'a> {
         /// The change, and why.
         held: HeldView<'a>,
     },
-    /// A batch is ready, and may be sent from now on. In a run that ended itself it was sent only if its `sent` follows; in one that was killed,
-    /// nobody knows what became of a batch without an `answered`: plan again.
+    /// A batch is ready, and may be sent from now on. In a run with a `run_ended` it was sent only if its `sent` follows; in one without, nobody
+    /// knows what became of a batch without an `answered`: plan again.
     Prepared {
         /// The target.
         target: &'a str,
@@ -230,7 +231,8 @@ enum EventView<'a> {
         /// What it carries.
         changes: Pieces<'a, PreparedView<'a>>,
     },
-    /// A batch is sent. Written with what follows when there is time, so that a killed run may lack its last ones.
+    /// A batch is on its way: sent, or the next to be, where the limits of the target hold it back. Written a moment later, so that a killed run
+    /// may lack its last ones.
     Sent {
         /// The target.
         target: &'a str,
@@ -286,14 +288,14 @@ enum EventView<'a> {
         /// Its outcomes, counted.
         totals: Totals,
     },
-    /// A stop was asked for.
+    /// A stop was asked for. What was sent or answered just before may stand after it.
     Interrupted,
     /// All targets are through.
     Totals {
         /// All outcomes, counted.
         totals: Totals,
     },
-    /// The run is over. A run without this line was killed.
+    /// The run is over. A run without this line was killed, or could no longer write its journal and sent nothing more.
     RunEnded {
         /// The exit code.
         exit: ExitView,

@@ -36,7 +36,7 @@ impl Lines {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The time for the next line: that of the first line that waits. Between them the run has not waited.
+    /// The time for the next line: that of the first line that waits. Between them the run waited for no more than a millisecond or two.
     pub(super) fn time(&self) -> Arc<str> {
         Arc::clone(self.state().since.get_or_insert_with(|| (self.clock)().into()))
     }
@@ -59,9 +59,11 @@ impl Lines {
         }
     }
 
-    /// Writes what waits. An error is kept for [`Lines::written`].
-    pub(super) fn flush(&self) {
-        self.state().flush();
+    /// Writes what waits. Gives whether all lines so far are written; the error is kept for [`Lines::written`].
+    pub(super) fn flush(&self) -> bool {
+        let mut state = self.state();
+        state.flush();
+        state.failed.is_none()
     }
 
     /// Writes what waits.
