@@ -1,6 +1,7 @@
 //! `--journal FILE`: what a person reads after a run that nobody watched, or that was killed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -104,6 +105,26 @@ fn what_a_batch_carries_stands_before_all_that_becomes_of_it() {
         assert!(stages.values().all(|stages| *stages == ["prepared", "sent", "answered"]), "{stages:?}");
         carried.sort_unstable();
         assert_eq!(carried, (0..400).map(|n| format!("id-{n:03}")).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn each_of_several_targets_keeps_its_order_in_one_journal() {
+    let dir = tempfile::tempdir().unwrap();
+    support::copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/quickstart"), dir.path());
+    let run = support::run(support::program(dir.path()).args(APPLY));
+    assert_eq!(run.code, 0, "{}", run.text());
+    let text = std::fs::read_to_string(dir.path().join("journal.jsonl")).unwrap();
+    let mut stages: BTreeMap<String, BTreeMap<u64, Vec<String>>> = BTreeMap::new();
+    for event in text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["event"].take()) {
+        let (Some(target), Some(batch)) = (event["target"].as_str(), event["batch"].as_u64()) else { continue };
+        let kind = event["kind"].as_str().unwrap().to_owned();
+        stages.entry(target.to_owned()).or_default().entry(batch).or_default().push(kind);
+    }
+    let batches: Vec<(&str, usize)> = stages.iter().map(|(target, batches)| (target.as_str(), batches.len())).collect();
+    assert_eq!(batches, [("analytics-prod", 2), ("crm-prod", 4), ("parts-prod", 2), ("pie-prod", 3)]);
+    for stages in stages.values().flat_map(BTreeMap::values) {
+        assert_eq!(*stages, ["prepared", "sent", "answered"]);
     }
 }
 
