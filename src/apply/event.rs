@@ -146,7 +146,7 @@ pub trait Sink: Send + Sync {
     /// What was told has to outlive the process from here on. The executor calls this after a `BatchPrepared` before that batch is sent, after a
     /// `BatchEnded` before what had to wait for it is sent, and in any case before it waits for more than a millisecond or two.
     ///
-    /// Gives whether all that was told so far is kept. Once it is not, the executor sends nothing more.
+    /// Gives whether all that was told so far is kept. Once it is not, the executor sends nothing that was not kept before.
     fn flush(&self) -> bool {
         true
     }

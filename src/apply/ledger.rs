@@ -116,7 +116,7 @@ impl<'a> Ledger<'a> {
         self.sink.event(event);
     }
 
-    /// A number for a batch, which no other one has: one that is not sent in the end keeps its number to itself.
+    /// A number for a batch, which no other one has, also where it is not sent in the end.
     pub(super) fn next_batch(&mut self) -> u64 {
         self.batches += 1;
         self.batches

@@ -151,7 +151,7 @@ impl Apply<'_> {
             Ok(()) => Ok(exit),
             Err(error) => {
                 let error = anyhow::Error::new(error).context(
-                    "the journal is cut off: a line of it could not be written, and nothing was sent after that; run again once it can be",
+                    "the journal is cut off: a line of it could not be written, and nothing was sent that is not in it; run again once it can be",
                 );
                 terminal.error(&error);
                 Ok(exit.worse(Exit::Error))

@@ -10,22 +10,72 @@ use serde_json::Value;
 use super::Place;
 use crate::support;
 
+fn journal(place: &Place) -> String {
+    std::fs::read_to_string(place.path().join("journal.jsonl")).unwrap()
+}
+
 fn lines(place: &Place) -> Vec<Value> {
-    let text = std::fs::read_to_string(place.path().join("journal.jsonl")).unwrap();
+    let text = journal(place);
     assert!(text.ends_with('\n'), "{text}");
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    whole_lines(place)
+}
+
+/// Without the last line, where it was cut off.
+fn whole_lines(place: &Place) -> Vec<Value> {
+    let text = journal(place);
+    text.rsplit_once('\n').unwrap().0.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn kinds(lines: &[Value]) -> Vec<&str> {
     lines.iter().map(|line| line["event"]["kind"].as_str().unwrap()).collect()
 }
 
+/// The events of each batch, by its target and number.
+fn batches(lines: &[Value]) -> BTreeMap<(&str, u64), Vec<&Value>> {
+    let mut batches: BTreeMap<(&str, u64), Vec<&Value>> = BTreeMap::new();
+    for event in lines.iter().map(|line| &line["event"]) {
+        let (Some(target), Some(number)) = (event["target"].as_str(), event["batch"].as_u64()) else { continue };
+        batches.entry((target, number)).or_default().push(event);
+    }
+    batches
+}
+
+const STAGES: [&str; 3] = ["prepared", "sent", "answered"];
+
+fn stages<'a>(events: &[&'a Value]) -> Vec<&'a str> {
+    events.iter().map(|event| event["kind"].as_str().unwrap()).collect()
+}
+
+/// The pairs that a batch carries, as `ass org`.
+fn carried<'a>(events: &'a [&Value]) -> impl Iterator<Item = String> + 'a {
+    let keys = events[0]["changes"].as_array().unwrap().iter().map(|change| &change["key"]);
+    keys.map(|key| format!("{} {}", key["ass_id"].as_str().unwrap(), key["org_id"].as_str().unwrap()))
+}
+
+/// What new assemblies of [`growing`] are live.
+fn created(place: &Place) -> BTreeSet<String> {
+    place.live().into_iter().filter(|pair| pair.starts_with("id-")).collect()
+}
+
+/// So many new assemblies are declared.
+fn growing(many: usize, limits: &str) -> Place {
+    let place = Place::new();
+    let ids: String = (0..many).map(|n| format!("id-{n:04}, ")).collect();
+    place.write("sets/austria.yaml", &super::set("austria", "at", &(ids + "a, b, c, d")));
+    limit(&place, limits);
+    place
+}
+
 const APPLY: [&str; 4] = ["apply", "--auto-approve", "--journal", "journal.jsonl"];
+
+fn limit(place: &Place, limits: &str) {
+    let target = std::fs::read_to_string(place.path().join("target.yaml")).unwrap();
+    place.write("target.yaml", &target.replace("limits: {", &format!("limits: {{ {limits},")));
+}
 
 /// One request after the other, so that the order of the lines is known.
 fn one_by_one(place: &Place) {
-    let target = std::fs::read_to_string(place.path().join("target.yaml")).unwrap();
-    place.write("target.yaml", &target.replace("limits: {", "limits: { concurrency: 1,"));
+    limit(place, "concurrency: 1");
 }
 
 #[test]
@@ -39,15 +89,15 @@ fn every_step_of_a_run_is_a_line_as_the_schema_says() {
     let run = support::run(command.env("GITHUB_ACTOR", "octo").env("CI_JOB_URL", "https://ci.example/7"));
     assert_eq!(run.code, 0, "{}", run.text());
     let all = lines(&place);
-    // What follows is prepared, and the first ending told, while a request is on its way, or later where the answers are quick.
     let told = kinds(&all);
-    let sending = told.len() - 6;
+    assert_eq!(told.len(), 16, "{told:?}");
     assert_eq!(told[..5], ["run_begun", "started", "target_started", "prepared", "sent"]);
-    let of = |kinds: &[&str]| told[3..sending].iter().filter(|kind| kinds.contains(kind)).collect::<Vec<_>>();
-    assert_eq!(of(&["prepared", "sent", "answered"]).len(), 6, "{told:?}");
-    assert_eq!(of(&["prepared", "ended"]), [&"prepared", &"prepared", &"ended"], "{told:?}");
-    assert_eq!(of(&["sent", "answered", "ended"])[..3], [&"sent", &"answered", &"sent"], "{told:?}");
-    assert_eq!(told[sending..], ["reading", "ended", "verified", "target_ended", "totals", "run_ended"]);
+    // What follows is prepared, and the first ending told, while a request is on its way, or later where the answers are quick.
+    let of = |kinds: &[&str]| told[3..10].iter().copied().filter(|kind| kinds.contains(kind)).collect::<Vec<_>>();
+    assert_eq!(of(&["sent", "answered"]), ["sent", "answered", "sent", "answered"], "{told:?}");
+    assert_eq!(of(&["prepared", "ended"]), ["prepared", "prepared", "ended"], "{told:?}");
+    assert_eq!(of(&["answered", "ended"])[0], "answered", "{told:?}");
+    assert_eq!(told[10..], ["reading", "ended", "verified", "target_ended", "totals", "run_ended"]);
     let ended: Vec<&Value> = all.iter().filter(|line| line["event"]["kind"] == "ended").collect();
     let schema = place.run(&["schema", "journal"]).json();
     let validator = jsonschema::validator_for(&schema).unwrap();
@@ -77,15 +127,8 @@ fn every_step_of_a_run_is_a_line_as_the_schema_says() {
 
 #[test]
 fn what_a_batch_carries_stands_before_all_that_becomes_of_it() {
-    for (size, batches) in [("100", 4), ("1", 400)] {
-        let place = Place::new();
-        let target = std::fs::read_to_string(place.path().join("target.yaml")).unwrap();
-        place.write(
-            "target.yaml",
-            &target.replace("limits: {", &format!("limits: {{ concurrency: 4, batch_size: {size},")),
-        );
-        let ids: String = (0..400).map(|n| format!("id-{n:03}, ")).collect();
-        place.write("sets/austria.yaml", &super::set("austria", "at", &(ids + "a, b, c, d")));
+    for (size, number) in [(100, 4), (1, 400)] {
+        let place = growing(400, &format!("concurrency: 4, batch_size: {size}"));
         let run = place.run(&APPLY);
         assert_eq!(run.code, 0, "{}", run.text());
         let all = lines(&place);
@@ -93,74 +136,56 @@ fn what_a_batch_carries_stands_before_all_that_becomes_of_it() {
         let validator = jsonschema::validator_for(&schema).unwrap();
         all.iter().for_each(|line| assert!(validator.is_valid(line), "{line:#}"));
 
-        let mut stages: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
-        let mut carried = Vec::new();
-        for event in all.iter().map(|line| &line["event"]).filter(|event| !event["batch"].is_null()) {
-            stages.entry(event["batch"].as_u64().unwrap()).or_default().push(event["kind"].as_str().unwrap());
-            for change in event["changes"].as_array().into_iter().flatten() {
-                carried.push(change["key"]["ass_id"].as_str().unwrap().to_owned());
-            }
+        let batches = batches(&all);
+        assert!(batches.keys().copied().eq((1..=number).map(|number| ("parts", number))), "{batches:?}");
+        for events in batches.values() {
+            assert_eq!(stages(events), STAGES);
+            assert_eq!((carried(events).count(), events[2]["answers"].as_array().unwrap().len()), (size, size));
         }
-        assert!(stages.keys().copied().eq(1..=batches), "{stages:?}");
-        assert!(stages.values().all(|stages| *stages == ["prepared", "sent", "answered"]), "{stages:?}");
-        carried.sort_unstable();
-        assert_eq!(carried, (0..400).map(|n| format!("id-{n:03}")).collect::<Vec<_>>());
+        let mut told: Vec<String> = batches.values().flat_map(|events| carried(events)).collect();
+        told.sort_unstable();
+        assert_eq!(told, (0..400).map(|n| format!("id-{n:04} at")).collect::<Vec<_>>());
     }
 }
 
 #[test]
 fn each_of_several_targets_keeps_its_order_in_one_journal() {
-    let dir = tempfile::tempdir().unwrap();
-    support::copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/quickstart"), dir.path());
-    let run = support::run(support::program(dir.path()).args(APPLY));
+    let place = Place::new();
+    support::copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/quickstart"), &place.path().join("several"));
+    let run = place.run(&[&APPLY[..], &["several"]].concat());
     assert_eq!(run.code, 0, "{}", run.text());
-    let text = std::fs::read_to_string(dir.path().join("journal.jsonl")).unwrap();
-    let mut stages: BTreeMap<String, BTreeMap<u64, Vec<String>>> = BTreeMap::new();
-    for event in text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["event"].take()) {
-        let (Some(target), Some(batch)) = (event["target"].as_str(), event["batch"].as_u64()) else { continue };
-        let kind = event["kind"].as_str().unwrap().to_owned();
-        stages.entry(target.to_owned()).or_default().entry(batch).or_default().push(kind);
-    }
-    let batches: Vec<(&str, usize)> = stages.iter().map(|(target, batches)| (target.as_str(), batches.len())).collect();
-    assert_eq!(batches, [("analytics-prod", 2), ("crm-prod", 4), ("parts-prod", 2), ("pie-prod", 3)]);
-    for stages in stages.values().flat_map(BTreeMap::values) {
-        assert_eq!(*stages, ["prepared", "sent", "answered"]);
-    }
+    let all = lines(&place);
+    let batches = batches(&all);
+    let expected = [("analytics-prod", 2), ("crm-prod", 4), ("parts-prod", 2), ("pie-prod", 3)];
+    let expected = expected.into_iter().flat_map(|(target, many)| (1..=many).map(move |number| (target, number)));
+    assert!(batches.keys().copied().eq(expected), "{batches:?}");
+    batches.values().for_each(|events| assert_eq!(stages(events), STAGES));
 }
 
 #[test]
 fn what_a_killed_run_may_have_done_is_in_its_journal() {
     for (after, many, latency) in [(1, 200, "30ms"), (9, 200, "30ms"), (30, 1000, "3ms")] {
-        let place = Place::new();
-        let target = std::fs::read_to_string(place.path().join("target.yaml")).unwrap();
-        place.write("target.yaml", &target.replace("limits: {", "limits: { concurrency: 4, batch_size: 1,"));
-        let ids: Vec<String> = (0..many).map(|n| format!("id-{n:04}")).collect();
-        place.write("sets/austria.yaml", &super::set("austria", "at", &format!("{}, a, b, c, d", ids.join(", "))));
+        let place = growing(many, "concurrency: 4, batch_size: 1");
         place.fault(&format!("POST /1/catalog/assignments/organizations=slow={latency}:*"));
-        let created = || place.live().into_iter().filter(|pair| pair.starts_with("id-")).collect::<BTreeSet<_>>();
         let mut run = place.command(&APPLY).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        while created().len() < after {
+        while created(&place).len() < after {
             assert!(run.try_wait().unwrap().is_none(), "it is over before it is killed");
         }
         run.kill().unwrap();
         run.wait().unwrap();
         std::thread::sleep(Duration::from_millis(100)); // what is on its way arrives
-        let created = created();
+        let created = created(&place);
 
-        let text = std::fs::read_to_string(place.path().join("journal.jsonl")).unwrap();
-        let (whole, _cut) = text.rsplit_once('\n').unwrap();
-        let all: Vec<Value> = whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        let all = whole_lines(&place);
         assert!(!kinds(&all).contains(&"run_ended"));
-        let of = |kind: &'static str| all.iter().map(|line| &line["event"]).filter(move |event| event["kind"] == kind);
-        let key = |event: &Value| (event["batch"].as_u64().unwrap(), event["changes"][0]["key"]["ass_id"].clone());
-        let prepared: BTreeMap<u64, String> =
-            of("prepared").map(key).map(|(batch, id)| (batch, format!("{} at", id.as_str().unwrap()))).collect();
-        let told = prepared.values().cloned().collect::<BTreeSet<_>>();
+        let batches = batches(&all);
+        let told: BTreeSet<String> = batches.values().flat_map(|events| carried(events)).collect();
         assert!(created.is_subset(&told), "{:?}", created.difference(&told));
+        let answered: Vec<String> =
+            batches.values().filter(|events| stages(events) == STAGES).flat_map(|events| carried(events)).collect();
+        assert!(answered.iter().all(|pair| created.contains(pair)), "{answered:?}\n{created:?}");
         // Four on their way, four that would have followed, four answers of the last moment.
-        let answered: Vec<&String> = of("answered").map(|event| &prepared[&event["batch"].as_u64().unwrap()]).collect();
-        assert!(answered.iter().all(|pair| created.contains(*pair)), "{answered:?}\n{created:?}");
-        assert!(prepared.len() <= answered.len() + 12, "{} {}", prepared.len(), answered.len());
+        assert!(batches.len() <= answered.len() + 12, "{} {}", batches.len(), answered.len());
 
         let again = place.run(&["apply", "--auto-approve"]);
         assert_eq!((again.code, place.live().len()), (0, many + 8), "{}", again.text());
@@ -247,11 +272,7 @@ fn without_its_journal_nothing_is_applied() {
 fn a_run_whose_journal_can_no_longer_be_written_sends_nothing_more() {
     use std::process::Command;
 
-    let place = Place::new();
-    let target = std::fs::read_to_string(place.path().join("target.yaml")).unwrap();
-    place.write("target.yaml", &target.replace("limits: {", "limits: { concurrency: 2, batch_size: 1,"));
-    let ids: Vec<String> = (0..200).map(|n| format!("id-{n:03}")).collect();
-    place.write("sets/austria.yaml", &super::set("austria", "at", &format!("{}, a, b, c, d", ids.join(", "))));
+    let place = growing(200, "concurrency: 2, batch_size: 1");
     // No file of it grows beyond 16 blocks, of 512 bytes or of 1024.
     let plain = place.command(&APPLY);
     let mut limited = Command::new("sh");
@@ -271,19 +292,14 @@ fn a_run_whose_journal_can_no_longer_be_written_sends_nothing_more() {
     assert!(run.stderr.contains("the journal is cut off"), "{}", run.text());
     assert!(run.stdout.contains("can no longer be written down"), "{}", run.text());
 
-    let created = place.live().into_iter().filter(|pair| pair.starts_with("id-")).collect::<BTreeSet<_>>();
+    let (created, all) = (created(&place), whole_lines(&place));
     assert!((1..200).contains(&created.len()), "{}", created.len());
-    let text = std::fs::read_to_string(place.path().join("journal.jsonl")).unwrap();
-    let whole = text.rsplit_once('\n').unwrap().0;
-    let all: Vec<Value> = whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let prepared = all.iter().map(|line| &line["event"]).filter(|event| event["kind"] == "prepared");
-    let told: BTreeSet<String> =
-        prepared.map(|event| format!("{} at", event["changes"][0]["key"]["ass_id"].as_str().unwrap())).collect();
+    let told: BTreeSet<String> = batches(&all).values().flat_map(|events| carried(events)).collect();
     assert!(created.is_subset(&told), "{:?}", created.difference(&told));
 
     // The next run begins a line of its own.
     assert_eq!(place.run(&APPLY).code, 0);
-    let text = std::fs::read_to_string(place.path().join("journal.jsonl")).unwrap();
+    let text = journal(&place);
     assert_eq!(text.lines().filter(|line| line.contains("\"kind\":\"run_begun\"")).count(), 2);
     let broken = text.lines().filter(|line| serde_json::from_str::<Value>(line).is_err());
     assert!(broken.count() <= 1 && text.ends_with('\n'));

@@ -1,4 +1,4 @@
-//! The journal as a sink: what it says does not depend on when it was made.
+//! The journal as a sink: what its lines say of events.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};

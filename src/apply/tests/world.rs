@@ -508,7 +508,7 @@ fn target() -> Target {
 }
 
 /// What is told of and not written down yet.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 struct Unwritten {
     prepared: Vec<String>,
     started: Vec<u64>,
@@ -548,6 +548,12 @@ struct Numbered {
     /// How often the executor had waited when it was prepared, and whether all answers were told then.
     waits: usize,
     in_peace: bool,
+}
+
+impl Numbered {
+    fn labels(&self, world: &World) -> String {
+        self.changes.iter().map(|(_, key)| world.label(key)).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// Events in words.
@@ -594,12 +600,6 @@ impl Recorder<'_> {
             }
             _ => {}
         }
-    }
-}
-
-impl Numbered {
-    fn labels(&self, world: &World) -> String {
-        self.changes.iter().map(|(_, key)| world.label(key)).collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -1,7 +1,7 @@
 //! The journal of an apply: one line of JSON an event. What a batch carries is in the file before its request goes out, written while the network
 //! is waited for where there is such time, so that it holds no request up. That it was sent, and what was answered, is there before the run waits
 //! for more than a millisecond or two, and an answer before what had to wait for it; how changes ended follows when there is time. What a killed
-//! run can have done is read from it afterwards; a run that can no longer write it sends nothing more. It holds no secret: keys, messages that
+//! run can have done is read from it afterwards; a run that can no longer write it sends nothing that is not in it. It holds no secret: keys, messages that
 //! the HTTP client has cleaned, references.
 
 use std::borrow::Cow;
@@ -295,7 +295,7 @@ enum EventView<'a> {
         /// All outcomes, counted.
         totals: Totals,
     },
-    /// The run is over. A run without this line was killed, or could no longer write its journal and sent nothing more.
+    /// The run is over. A run without this line was killed, or could no longer write its journal and sent nothing that is not in it.
     RunEnded {
         /// The exit code.
         exit: ExitView,
