@@ -61,7 +61,7 @@ impl Stand {
         match self {
             Stand::Answered(WriteOutcome::Done(Proof::Listing)) => Outcome::Done { note: None },
             Stand::Answered(WriteOutcome::Already(said)) => Outcome::Already { note: some(said) },
-            Stand::Answered(WriteOutcome::Unknown { why }) => Outcome::Unknown { why: why.clone() },
+            Stand::Answered(WriteOutcome::Unknown { why, .. }) => Outcome::Unknown { why: why.clone() },
             _ => self.settle(false, Sight::Unread, ""),
         }
     }
@@ -101,7 +101,7 @@ fn answered(answer: &WriteOutcome, lost: bool, sight: Sight, unread: &str) -> Ou
             Outcome::Failed { message: message.clone(), code: code.clone(), status: *status, temporary: *temporary }
         }
         (WriteOutcome::Unknown { .. }, Sight::Converged) => done(Some(LOST)),
-        (WriteOutcome::Unknown { why }, _) => unknown(why, doubt),
+        (WriteOutcome::Unknown { why, .. }, _) => unknown(why, doubt),
     }
 }
 

@@ -85,7 +85,7 @@ impl<'b> Flight<'b> {
     /// Sends it. A writer that gives too few answers leaves the rest unknown.
     async fn fly(self, writer: &dyn Writer) -> Landed<'b> {
         let (mut answers, request_ids) = with_request_ids(writer.write(&self.batch)).await;
-        let silent = || WriteOutcome::Unknown { why: "the answer did not mention this change".to_owned() };
+        let silent = || WriteOutcome::unknown("the answer did not mention this change");
         answers.resize_with(self.slots.len(), silent);
         Landed { flight: self, answers, request_ids: request_ids.into() }
     }

@@ -242,7 +242,8 @@ fn still_blocking(ledger: &Ledger<'_>, order_by: usize) -> HashMap<Sym, ChangeId
 
 /// The change of the new plan that may be sent for an entry.
 fn repeatable(entry: &Entry<'_>) -> Option<ChangeId> {
-    let open = matches!(entry.stand, Stand::Blocked(_) | Stand::Answered(WriteOutcome::Unknown { .. }));
+    let open =
+        matches!(entry.stand, Stand::Blocked(_) | Stand::Answered(WriteOutcome::Unknown { repeatable: true, .. }));
     match entry.sight {
         Sight::Different { again } if open => again,
         _ => None,

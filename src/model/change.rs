@@ -86,5 +86,15 @@ pub enum WriteOutcome {
     Unknown {
         /// What was seen, such as "the connection broke after the request was sent".
         why: String,
+        /// Whether a re-read that shows the state from before allows one more sending in this run. False where the request may
+        /// still be carried out later (a gateway that stopped waiting) and a repeat would take effect twice.
+        repeatable: bool,
     },
+}
+
+impl WriteOutcome {
+    /// An outcome that nobody knows, of a change that may be sent again once a re-read shows that nothing happened.
+    pub fn unknown(why: impl Into<String>) -> Self {
+        Self::Unknown { why: why.into(), repeatable: true }
+    }
 }

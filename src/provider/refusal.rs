@@ -50,7 +50,7 @@ impl<R: Display> Refusal<R> {
     pub(super) fn outcome(&self) -> WriteOutcome {
         match self.status {
             400..=499 => self.failed(),
-            _ => WriteOutcome::Unknown { why: self.to_string() },
+            _ => WriteOutcome::unknown(self.to_string()),
         }
     }
 
@@ -82,7 +82,7 @@ pub(super) fn unread(error: &HttpError) -> ReadError {
 /// A write that got no usable answer.
 pub(super) fn unwritten(error: &HttpError) -> WriteOutcome {
     if error.may_have_happened() {
-        return WriteOutcome::Unknown { why: error.to_string() };
+        return WriteOutcome::unknown(error.to_string());
     }
     failed(error.to_string(), error.temporary())
 }

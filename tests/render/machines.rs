@@ -199,7 +199,7 @@ fn events_are_lines_that_hold_their_schema() {
     let (failed, done) = (reports::failed(true), Outcome::Done { note: None });
     let totals = Totals { done: 1, ..Totals::default() };
     let ended = Ended { set, changes: &[change], outcome: &failed, request_ids: &[] };
-    let answers = [assignctl::model::WriteOutcome::Unknown { why: "cut".to_owned() }];
+    let answers = [assignctl::model::WriteOutcome::unknown("cut")];
     for event in [
         Event::Started { targets: 1, changes: 5 },
         Event::TargetStarted { target, changes: 5 },

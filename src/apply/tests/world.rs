@@ -176,7 +176,7 @@ impl World {
     fn act(&self, change: &Change) -> Option<WriteOutcome> {
         let label = self.label(&change.key);
         let act = self.script.lock().unwrap().get_mut(&label).and_then(VecDeque::pop_front).unwrap_or(Act::Do);
-        let lost = || WriteOutcome::Unknown { why: "the connection broke".to_owned() };
+        let lost = || WriteOutcome::unknown("the connection broke");
         let failed = |temporary| WriteOutcome::Failed {
             message: "no".to_owned(),
             code: Some("E1".to_owned()),

@@ -68,7 +68,7 @@ impl Bulk {
                 }
             }
         }
-        let lost = || WriteOutcome::Unknown { why: format!("{} told nothing about this entry", self.request()) };
+        let lost = || WriteOutcome::unknown(format!("{} told nothing about this entry", self.request()));
         outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(lost)).collect()
     }
 
@@ -146,7 +146,7 @@ fn may_be_one_entrys_fault(status: u16) -> bool {
 fn by_index(api: &Api, changes: &[&Change], answer: &Answer) -> Vec<WriteOutcome> {
     let results = match bare_or_wrapped::<BulkAnswer>(answer) {
         Ok(answer) => answer.results,
-        Err(error) => return vec![WriteOutcome::Unknown { why: error.to_string() }; changes.len()],
+        Err(error) => return vec![WriteOutcome::unknown(error.to_string()); changes.len()],
     };
     // "All-or-nothing" may have taken back what a mixed answer calls a success: only a listing tells.
     let proof = if answer.status == 207 { Proof::Listing } else { Proof::Answer };
@@ -165,7 +165,7 @@ fn by_index(api: &Api, changes: &[&Change], answer: &Answer) -> Vec<WriteOutcome
 }
 
 fn unknown(why: &str) -> WriteOutcome {
-    WriteOutcome::Unknown { why: format!("{}: {why}", Bulk::Create.request()) }
+    WriteOutcome::unknown(format!("{}: {why}", Bulk::Create.request()))
 }
 
 fn entry(api: &Api, change: &Change, (answer, result): (&Answer, &BulkResult), proof: Proof) -> WriteOutcome {
@@ -195,7 +195,7 @@ fn entry(api: &Api, change: &Change, (answer, result): (&Answer, &BulkResult), p
     );
     match status {
         _ if code.as_deref() == Some(CONFLICT) || status == Some(409) => WriteOutcome::Already(message),
-        Some(500..) => WriteOutcome::Unknown { why: message },
+        Some(500..) => WriteOutcome::unknown(message),
         _ => WriteOutcome::Failed { message, code, status, temporary: false },
     }
 }

@@ -139,7 +139,8 @@ async fn recreate(api: &Api, change: &Change) -> Outcome {
             status,
             temporary,
         },
-        WriteOutcome::Unknown { why } => WriteOutcome::Unknown {
+        WriteOutcome::Unknown { why, repeatable } => WriteOutcome::Unknown {
+            repeatable,
             why: format!(
                 "the assignment {id} was removed to clear a date, and whether it was created again is not known: {why}; \
                  run plan: if the assignment is gone, apply creates it"
@@ -175,10 +176,10 @@ fn proven(api: &Api, request: &str, change: &Change, answer: &Answer, id: Option
         Ok(assigned) if is_meant(api, change, &assigned) && id.is_none_or(|id| id == assigned.id) => {
             WriteOutcome::Done(Proof::Answer)
         }
-        Ok(_) => WriteOutcome::Unknown {
-            why: format!("{request} was accepted, and its answer names another assignment than the one that was sent"),
-        },
-        Err(error) => WriteOutcome::Unknown { why: error.to_string() },
+        Ok(_) => WriteOutcome::unknown(format!(
+            "{request} was accepted, and its answer names another assignment than the one that was sent"
+        )),
+        Err(error) => WriteOutcome::unknown(error.to_string()),
     }
 }
 

@@ -147,6 +147,6 @@ fn outcome(entry: Entry, answer: &Answer) -> WriteOutcome {
             clean(&answer.clean(&told)),
             answer.request_note()
         )),
-        Entry::Unclear(why) => WriteOutcome::Unknown { why: format!("{CREATE} answered {}: {why}", answer.status) },
+        Entry::Unclear(why) => WriteOutcome::unknown(format!("{CREATE} answered {}: {why}", answer.status)),
     }
 }

@@ -117,9 +117,9 @@ impl SemaphorWriter {
         if same_key && !assignment.id.is_empty() && live.is_none_or(|id| *id == *assignment.id) {
             return WriteOutcome::Done(Proof::Answer);
         }
-        WriteOutcome::Unknown {
-            why: format!("{request} was accepted, and its answer names another assignment than the one that was sent"),
-        }
+        WriteOutcome::unknown(format!(
+            "{request} was accepted, and its answer names another assignment than the one that was sent"
+        ))
     }
 }
 
@@ -145,7 +145,7 @@ fn refused<T>(verdict: Verdict<T>) -> WriteOutcome {
         // A no that comes with a success status is said by the envelope.
         Verdict::No(refusal) if refusal.status < 300 => refusal.failed(),
         Verdict::No(refusal) => refusal.outcome(),
-        Verdict::Unclear(why) => WriteOutcome::Unknown { why },
+        Verdict::Unclear(why) => WriteOutcome::unknown(why),
         Verdict::Yes(_) => WriteOutcome::Done(Proof::Answer),
     }
 }

@@ -436,7 +436,7 @@ async fn what_cannot_be_settled_is_unknown_and_not_sent_again() {
     ] {
         let (outcome, lines) = settled(change, "d/s/k", replies).await;
         match outcome {
-            WriteOutcome::Unknown { why } => assert!(why.contains(part), "{part} in {why}"),
+            WriteOutcome::Unknown { why, .. } => assert!(why.contains(part), "{part} in {why}"),
             other => panic!("{part}: {other:?}"),
         }
         assert_eq!(lines, ["PUT", "GET"], "{part}");

@@ -244,6 +244,8 @@ impl Doubt {
     }
 
     fn unknown(&self, seen: &str) -> WriteOutcome {
-        WriteOutcome::Unknown { why: format!("{}; afterwards {seen}; plan again before sending it again", self.why) }
+        let why = format!("{}; afterwards {seen}; plan again before sending it again", self.why);
+        // Another sending could make a second revision (apis/streamline.md: What makes this API different).
+        WriteOutcome::Unknown { why, repeatable: false }
     }
 }

@@ -440,7 +440,7 @@ impl<'a> AnswerView<'a> {
             WriteOutcome::Done(Proof::Answer) => said(AnswerKind::Done, None),
             WriteOutcome::Done(Proof::Listing) => said(AnswerKind::Accepted, None),
             WriteOutcome::Already(text) => said(AnswerKind::Already, Some(text)),
-            WriteOutcome::Unknown { why } => said(AnswerKind::Unknown, Some(why)),
+            WriteOutcome::Unknown { why, .. } => said(AnswerKind::Unknown, Some(why)),
             WriteOutcome::Failed { message, code, status, .. } => {
                 Self { code: code.as_deref(), status: *status, ..said(AnswerKind::Failed, Some(message)) }
             }
