@@ -50,7 +50,15 @@ impl Answer {
                 self.excerpt()
             )));
         }
-        serde_json::from_slice(&self.body).map_err(|error| {
+        let body = without_bom(&self.body);
+        // A sign-in page that calls itself JSON.
+        if body.trim_ascii_start().starts_with(b"<") {
+            return Err(self.bad(format!(
+                "a web page where JSON is due; check that the address is the API's and no proxy or sign-in page answers; it starts: {}",
+                self.excerpt()
+            )));
+        }
+        serde_json::from_slice(body).map_err(|error| {
             let what = match error.classify() {
                 serde_json::error::Category::Eof => "JSON that ends in the middle",
                 serde_json::error::Category::Data => "JSON of an unexpected shape",
@@ -86,6 +94,11 @@ impl Answer {
         let problem = format!("answered {} with {what}{}", self.status, self.request_note()).into();
         HttpError::BadAnswer { place: self.place.clone(), problem, maybe_done: self.write }
     }
+}
+
+/// The body without a UTF-8 byte-order mark, which some servers put before JSON (RFC 8259 section 8.1 lets readers ignore it).
+pub(super) fn without_bom(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 impl std::fmt::Debug for Answer {

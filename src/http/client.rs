@@ -11,8 +11,9 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LINK
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::answer::without_bom;
 use super::hosts::{HostPolicy, host_and_port};
-use super::pace::{Backoff, NoWait, Pace, asked_wait};
+use super::pace::{Backoff, NoWait, Pace, TOLD_WAIT, asked_wait};
 use super::redact::Redactor;
 use super::token::{Held, Recording, TokenExchange, TokenUrl, Tokens};
 use super::trail;
@@ -23,9 +24,6 @@ use crate::model::{Limits, SecretRef, SecretResolver};
 /// How often a request that may be resent after a lost answer or a 5xx is resent, and how often an unknown host name is looked up again.
 /// Unlike a refusal, these are often there to stay, and must not eat the budget that all requests share.
 const FAULT_RETRIES: u32 = 4;
-
-/// Waits from here on are told as they begin: a person who watches a silent terminal must know what it waits for.
-const TOLD_WAIT: Duration = Duration::from_secs(2);
 
 /// A target's client; clones share everything.
 #[derive(Clone)]
@@ -544,12 +542,14 @@ impl Inner {
             );
             return Err(sign_in(&call.place, problem));
         }
-        // No excerpt here: the body may well hold a token under a name that is not known.
-        let token = exchange.parse(&answer.body).ok_or_else(|| {
+        // No excerpt here: the body may hold a token under a name that is not known.
+        let token = exchange.parse(without_bom(&answer.body)).map_err(|why| {
             let problem = format!(
-                "the token endpoint answered {} with {} bytes that hold no token; check the address",
+                "the token endpoint answered {} with {} bytes that hold no usable token: {}{}; check the address",
                 answer.status,
-                answer.body.len()
+                answer.body.len(),
+                answer.clean(&why.0),
+                answer.request_note()
             );
             sign_in(&call.place, problem)
         })?;

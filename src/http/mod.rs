@@ -27,5 +27,5 @@ pub use config::{Config, SignIn, USER_AGENT};
 pub use error::HttpError;
 pub use hosts::HostPolicy;
 pub use request::{Path, Request, Safety};
-pub use token::{Token, TokenBody, TokenExchange, TokenRequest, TokenUrl};
+pub use token::{NoToken, Token, TokenBody, TokenExchange, TokenRequest, TokenUrl};
 pub use trail::with_request_ids;

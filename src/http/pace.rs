@@ -1,6 +1,7 @@
 //! When to send: requests in flight, requests a second, the pauses that the API asks for, and the budget that all waiting comes from.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -16,6 +17,9 @@ use crate::model::Limits;
 /// The longest single wait that an API is granted. One that asks for more is tried again after this, and the event says so: a run that
 /// sleeps for hours over one header looks dead.
 const MAX_ASKED_WAIT: Duration = Duration::from_secs(600);
+
+/// Waits from here on are told as they begin: a person who watches a silent terminal must know what it waits for.
+pub(super) const TOLD_WAIT: Duration = Duration::from_secs(2);
 
 /// The share of `requests_per_second` that may go out ahead of its turn. Timers are no finer than a millisecond or two: without it a high
 /// rate would never be reached.
@@ -71,15 +75,25 @@ pub(super) struct Spent {
     pub(super) budget: Duration,
 }
 
-/// A limit that cannot be kept.
+/// A rate at which no run would come to an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("limits.requests_per_second is not a number above 0; correct it in the Target")]
+#[error(
+    "limits.requests_per_second is not a number that allows at least one request an hour; correct it in the Target"
+)]
 pub(super) struct BadRate;
+
+/// The longest time between two requests at the slowest rate: one hour. A run at a slower rate would look dead, and the
+/// limiter counts in nanoseconds of 64 bits, which must not overflow.
+const LONGEST_PERIOD: Duration = Duration::from_secs(3600);
 
 /// The pace of one target, shared by its requests.
 pub(super) struct Pace {
     in_flight: Gate,
     rate: Option<DefaultDirectRateLimiter>,
+    /// The rate as the target gives it, for messages.
+    per_second: f64,
+    /// Whether the log has the line about a long wait for the rate.
+    slow_told: AtomicBool,
     /// Held while waiting for the rate. It is fair, where the limiter would let a newcomer pass those who sleep.
     turn: tokio::sync::Mutex<()>,
     budget: Duration,
@@ -100,6 +114,8 @@ impl Pace {
         Ok(Self {
             in_flight: Gate::new(limits.concurrency),
             rate: limits.requests_per_second.map(rate_limiter).transpose()?.flatten(),
+            per_second: limits.requests_per_second.unwrap_or(f64::INFINITY),
+            slow_told: AtomicBool::new(false),
             turn: tokio::sync::Mutex::default(),
             budget: limits.retry_budget,
             waiting: Mutex::default(),
@@ -130,8 +146,22 @@ impl Pace {
         let place = self.in_flight.enter().await;
         if let Some(rate) = &self.rate {
             let _turn = self.turn.lock().await;
-            for _ in 0..self.in_flight.cost() {
-                rate.until_ready().await;
+            let slots = async {
+                for _ in 0..self.in_flight.cost() {
+                    rate.until_ready().await;
+                }
+            };
+            let mut slots = std::pin::pin!(slots);
+            if tokio::time::timeout(TOLD_WAIT, &mut slots).await.is_err() {
+                let per_second = self.per_second;
+                let told = self.slow_told.swap(true, Ordering::Relaxed);
+                if !told {
+                    tracing::warn!(
+                        per_second,
+                        "limits.requests_per_second is low: each request waits for its turn; raise it in the Target"
+                    );
+                }
+                slots.await;
             }
         }
         place
@@ -209,6 +239,9 @@ fn rate_limiter(per_second: f64) -> Result<Option<DefaultDirectRateLimiter>, Bad
     let burst = NonZeroU32::MIN.saturating_add((per_second * AHEAD) as u32);
     let steady = per_second - (per_second * SLOWER).floor().min(f64::from(u32::MAX));
     let period = Duration::try_from_secs_f64(1.0 / steady).map_err(|_| BadRate)?;
+    if period > LONGEST_PERIOD {
+        return Err(BadRate);
+    }
     Ok(Quota::with_period(period).map(|quota| RateLimiter::direct(quota.allow_burst(burst))))
 }
 
@@ -397,7 +430,7 @@ mod tests {
 
     #[test]
     fn a_rate_that_is_no_rate_is_refused_and_an_endless_one_limits_nothing() {
-        for rate in [0.0, -1.0, f64::NAN] {
+        for rate in [0.0, -1.0, f64::NAN, f64::NEG_INFINITY, f64::MIN_POSITIVE, 1e-300, 1e-12, 1e-10, 1e-9, 2e-4] {
             assert_eq!(Pace::new(&limits(1, Some(rate), 0)).err(), Some(BadRate), "{rate}");
         }
         for endless in [1e30, f64::MAX, f64::INFINITY] {

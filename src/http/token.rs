@@ -24,9 +24,16 @@ pub trait TokenExchange: Send + Sync {
     /// What the resolver gave, unchanged.
     fn request(&self, secrets: &dyn SecretResolver) -> Result<TokenRequest, ResolveError>;
 
-    /// Reads the body of a 2xx answer; `None` where it holds no token.
-    fn parse(&self, body: &[u8]) -> Option<Token>;
+    /// Reads the body of a 2xx answer.
+    ///
+    /// # Errors
+    /// What is wrong with the answer, without any of its values but an `error`.
+    fn parse(&self, body: &[u8]) -> Result<Token, NoToken>;
 }
+
+/// Why an answer holds no usable token. It names fields and types, and never shows a value that could be a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoToken(pub String);
 
 /// A POST to a token endpoint.
 #[derive(Debug)]
@@ -64,8 +71,67 @@ pub enum TokenBody {
 pub struct Token {
     /// The token.
     pub value: SecretString,
-    /// Its life; `None`: renewed only after a 401.
+    /// Its life; `None`: the answer gives none that can be used.
     pub expires_in: Option<Duration>,
+}
+
+/// The longest `error` of a token answer that a message shows, in characters.
+const LONGEST_ERROR: usize = 200;
+
+impl Token {
+    /// Reads the JSON object of a token answer (RFC 6749 section 5.1). `name` is the field of the token.
+    ///
+    /// Only the token itself must be right. `expires_in` may be a number or digits, and `token_type` may be in any case.
+    ///
+    /// # Errors
+    /// What is wrong with the answer.
+    pub fn from_json(answer: &serde_json::Value, name: &str) -> Result<Token, NoToken> {
+        use serde_json::Value as Json;
+        let Json::Object(object) = answer else { return Err(NoToken(format!("it is {}", kind_of(answer)))) };
+        let value = match object.get(name) {
+            Some(Json::String(text)) if !text.trim().is_empty() => text.trim(),
+            Some(Json::String(_)) => return Err(NoToken(format!("its `{name}` is empty"))),
+            Some(other) => return Err(NoToken(format!("its `{name}` is {}", kind_of(other)))),
+            None => {
+                let error = object.get("error").and_then(Json::as_str);
+                let error: Option<String> = error.map(|error| error.chars().take(LONGEST_ERROR).collect());
+                return Err(NoToken(match error {
+                    Some(error) => format!("it has the error `{error}` and no `{name}`"),
+                    None => format!("it has no `{name}`"),
+                }));
+            }
+        };
+        match object.get("token_type") {
+            None | Some(Json::Null) => {}
+            Some(Json::String(kind)) if kind.trim().eq_ignore_ascii_case("bearer") => {}
+            Some(_) => {
+                return Err(NoToken("its `token_type` is not `Bearer`, the only type that can be sent".to_owned()));
+            }
+        }
+        Ok(Token { value: SecretString::from(value), expires_in: object.get("expires_in").and_then(life) })
+    }
+}
+
+/// A life in seconds, written as a number or as text; `None` for what is no time above zero.
+fn life(value: &serde_json::Value) -> Option<Duration> {
+    let seconds = match value {
+        serde_json::Value::Number(number) => number.as_f64()?,
+        serde_json::Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    (seconds > 0.0).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
+
+/// A kind of JSON value, for a message that must not show the value.
+fn kind_of(value: &serde_json::Value) -> &'static str {
+    match value {
+        serde_json::Value::Null => "null",
+        serde_json::Value::Bool(_) => "a boolean",
+        serde_json::Value::Number(_) => "a number",
+        serde_json::Value::String(_) => "a string",
+        serde_json::Value::Array(_) => "an array",
+        serde_json::Value::Object(_) => "an object",
+    }
 }
 
 /// A token is renewed this long before it ends, so that a request that waits in a queue still arrives with a living one …
@@ -73,6 +139,13 @@ const RENEW_MARGIN: Duration = Duration::from_secs(60);
 
 /// … but a short-lived one is used for most of its life.
 const MARGIN_PART: u32 = 5;
+
+/// The life of a token whose answer gives none that can be used: 5 minutes, the shortest life that a Cognito client can be
+/// given. A token that lives longer is renewed early, which costs one request.
+const ASSUMED_LIFE: Duration = Duration::from_secs(300);
+
+/// The longest life that is believed: one day, the longest that a Cognito client can be given. A 401 renews a token sooner.
+const LONGEST_LIFE: Duration = Duration::from_secs(24 * 3600);
 
 /// The token of one client. Whoever needs one while it is being fetched waits for the same fetch.
 pub(super) struct Tokens {
@@ -137,12 +210,12 @@ impl Shelf {
     pub(super) fn keep(&mut self, header: AuthHeader, expires_in: Option<Duration>, asked_at: Instant) -> Held {
         self.fetched += 1;
         let used_for = |life: Duration| life - RENEW_MARGIN.min(life / MARGIN_PART);
-        // A life of nothing is a way to say nothing. One beyond the clock's range never ends.
-        let life = expires_in.filter(|life| !life.is_zero());
+        // A life of nothing is a way to say nothing.
+        let life = expires_in.filter(|life| !life.is_zero()).unwrap_or(ASSUMED_LIFE).min(LONGEST_LIFE);
         let held = Held {
             header,
             number: self.fetched,
-            renew_at: life.and_then(|life| asked_at.checked_add(used_for(life))),
+            renew_at: asked_at.checked_add(used_for(life)),
             accepted: Arc::default(),
         };
         self.current = Some(held.clone());

@@ -1,5 +1,6 @@
 //! Normalised field values: compared by meaning, never by text.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use thin_vec::ThinVec;
@@ -11,21 +12,66 @@ use super::SecretRef;
 pub struct Instant(pub i64);
 
 impl Instant {
-    /// Reads an RFC 3339 date-time with an offset; finer digits than milliseconds are cut.
+    /// Reads an RFC 3339 date-time with an offset. Digits finer than milliseconds are cut.
     ///
+    /// The whole range of RFC 3339 is read, up to 9999-12-31T23:59:59 at any offset: that is how systems write "never".
     /// `None` for anything else: a date without a time or an offset would be a guess.
     pub fn parse(text: &str) -> Option<Self> {
-        let timestamp: jiff::Timestamp = text.parse().ok()?;
-        Some(Self(timestamp.as_millisecond()))
+        let text = without_fine_digits(text);
+        if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
+            return Some(Self(timestamp.as_millisecond()));
+        }
+        // The last 26 hours of the year 9999 are outside of jiff's timestamps, but inside of its civil time.
+        let pieces = jiff::fmt::temporal::DateTimeParser::new().parse_pieces(&*text).ok()?;
+        let local = pieces.date().to_datetime(pieces.time()?);
+        let since_epoch = local.duration_since(jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0));
+        let offset = i64::from(pieces.to_numeric_offset()?.seconds());
+        if offset.abs() > MAX_OFFSET_SECONDS {
+            return None;
+        }
+        i64::try_from(since_epoch.as_millis() - i128::from(offset) * 1000).ok().map(Self)
     }
 }
 
+/// The largest offset of RFC 3339, 23:59, in seconds.
+const MAX_OFFSET_SECONDS: i64 = (23 * 60 + 59) * 60;
+
+/// The most digits of a second's fraction that jiff reads.
+const FRACTION_DIGITS: usize = 9;
+
+/// The text without the digits of a fraction that are finer than nanoseconds.
+fn without_fine_digits(text: &str) -> Cow<'_, str> {
+    let Some(point) = text.find(['.', ',']) else { return Cow::Borrowed(text) };
+    let (start, rest) = text.split_at(point + 1);
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    if digits <= FRACTION_DIGITS {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("{start}{}{}", &rest[..FRACTION_DIGITS], &rest[digits..]))
+}
+
+/// An instant after the end of jiff's timestamps, as civil time with the smallest offset that keeps the year at 9999.
+fn beyond_timestamps(milliseconds: i64) -> Option<String> {
+    let epoch = jiff::civil::date(1970, 1, 1).at(0, 0, 0, 0);
+    let whole_hours = (0..24).map(|hours| hours * 3600);
+    whole_hours.chain([MAX_OFFSET_SECONDS]).find_map(|offset| {
+        let local = jiff::SignedDuration::from_millis(milliseconds - offset * 1000);
+        let local = epoch.checked_add(local).ok()?;
+        let (hours, minutes) = (offset / 3600, offset % 3600 / 60);
+        let suffix = if offset == 0 { "Z".to_owned() } else { format!("-{hours:02}:{minutes:02}") };
+        Some(format!("{local}{suffix}"))
+    })
+}
+
 impl std::fmt::Display for Instant {
-    /// RFC 3339 in UTC, with milliseconds only where there are some.
+    /// RFC 3339 in UTC, with milliseconds only where there are some. An instant after the year 9999 in UTC has an offset.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match jiff::Timestamp::from_millisecond(self.0) {
             Ok(timestamp) => write!(f, "{timestamp}"),
-            Err(_) => write!(f, "{} ms", self.0),
+            Err(_) => match beyond_timestamps(self.0) {
+                Some(text) => f.write_str(&text),
+                None => write!(f, "{} ms", self.0),
+            },
         }
     }
 }
@@ -182,6 +228,36 @@ mod tests {
         assert_eq!(parse("2026-01-01T12:00:00.000Z"), parse("2026-01-01T12:00:00Z"));
         assert_eq!(Instant::parse("2026-01-01"), None);
         assert_eq!(Instant::parse("2026-01-01T12:00:00"), None);
+    }
+
+    #[test]
+    fn instants_at_the_ends_of_the_range_are_read_and_shown_as_they_are() {
+        for (text, shown) in [
+            ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"),
+            ("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
+            ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999Z"),
+            ("9999-12-31T23:59:59.999999999999999Z", "9999-12-31T23:59:59.999Z"),
+            ("9999-12-31T23:59:59+14:00", "9999-12-31T09:59:59Z"),
+            ("9999-12-31t23:59:59z", "9999-12-31T23:59:59Z"),
+            ("9999-12-31T23:59:60Z", "9999-12-31T23:59:59Z"),
+            ("9999-12-31T23:59:59-12:00", "9999-12-31T23:59:59-12:00"),
+            ("9999-12-31T23:59:59-23:59", "9999-12-31T23:59:59-23:59"),
+            ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
+            ("0000-01-01T00:00:00+14:00", "-000001-12-31T10:00:00Z"),
+            ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"),
+            ("2026-01-01T00:00:00.12345678901234Z", "2026-01-01T00:00:00.123Z"),
+        ] {
+            let instant = Instant::parse(text);
+            assert_eq!(instant.map(|instant| instant.to_string()).as_deref(), Some(shown), "{text}");
+            assert_eq!(Instant::parse(shown), instant, "{shown}");
+        }
+        for text in
+            ["10000-01-01T00:00:00Z", "9999-12-31T23:59:59-24:00", "9999-13-31T00:00:00Z", "9999-12-31T23:59:59", ""]
+        {
+            assert_eq!(Instant::parse(text), None, "{text}");
+        }
+        let parse = |text| Instant::parse(text);
+        assert!(parse("9999-12-31T23:59:59Z") > parse("9999-12-30T00:00:00Z"));
     }
 
     #[test]

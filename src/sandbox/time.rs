@@ -4,7 +4,7 @@
 
 use std::{fmt, sync::Arc};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp, civil::DateTime, fmt::temporal::DateTimeParser};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
 /// Where the server takes "now" from: the system, or a fixed instant so that a scenario answers the same every time.
@@ -51,12 +51,8 @@ pub struct Instant(i64);
 impl Instant {
     /// Reads an RFC 3339 date-time with any offset.
     pub fn parse(text: &str) -> Result<Self, String> {
-        match text.parse::<Timestamp>() {
-            Ok(at) => Ok(Self(at.as_millisecond())),
-            Err(_) => {
-                Err(format!("`{text}` is not an RFC 3339 date-time with an offset, such as 2026-12-31T23:59:59Z"))
-            }
-        }
+        let at = text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond).or_else(|| last_day(text)).map(Self);
+        at.ok_or_else(|| format!("`{text}` is not an RFC 3339 date-time with an offset, such as 2026-12-31T23:59:59Z"))
     }
 
     pub(super) fn plus_seconds(self, seconds: u64) -> Self {
@@ -72,11 +68,24 @@ impl Instant {
     }
 }
 
+/// 1970-01-01 as civil time, from which instants count.
+const EPOCH: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+
+/// The last day of the year 9999, which services write for "never", lies after the last [`Timestamp`].
+fn last_day(text: &str) -> Option<i64> {
+    let pieces = DateTimeParser::new().parse_pieces(text).ok()?;
+    let local = pieces.date().to_datetime(pieces.time()?).duration_since(EPOCH).as_millis();
+    i64::try_from(local - i128::from(pieces.to_numeric_offset()?.seconds()) * 1000).ok()
+}
+
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match Timestamp::from_millisecond(self.0) {
             Ok(at) => write!(f, "{at:.3}"),
-            Err(_) => write!(f, "{}", self.0),
+            Err(_) => match EPOCH.checked_add(SignedDuration::from_millis(self.0)) {
+                Ok(local) => write!(f, "{local:.3}Z"),
+                Err(_) => write!(f, "{}", self.0),
+            },
         }
     }
 }
@@ -103,6 +112,7 @@ mod tests {
     fn an_instant_is_printed_in_utc_with_milliseconds_whatever_its_offset() {
         assert_eq!(Instant::parse("2026-01-01T14:00:00+02:00").unwrap().to_string(), "2026-01-01T12:00:00.000Z");
         assert_eq!(Instant::parse("2026-01-01T12:00:00.1239Z").unwrap().to_string(), "2026-01-01T12:00:00.123Z");
+        assert_eq!(Instant::parse("9999-12-31T23:59:59Z").unwrap().to_string(), "9999-12-31T23:59:59.000Z");
     }
 
     #[test]

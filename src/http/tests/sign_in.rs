@@ -3,12 +3,11 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use url::Url;
 
 use super::server::{Full, Reply, Seen, Server, json};
 use super::{CANARY, Setup, env, read, write};
-use crate::http::{HttpError, Path, SignIn, Token, TokenBody, TokenExchange, TokenRequest, TokenUrl};
+use crate::http::{HttpError, NoToken, Path, SignIn, Token, TokenBody, TokenExchange, TokenRequest, TokenUrl};
 use crate::model::{ResolveError, SecretResolver};
 
 /// Client credentials, or a project secret, as a provider would write them.
@@ -41,10 +40,10 @@ impl TokenExchange for Exchange {
         })
     }
 
-    fn parse(&self, body: &[u8]) -> Option<Token> {
-        let body: serde_json::Value = serde_json::from_slice(body).ok()?;
-        let value = SecretString::from(body.get("token")?.as_str()?);
-        Some(Token { value, expires_in: body.get("ms").and_then(serde_json::Value::as_u64).map(Duration::from_millis) })
+    fn parse(&self, body: &[u8]) -> Result<Token, NoToken> {
+        let body: serde_json::Value = serde_json::from_slice(body).map_err(|_| NoToken("it is not JSON".to_owned()))?;
+        let expires_in = body.get("ms").and_then(serde_json::Value::as_u64).map(Duration::from_millis);
+        Ok(Token { expires_in, ..Token::from_json(&body, "token")? })
     }
 }
 
@@ -211,7 +210,7 @@ async fn a_refused_token_request_names_the_references_and_is_not_repeated() {
 async fn an_answer_without_a_token_is_not_shown() {
     let server = Server::start(|_, _| json(200, r#"{"access": "unknown-form-of-token"}"#)).await;
     let error = Setup::to(&server.url).auth(Exchange::json()).client().send(read()).await.unwrap_err();
-    assert!(matches!(error, HttpError::SignIn { .. }) && error.to_string().contains("hold no token"), "{error}");
+    assert!(matches!(error, HttpError::SignIn { .. }) && error.to_string().contains("hold no usable token"), "{error}");
     assert!(!error.to_string().contains("unknown-form"), "{error}");
 }
 

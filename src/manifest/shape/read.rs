@@ -297,6 +297,9 @@ fn check_instant(field: &Field, text: &str, span: Span, findings: &mut Findings)
     false
 }
 
+/// A day of UTC, in milliseconds.
+const DAY_MILLISECONDS: i64 = 86_400_000;
+
 /// The first instant at which an `until` no longer counts: a date counts to its end, in UTC.
 pub fn parse_until(text: &str) -> Option<Instant> {
     if let Some(instant) = Instant::parse(text) {
@@ -306,7 +309,8 @@ pub fn parse_until(text: &str) -> Option<Instant> {
         return None;
     }
     let date: jiff::civil::Date = text.parse().ok()?;
-    Instant::parse(&format!("{}T00:00:00Z", date.tomorrow().ok()?))
+    // Not by the next date: the last date of the range has none.
+    Instant::parse(&format!("{date}T00:00:00Z")).map(|start| Instant(start.0 + DAY_MILLISECONDS))
 }
 
 fn check_until(field: &Field, text: &str, span: Span, findings: &mut Findings) -> bool {
@@ -527,6 +531,7 @@ mod tests {
     #[test]
     fn a_date_counts_to_its_end() {
         assert_eq!(parse_until("2026-12-24"), Instant::parse("2026-12-25T00:00:00Z"));
+        assert_eq!(parse_until("9999-12-31"), Instant::parse("9999-12-31T23:59:59.999Z").map(|i| Instant(i.0 + 1)));
         assert_eq!(parse_until("2026-12-24T12:00:00Z"), Instant::parse("2026-12-24T12:00:00Z"));
         assert_eq!(parse_until("2026-13-01"), None);
         assert_eq!(parse_until("20261224"), None);

@@ -19,6 +19,10 @@ use super::wire::{Page, Pagination, Row, Text, bare_or_wrapped, id_of};
 /// How the listing's route is called in messages.
 pub(super) const LIST: &str = "GET …/assignments/app-wide";
 
+/// What to do about a refused listing: of what it sends, only the page size is the user's. 20 is the API's default for `take`, and so
+/// always accepted (apis/canopy.md: List).
+const PAGE_SIZE_HINT: &str = "if the API refuses the page size (`take`), lower `limits.page_size` in the Target: write `limits: { page_size: 20 }`";
+
 /// The most pages that one listing may have: ten million rows of a hundred a page. More is a server gone wrong, not an environment.
 const MAX_PAGES: u64 = 100_000;
 
@@ -187,7 +191,11 @@ async fn fetch(api: &Api, status: Option<Status>, number: u64, take: u64) -> Res
     }
     let answer = api.client.send(request).await.map_err(|error| unread(&error))?;
     if answer.status != 200 {
-        return Err(refusal(LIST, &answer).into());
+        let mut refused = refusal(LIST, &answer);
+        if matches!(answer.status, 400 | 422) {
+            refused.hint = PAGE_SIZE_HINT;
+        }
+        return Err(refused.into());
     }
     Ok(Fetched { number, answer })
 }

@@ -78,7 +78,9 @@ fn refusal(request: &'static str, answer: &Answer) -> Refusal {
 /// What helps against a refusal, by status.
 fn next_step(status: u16) -> &'static str {
     match status {
-        400 | 422 => "the API does not take this request: check the ids, and the target's limits and max_filter_ids",
+        400 | 422 => {
+            "the API does not take this request: check the ids, and lower limits.page_size, limits.batch_size or max_filter_ids in the Target if it is about a size"
+        }
         401 => "check the secret that the target's `auth` refers to",
         403 => "the token lacks the permission, or belongs to another organization: an API key is valid for one",
         404 | 405 => "check the target's endpoint",

@@ -449,7 +449,7 @@ fn a_token_is_read_bare_or_in_data_and_lives_half_an_hour() {
         assert_eq!((token.value.expose_secret(), token.expires_in), ("t", Some(Duration::from_secs(1800))));
     }
     for body in ["{}", r#"{"accessToken": ""}"#, r#"{"accessToken": 5}"#, "", "[]"] {
-        assert!(exchange().parse(body.as_bytes()).is_none(), "{body}");
+        assert!(exchange().parse(body.as_bytes()).is_err(), "{body}");
     }
 }
 

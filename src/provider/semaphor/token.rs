@@ -4,10 +4,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::http::{Path, Token, TokenBody, TokenExchange, TokenRequest, TokenUrl};
+use serde_json::Value as Json;
+
+use crate::http::{NoToken, Path, Token, TokenBody, TokenExchange, TokenRequest, TokenUrl};
 use crate::model::{ResolveError, SecretRef, SecretResolver, SecretString};
 
-use super::wire::TokenAnswer;
+/// The field of the token (apis/semaphor.md: Token).
+const TOKEN: &str = "accessToken";
 
 /// How long a token lives when no `tokenExpiry` is asked for (apis/semaphor.md: Token). None is asked for: a short life costs a
 /// long run one request in half an hour.
@@ -34,9 +37,11 @@ impl TokenExchange for ProjectSecret {
         Ok(TokenRequest { url: TokenUrl::Path(Path::new("/api/v1/token")), basic: None, body: TokenBody::Json(fields) })
     }
 
-    fn parse(&self, body: &[u8]) -> Option<Token> {
-        let answer: TokenAnswer = serde_json::from_slice(body).ok()?;
-        let token = answer.access_token.or(answer.data.map(|data| data.access_token))?;
-        (!token.is_empty()).then(|| Token { value: SecretString::from(token), expires_in: Some(LIFE) })
+    fn parse(&self, body: &[u8]) -> Result<Token, NoToken> {
+        let answer: Json = serde_json::from_slice(body).map_err(|_| NoToken("it is not JSON".to_owned()))?;
+        // Whether the answer is bare or inside `data` is not stated: both are read (apis/semaphor.md: Token).
+        let inner = answer.get("data").filter(|data| data.is_object() && answer.get(TOKEN).is_none());
+        let token = Token::from_json(inner.unwrap_or(&answer), TOKEN)?;
+        Ok(Token { expires_in: Some(LIFE), ..token })
     }
 }

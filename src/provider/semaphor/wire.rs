@@ -125,21 +125,6 @@ pub(super) fn id_of(row: &RawValue) -> Option<String> {
     Some(row.get("assignment")?.get("id")?.as_str()?.to_owned())
 }
 
-/// A token answer; whether it is bare or inside `data` is not stated: both are read (apis/semaphor.md: Token).
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct TokenAnswer {
-    pub access_token: Option<String>,
-    pub data: Option<InnerToken>,
-}
-
-/// The token inside `data`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct InnerToken {
-    pub access_token: String,
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

@@ -1,8 +1,6 @@
 //! OAuth 2 client credentials, as an Amazon Cognito token endpoint takes them (apis/streamline.md: Token).
 
-use std::time::Duration;
-
-use crate::http::{Token, TokenBody, TokenExchange, TokenRequest, TokenUrl};
+use crate::http::{NoToken, Token, TokenBody, TokenExchange, TokenRequest, TokenUrl};
 use crate::model::{ResolveError, SecretRef, SecretResolver, SecretString};
 
 /// How a target gets its tokens. It holds references, never values.
@@ -12,13 +10,6 @@ pub(super) struct ClientCredentials {
     client_id: SecretRef,
     client_secret: SecretRef,
     scope: String,
-}
-
-/// The token endpoint's answer; only what is used.
-#[derive(serde::Deserialize)]
-struct Granted {
-    access_token: String,
-    expires_in: Option<u64>,
 }
 
 impl ClientCredentials {
@@ -46,18 +37,17 @@ impl TokenExchange for ClientCredentials {
         Ok(TokenRequest { url: TokenUrl::Text(self.token_url.clone()), basic: None, body: TokenBody::Form(form) })
     }
 
-    fn parse(&self, body: &[u8]) -> Option<Token> {
-        let granted: Granted = serde_json::from_slice(body).ok()?;
-        (!granted.access_token.is_empty()).then(|| Token {
-            value: SecretString::from(granted.access_token),
-            expires_in: granted.expires_in.map(Duration::from_secs),
-        })
+    fn parse(&self, body: &[u8]) -> Result<Token, NoToken> {
+        let answer = serde_json::from_slice(body).map_err(|_| NoToken("it is not JSON".to_owned()))?;
+        Token::from_json(&answer, "access_token")
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
+    use std::time::Duration;
+
     use super::*;
     use secrecy::ExposeSecret;
 
@@ -105,16 +95,59 @@ mod tests {
         assert_eq!(error, ResolveError::NoSecretsDir("x".to_owned()));
     }
 
+    fn parsed(body: &str) -> Result<Token, NoToken> {
+        exchange(SecretRef::Env("SECRET".into()), &[]).parse(body.as_bytes())
+    }
+
     #[test]
-    fn answers_without_a_usable_token_are_none() {
-        let exchange = exchange(SecretRef::Env("SECRET".into()), &[]);
-        let token = exchange.parse(br#"{"access_token": "t", "expires_in": 3600, "token_type": "Bearer"}"#).unwrap();
-        assert_eq!((token.value.expose_secret(), token.expires_in), ("t", Some(Duration::from_secs(3600))));
-        assert_eq!(exchange.parse(br#"{"access_token": "t"}"#).unwrap().expires_in, None);
-        for body in
-            [&br#"{"access_token": ""}"#[..], br#"{"error": "invalid_client"}"#, br#"{"access_token": 1}"#, b"<html>"]
-        {
-            assert!(exchange.parse(body).is_none());
+    fn a_token_is_used_however_its_life_and_type_are_written() {
+        let seconds = |n| Some(Duration::from_secs(n));
+        for (life, expected) in [
+            ("3600", seconds(3600)),
+            ("\"3600\"", seconds(3600)),
+            ("\" 3600 \"", seconds(3600)),
+            ("3600.0", seconds(3600)),
+            ("\"3600.0\"", seconds(3600)),
+            ("3.6e3", seconds(3600)),
+            ("-1", None),
+            ("\"-1\"", None),
+            ("0", None),
+            ("null", None),
+            ("\"\"", None),
+            ("\"soon\"", None),
+            ("\"NaN\"", None),
+            ("[]", None),
+            ("{}", None),
+            ("true", None),
+            ("18446744073709551616", Some(Duration::MAX)),
+            ("1e300", Some(Duration::MAX)),
+        ] {
+            let token =
+                parsed(&format!(r#"{{"access_token": "t", "token_type": "bEaReR", "expires_in": {life}}}"#)).unwrap();
+            assert_eq!(token.value.expose_secret(), "t");
+            assert_eq!(token.expires_in, expected, "{life}");
+        }
+        assert_eq!(parsed(r#"{"access_token": "t"}"#).unwrap().expires_in, None);
+        assert!(
+            parsed(r#"{"access_token": " t\n", "token_type": null}"#).is_ok_and(|t| t.value.expose_secret() == "t")
+        );
+    }
+
+    #[test]
+    fn an_answer_without_a_usable_token_says_what_is_wrong_and_shows_no_token() {
+        for (body, why) in [
+            (r#"{"access_token": ""}"#, "its `access_token` is empty"),
+            (r#"{"error": "invalid_client"}"#, "it has the error `invalid_client` and no `access_token`"),
+            (r#"{"token": "canary"}"#, "it has no `access_token`"),
+            (r#"{"access_token": 1}"#, "its `access_token` is a number"),
+            (r#"{"access_token": {"value": "canary"}}"#, "its `access_token` is an object"),
+            (r#"{"access_token": "canary", "token_type": "DPoP"}"#, "its `token_type` is not `Bearer`"),
+            (r#"["canary"]"#, "it is an array"),
+            ("<html>canary", "it is not JSON"),
+            ("", "it is not JSON"),
+        ] {
+            let NoToken(message) = parsed(body).unwrap_err();
+            assert!(message.contains(why) && !message.contains("canary"), "{message}");
         }
     }
 }
