@@ -138,6 +138,19 @@ fn only_the_command_line_reads_the_environment_the_clock_and_the_terminal() {
 }
 
 #[test]
+fn one_place_starts_other_programs() {
+    let starts = |path: &PathBuf| {
+        ["process::Command", "Command::new", "process::{Command"].iter().any(|what| program(path).contains(what))
+    };
+    let files: Vec<PathBuf> = program_files().into_iter().filter(starts).collect();
+    let names: Vec<_> = files.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    // `git_tree` takes its commands from `programs`; it names the type.
+    assert_eq!(names, ["git_tree.rs", "programs.rs"], "{files:?}");
+    let git = files.iter().find(|path| path.ends_with("git_tree.rs")).unwrap();
+    assert!(!program(git).contains("Command::new"), "git_tree.rs starts a program by itself");
+}
+
+#[test]
 fn providers_do_not_know_each_other() {
     let names = ["canopy", "partium", "semaphor", "streamline"];
     let mut wrong = Vec::new();

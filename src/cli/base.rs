@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::args::{BaseArgs, ManifestArgs};
-use super::git_tree;
+use super::git_tree::{Repository, Unread};
 use super::session::{Open, Seen, Session, unresolved};
 use super::terminal::Terminal;
 use crate::diag::{SourceId, Span};
@@ -43,14 +43,19 @@ pub(super) fn load(
     session: &Session,
     terminal: &Terminal,
 ) -> anyhow::Result<Option<BaseManifests>> {
+    let mut unread = Vec::new();
     let (name, commit, loaded) = match (&args.base, &args.base_dir) {
         (None, None) => return Ok(None),
         (_, Some(dir)) => (dir.display().to_string(), None, load_paths(vec![dir.clone()], session)),
         (Some(reference), None) => {
-            let (commit, loaded) = load_commit(reference, manifests, session)?;
+            let (commit, loaded) = load_commit(reference, manifests, session, &mut unread)?;
             (reference.clone(), Some(commit), loaded)
         }
     };
+    for Unread { path, why } in &unread {
+        let warning = format!("warning: the base was not used for {}: {why}.", path.display());
+        terminal.say(&format!("{}\n", crate::render::clean::terminal(&warning)));
+    }
     match loaded.diagnostics.errors() {
         0 => Ok(Some(BaseManifests { loaded, name, commit, as_mode, unresolved: Vec::new() })),
         errors => {
@@ -70,7 +75,12 @@ fn load_paths(paths: Vec<PathBuf>, session: &Session) -> Loaded {
     manifest::load(&inputs, &provider::kinds(), &session.ids)
 }
 
-fn load_commit(reference: &str, manifests: &ManifestArgs, session: &Session) -> anyhow::Result<(String, Loaded)> {
+fn load_commit(
+    reference: &str,
+    manifests: &ManifestArgs,
+    session: &Session,
+    unread: &mut Vec<Unread>,
+) -> anyhow::Result<(String, Loaded)> {
     if manifests.paths.iter().any(|path| path.as_os_str() == "-") {
         bail!("--base: standard input has no commit; give files or directories, or --base-dir DIR");
     }
@@ -82,13 +92,16 @@ fn load_commit(reference: &str, manifests: &ManifestArgs, session: &Session) -> 
     let mut commit = String::new();
     for (number, place) in places.iter().enumerate() {
         let (dir, only) = directory(place);
-        commit = git_tree::commit(&dir, reference)?;
+        let repository = Repository::around(&dir)?.with_context(|| {
+            format!("--base {reference}: {} is in no git repository; give --base-dir DIR instead", dir.display())
+        })?;
+        commit = repository.commit(reference)?;
         let into = if session.loaded.root.is_some() {
             home.path().to_path_buf()
         } else {
             home.path().join(number.to_string())
         };
-        git_tree::extract(&dir, only.as_deref(), &commit, &into)?;
+        unread.extend(repository.extract(&dir, only.as_deref(), &commit, &into)?);
     }
     let root = home.path().join(manifest::ROOT_FILE);
     if !root.exists() {
@@ -96,7 +109,13 @@ fn load_commit(reference: &str, manifests: &ManifestArgs, session: &Session) -> 
         std::fs::write(&root, "apiVersion: assignctl/v1\nkind: Root\n")
             .context("the base's manifests could not be kept")?;
     }
-    Ok((commit, load_paths(vec![home.path().to_path_buf()], session)))
+    let loaded = load_paths(vec![home.path().to_path_buf()], session);
+    // The walk passes hidden directories and what the root ignores, so nothing is missing there.
+    let is_hidden = |path: &Path| path.iter().any(|part| part.as_encoded_bytes().starts_with(b"."));
+    unread.retain(|Unread { path, .. }| {
+        !is_hidden(path) && !loaded.root.as_ref().is_some_and(|root| root.leaves_out(path))
+    });
+    Ok((commit, loaded))
 }
 
 /// The directory of a place, and the file's name in it where it is a file.

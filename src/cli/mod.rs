@@ -23,6 +23,7 @@ mod next;
 mod panic;
 mod plan;
 mod policy;
+mod programs;
 mod report;
 mod sandbox;
 pub mod schemas;

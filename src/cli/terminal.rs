@@ -6,6 +6,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
 use super::args::{Color, Global};
+use super::git_tree::GitRefused;
 use crate::apply::Exit;
 use crate::render::clean;
 use crate::render::json::pretty::{self, Pretty};
@@ -86,6 +87,10 @@ impl Terminal {
         let mut text = format!("{bold}error{reset}: {}\n", clean::terminal(&error.to_string()));
         for cause in error.chain().skip(1) {
             text.push_str(&format!("  caused by: {}\n", clean::terminal(&cause.to_string())));
+        }
+        // A command that git proposes can be copied only where it stands whole on a line of its own.
+        if let Some(refused) = error.chain().find_map(|cause| cause.downcast_ref::<GitRefused>()) {
+            refused.said.iter().for_each(|line| text.push_str(&format!("  {}\n", clean::terminal(line.trim()))));
         }
         self.say(&text);
     }

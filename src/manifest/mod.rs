@@ -20,6 +20,7 @@ pub mod schemas;
 mod set;
 pub mod shape;
 mod target;
+pub mod work_tree;
 pub mod write;
 pub mod yaml;
 
@@ -30,6 +31,7 @@ pub use kind::{AuthForm, Kind, PathSpec, no_more_rules};
 pub use policy::Policy;
 pub use root::{Root, SANDBOX_STATE};
 pub use set::MAX_ROWS;
+pub use work_tree::WorkTree;
 
 use crate::diag::{Diagnostic, Diagnostics, SourceId, Sources, Span};
 use crate::model::{DesiredSet, Ids, Mode, Target};

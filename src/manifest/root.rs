@@ -1,6 +1,6 @@
 //! The root of a repository of manifests: what it ignores, and where its sandbox keeps its files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
@@ -19,6 +19,20 @@ pub struct Root {
     pub sandbox_state: PathBuf,
     /// The live state that a new sandbox starts with, inside `dir`.
     pub sandbox_seed: Option<PathBuf>,
+    /// What its `ignore` globs match.
+    ignored: GlobSet,
+}
+
+impl Root {
+    /// Whether its `ignore` globs leave out a path below it: the path itself or a directory on the way.
+    pub fn leaves_out(&self, below: &Path) -> bool {
+        leaves_out(&self.ignored, below)
+    }
+}
+
+/// Whether globs of a root leave out a path below it.
+pub(super) fn leaves_out(ignored: &GlobSet, below: &Path) -> bool {
+    below.ancestors().filter(|path| !path.as_os_str().is_empty()).any(|path| ignored.is_match(path))
 }
 
 /// `Root.spec`, read.
@@ -56,6 +70,7 @@ impl RootSpec {
         Root {
             sandbox_state: dir.join(self.state.as_deref().unwrap_or(SANDBOX_STATE)),
             sandbox_seed: self.seed.as_ref().map(|seed| dir.join(seed)),
+            ignored: self.ignored(),
             dir,
         }
     }

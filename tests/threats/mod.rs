@@ -3,6 +3,8 @@
 
 mod access;
 mod credentials;
+#[cfg(unix)]
+mod git;
 mod input;
 mod policy;
 mod secrets;
