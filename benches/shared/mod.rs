@@ -6,12 +6,12 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use assignctl::apply::{self, Options, Report, Sink, Stop, TargetRun};
+use assignctl::apply::{self, Options, Report, Sink, TargetRun};
 use assignctl::http::{Client, Config, HostPolicy, SignIn};
 use assignctl::manifest::{Inputs, Loaded, load};
 use assignctl::model::{
-    Batch, Ids, Instant, Proof, ReadRequest, ResolveError, SecretRef, SecretResolver, SecretString, Snapshot, Target,
-    WriteOutcome,
+    Batch, Ids, Instant, Proof, ReadRequest, ResolveError, SecretRef, SecretResolver, SecretString, Snapshot, Stop,
+    Target, WriteOutcome,
 };
 use assignctl::plan::{Input, Plan, SetInput, Thresholds, plan_target};
 use assignctl::provider::{self, Provider, ReadError, Reader, Writer};
@@ -231,6 +231,7 @@ impl World {
             secrets: Arc::new(NoSecrets),
             allowed: HostPolicy::new("", [""; 0]),
             extra_roots: Vec::new(),
+            stop: Default::default(),
         };
         let client = Client::canned(config, move |_, url, body| account.answer(url, body)).unwrap();
         let connection = (self.provider.connect)(self.target(), client, Arc::clone(&self.ids), Arc::new(NoSecrets));

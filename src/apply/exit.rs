@@ -1,5 +1,7 @@
 //! Exit codes as a type, and which of several wins. Every command maps what it saw through this one place (DESIGN section 6).
 
+use crate::model::Signal;
+
 /// What a run ends with. The order of the variants is the priority: the last one wins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Exit {
@@ -18,13 +20,24 @@ pub enum Exit {
     Error,
     /// Applied in part: something failed, is blocked or unknown.
     Partial,
-    /// Interrupted.
+    /// Stopped by SIGTERM.
+    Terminated,
+    /// Stopped by SIGINT.
     Interrupted,
+}
+
+impl From<Signal> for Exit {
+    fn from(signal: Signal) -> Self {
+        match signal {
+            Signal::Interrupt => Exit::Interrupted,
+            Signal::Terminate => Exit::Terminated,
+        }
+    }
 }
 
 impl Exit {
     /// All of them, from the one that any other outweighs.
-    pub const ALL: [Exit; 8] = [
+    pub const ALL: [Exit; 9] = [
         Exit::Success,
         Exit::Pending,
         Exit::Temporary,
@@ -32,6 +45,7 @@ impl Exit {
         Exit::Refused,
         Exit::Error,
         Exit::Partial,
+        Exit::Terminated,
         Exit::Interrupted,
     ];
 
@@ -46,6 +60,7 @@ impl Exit {
             Exit::Partial => 5,
             Exit::Temporary => 6,
             Exit::Interrupted => 130,
+            Exit::Terminated => 143,
         }
     }
 
@@ -62,7 +77,7 @@ mod tests {
 
     #[test]
     fn the_exit_is_the_first_that_occurs_of_the_documented_order() {
-        let documented = [130, 5, 1, 3, 4, 6, 2, 0];
+        let documented = [130, 143, 5, 1, 3, 4, 6, 2, 0];
         let mut all = Exit::ALL;
         all.sort_by(|a, b| if a.worse(*b) == *a { std::cmp::Ordering::Less } else { std::cmp::Ordering::Greater });
         assert_eq!(all.map(Exit::code), documented);

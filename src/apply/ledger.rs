@@ -243,7 +243,11 @@ impl<'a> Ledger<'a> {
 
     /// Whether anything was sent at all.
     pub(super) fn touched(&self) -> bool {
-        self.entries.iter().any(|entry| matches!(entry.stand, Stand::Answered(_)))
+        let sent = |stand: &Stand| match stand {
+            Stand::Answered(answer) => !matches!(answer, WriteOutcome::NotSent { .. }),
+            _ => false,
+        };
+        self.entries.iter().any(|entry| sent(&entry.stand))
     }
 
     /// The final outcomes, in the order of the plan; tells those that the re-read settled or altered.

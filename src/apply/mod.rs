@@ -11,7 +11,6 @@ mod queue;
 mod report;
 mod resolve;
 mod send;
-mod stop;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -20,14 +19,13 @@ pub use event::{Ended, Event, Silent, Sink, Sinks};
 pub use exit::Exit;
 pub use outcome::{ChangeId, Outcome, Totals};
 pub use report::{ChangeReport, Leftover, NotRun, Remaining, Report, TargetReport, Verification, held_outcome};
-pub use stop::Stop;
 
 use std::pin::pin;
 use std::time::Duration;
 
 use futures::future::{Either, join_all, select};
 
-use crate::model::{ReadRequest, Snapshot};
+use crate::model::{ReadRequest, Snapshot, Stop};
 use crate::plan::{TargetPlan, batches};
 use crate::provider::{Reader, Writer};
 
@@ -87,7 +85,7 @@ pub struct TargetRun<'a> {
 
 /// Carries out plans, side by side. One target's failure never stops another, nor one change's failure what does not depend on it.
 ///
-/// After `stop` is requested nothing more is sent or read, and what is in flight is waited for.
+/// After `stop` is requested nothing more is sent or read. Batches under way are waited for during the grace time of the stop.
 pub async fn apply(runs: &[TargetRun<'_>], stop: &Stop, sink: &dyn Sink, options: &Options) -> Report {
     let changes = runs.iter().map(|run| count(run.plan)).sum();
     sink.event(&Event::Started { targets: runs.len(), changes });
@@ -97,7 +95,7 @@ pub async fn apply(runs: &[TargetRun<'_>], stop: &Stop, sink: &dyn Sink, options
     // The stop is looked at first: work that it ends at once must not hide it.
     let targets = match select(pin!(stop.wait()), work).await {
         Either::Right((targets, _)) => targets,
-        Either::Left(((), work)) => {
+        Either::Left((_, work)) => {
             sink.event(&Event::Interrupted);
             sink.flush();
             work.await

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::diag::Location;
-use crate::model::{Action, Key};
+use crate::model::{Action, Key, Signal};
 use crate::plan::TargetPlan;
 use crate::plan::saved::{Held, HeldWhy};
 
@@ -15,8 +15,8 @@ use super::{ChangeId, Exit, Outcome, Silent, Totals};
 pub struct Report {
     /// One a run, in the order of the runs.
     pub targets: Vec<TargetReport>,
-    /// A stop was asked for before all was through.
-    pub interrupted: bool,
+    /// The signal that stopped the apply before its end.
+    pub interrupted: Option<Signal>,
 }
 
 /// What an apply did to one target.
@@ -204,7 +204,7 @@ impl Report {
                 verification: Verification::Untouched,
             }
         };
-        Self { targets: targets.into_iter().map(of).collect(), interrupted: false }
+        Self { targets: targets.into_iter().map(of).collect(), interrupted: None }
     }
 
     /// All outcomes, counted.
@@ -214,7 +214,7 @@ impl Report {
 
     /// The exit of the apply.
     pub fn exit(&self) -> Exit {
-        let interrupted = if self.interrupted { Exit::Interrupted } else { Exit::Success };
+        let interrupted = self.interrupted.map_or(Exit::Success, Exit::from);
         self.targets.iter().map(TargetReport::exit).fold(interrupted, Exit::worse)
     }
 }

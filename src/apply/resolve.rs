@@ -13,7 +13,7 @@ pub(super) enum Stand {
     Skipped(String),
     /// A grant of the same subject did not come.
     Blocked(ChangeId),
-    /// It was sent, or failed before it could be.
+    /// It was sent, or failed or was stopped before it could be.
     Answered(WriteOutcome),
 }
 
@@ -100,6 +100,9 @@ fn answered(answer: &WriteOutcome, lost: bool, sight: Sight, unread: &str) -> Ou
         (WriteOutcome::Failed { message, code, status, temporary }, _) => {
             Outcome::Failed { message: message.clone(), code: code.clone(), status: *status, temporary: *temporary }
         }
+        (WriteOutcome::NotSent { .. }, Sight::Converged) => Outcome::Already { note: Some(CONVERGED.to_owned()) },
+        (WriteOutcome::NotSent { why }, _) if lost => unknown("an earlier answer was lost", why),
+        (WriteOutcome::NotSent { why }, _) => Outcome::Skipped { why: why.clone() },
         (WriteOutcome::Unknown { .. }, Sight::Converged) => done(Some(LOST)),
         (WriteOutcome::Unknown { why, .. }, _) => unknown(why, doubt),
     }

@@ -9,13 +9,13 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout_at};
 
-use crate::model::{Batch, Change, Route, WriteOutcome};
+use crate::model::{Batch, Change, Route, Stop, WriteOutcome};
 use crate::plan::PlannedBatch;
 use crate::provider::{Writer, with_request_ids};
 
 use super::ledger::Ledger;
 use super::queue::Queue;
-use super::{Event, Stop, TargetRun};
+use super::{Event, TargetRun};
 
 /// So many batches in a row that ended only in temporary failures end the sending: the retry budget is spent, and a system in
 /// maintenance should not be asked a thousand times more. Three, so that one unlucky request is not taken for an outage.
@@ -24,6 +24,10 @@ const GIVE_UP_AFTER: usize = 3;
 /// Answers come in bursts, as their requests went out. So long after the first of them there is time for the work that they make, unless one
 /// more is there: long enough for most of a burst, and little of what any network takes.
 pub(super) const LULL: Duration = Duration::from_millis(1);
+
+/// Milliseconds after the grace time of a stop until a writer is given up that does not end by itself. The writers of this
+/// program do, and then know which parts of a batch were answered.
+const WRITER_GRACE: Duration = Duration::from_millis(250);
 
 /// Why the sending ended before all was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,9 +86,16 @@ impl<'b> Flight<'b> {
         }
     }
 
-    /// Sends it. A writer that gives too few answers leaves the rest unknown.
-    async fn fly(self, writer: &dyn Writer) -> Landed<'b> {
-        let (mut answers, request_ids) = with_request_ids(writer.write(&self.batch)).await;
+    /// Sends it. A writer that gives too few answers, or none in time after a stop, leaves the rest unknown.
+    async fn fly(self, writer: &dyn Writer, stop: &Stop) -> Landed<'b> {
+        let (mut answers, request_ids) = tokio::select! {
+            biased;
+            written = with_request_ids(writer.write(&self.batch)) => written,
+            () = stop.grace_over(WRITER_GRACE) => {
+                let unanswered = WriteOutcome::unknown("no answer came in time after the run was stopped");
+                (vec![unanswered; self.slots.len()], Vec::new())
+            }
+        };
         let silent = || WriteOutcome::unknown("the answer did not mention this change");
         answers.resize_with(self.slots.len(), silent);
         Landed { flight: self, answers, request_ids: request_ids.into() }
@@ -176,7 +187,7 @@ pub(super) async fn send(
             let Flight { number, slots, batch: Batch { route, .. }, .. } = &flight;
             untold.push_back(Happened::Sent { number: *number, route: *route, changes: slots.len() });
             under_way += slots.len();
-            flights.push(flight.fly(run.writer));
+            flights.push(flight.fly(run.writer, stop));
         }
         let mut landed = flights.next().now_or_never(); // here the requests go out
         if let (None, Some(end)) = (&landed, lull) {
@@ -229,5 +240,9 @@ pub(super) async fn send(
 }
 
 fn halted(stop: &Stop, failing: usize) -> Option<Halt> {
-    if stop.requested() { Some(Halt::Interrupted) } else { (failing >= GIVE_UP_AFTER).then_some(Halt::Unavailable) }
+    if stop.requested().is_some() {
+        Some(Halt::Interrupted)
+    } else {
+        (failing >= GIVE_UP_AFTER).then_some(Halt::Unavailable)
+    }
 }

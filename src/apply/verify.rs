@@ -8,7 +8,7 @@ use std::pin::pin;
 
 use futures::future::{Either, select};
 
-use crate::model::{Action, Coverages, Fields, Key, Live, Snapshot, Sym, WriteOutcome};
+use crate::model::{Action, Coverages, Fields, Key, Live, Snapshot, Stop, Sym, WriteOutcome};
 use crate::plan::{PlannedBatch, PlannedChange, Reason, SetPlan, TargetPlan, group};
 use crate::provider::ReadError;
 
@@ -16,7 +16,7 @@ use super::ledger::{Entry, Ledger};
 use super::queue::subjects;
 use super::resolve::{GAP, MASKED, Sight, Stand};
 use super::send::{Halt, send};
-use super::{ChangeId, Event, Leftover, Options, Outcome, Remaining, Stop, TargetRun, Verification};
+use super::{ChangeId, Event, Leftover, Options, Outcome, Remaining, TargetRun, Verification};
 
 /// What was read after the writes.
 struct View {
@@ -51,7 +51,7 @@ pub(super) async fn verify(
             Err(blind) => return blind.conclude(ledger),
         };
         let batches = if round < options.resend_rounds { again(&view, ledger) } else { Vec::new() };
-        if batches.is_empty() || stop.requested() {
+        if batches.is_empty() || stop.requested().is_some() {
             return conclude(&view, options, ledger);
         }
         if send(run, stop, ledger, &batches, true).await == Some(Halt::Interrupted) {

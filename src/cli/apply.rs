@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use indicatif::ProgressDrawTarget;
 use tokio::task::JoinHandle;
 
@@ -20,8 +20,7 @@ use super::report::{Reports, Run, STDOUT};
 use super::session::{Open, Session, Step, plan_exit, runtime};
 use super::terminal::Terminal;
 use super::undo;
-use crate::apply::{self, Exit, NotRun, Options, Report, Silent, Sink, Sinks, Stop, TargetRun};
-use crate::http::Client;
+use crate::apply::{self, Exit, NotRun, Options, Report, Silent, Sink, Sinks, TargetRun};
 use crate::model::{Mode, NamePlace, ReadRequest, Snapshot};
 use crate::plan::digest::Digest;
 use crate::plan::{Plan, SetPlan, TargetPlan};
@@ -51,34 +50,37 @@ fn carry_out(
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
-    runtime()?.block_on(async {
-        let mut connector = Connector::new(&args.source.credentials, Arc::clone(&session.ids))?;
-        let open = session.open(&mut connector).await?;
-        let exit = agree_and_apply(&mut session, &open, &connector, args, reports, terminal, planned).await;
+    let runtime = runtime()?;
+    let work = async {
+        let mut connector =
+            Connector::new(&args.source.credentials, Arc::clone(&session.ids), terminal.signals.stop())?;
+        let open = terminal.signals.unless_stopped(session.open(&mut connector)).await??;
+        let exit = agree_and_apply(&mut session, &open, args, reports, terminal, planned).await;
         drop(open);
         connector.close().await?;
         exit
-    })
+    };
+    terminal.signals.heed(|| runtime.block_on(work))
 }
 
 /// Plans, shows, asks, reads again where a person had to answer, applies.
 async fn agree_and_apply(
     session: &mut Session,
     open: &[Open],
-    connector: &Connector,
     args: &ApplyArgs,
     reports: &Reports,
     terminal: &Terminal,
     planned: &Cell<bool>,
 ) -> anyhow::Result<Exit> {
     let journal = args.journal.as_deref().map(|path| (path, session.manifests_digest()));
-    let (mut plan, mut before) = session.plan_and_keep(open, args.undo_out.is_some(), terminal).await?;
+    let (mut plan, mut before) =
+        terminal.signals.unless_stopped(session.plan_and_keep(open, args.undo_out.is_some(), terminal)).await??;
     show(&plan, args, terminal)?;
     if has_work(&plan, args) && args.auto_approve && session.approved().is_none() {
         authority_by_id(&plan)?;
     }
     if has_work(&plan, args) && !args.auto_approve {
-        let answer = approved(&plan, terminal);
+        let answer = approved(&plan, terminal).await;
         if !matches!(answer, Ok(true)) {
             match &answer {
                 Err(error) => terminal.error(error),
@@ -87,7 +89,8 @@ async fn agree_and_apply(
             let apply = Apply { session, open, plan: &plan, before: &before, args, reports, terminal };
             return apply.nothing_sent(NotRun::NotApproved);
         }
-        let again = again::read_again(session, open, plan, before, terminal).await?;
+        let again = again::read_again(session, open, plan, before, terminal);
+        let again = terminal.signals.unless_stopped(again).await??;
         (plan, before) = (again.plan, again.before);
         if again.moved {
             show(&plan, args, terminal)?;
@@ -96,7 +99,7 @@ async fn agree_and_apply(
     // From here on the run has reports of its plan, whatever comes.
     planned.set(true);
     let apply = Apply { session, open, plan: &plan, before: &before, args, reports, terminal };
-    apply.run(connector.clients(), journal).await
+    apply.run(journal).await
 }
 
 /// Whether the approved plan no longer holds.
@@ -123,7 +126,7 @@ struct Apply<'a> {
 }
 
 impl Apply<'_> {
-    async fn run(&self, clients: Vec<Client>, journal: Option<(&Path, JoinHandle<Digest>)>) -> anyhow::Result<Exit> {
+    async fn run(&self, journal: Option<(&Path, JoinHandle<Digest>)>) -> anyhow::Result<Exit> {
         let Self { plan, args, reports, terminal, .. } = *self;
         let json = args.output.format == Format::Json;
         let (stale, work) = (is_stale(plan, args), has_work(plan, args));
@@ -134,7 +137,7 @@ impl Apply<'_> {
                 return self.nothing_sent(NotRun::NotBegun);
             }
         };
-        let report = self.send(clients, journal.as_ref(), &events).await;
+        let report = self.send(journal.as_ref(), &events).await;
         let exit = report.exit().worse(plan_exit(plan));
         let journaled = journal.map_or(Ok(()), |journal| journal.end(exit));
         if stale {
@@ -193,7 +196,8 @@ impl Apply<'_> {
     /// The reports of a run that ends here.
     fn nothing_sent(&self, why: NotRun) -> anyhow::Result<Exit> {
         let Self { plan, args, reports, terminal, .. } = *self;
-        let report = Report::nothing_sent(&plan.targets, why);
+        let interrupted = terminal.signals.stop().requested();
+        let report = Report { interrupted, ..Report::nothing_sent(&plan.targets, why) };
         let mut exit = report.exit().worse(plan_exit(plan)).worse(Exit::Error);
         if args.output.format == Format::Json {
             exit = exit.worse(terminal.told(terminal.json(&render::json::report(plan, &report)), STDOUT));
@@ -201,9 +205,7 @@ impl Apply<'_> {
         Ok(exit.worse(reports.applied(plan, &report, exit, Vec::new(), terminal)))
     }
 
-    async fn send(&self, clients: Vec<Client>, journal: Option<&Journal>, events: &[EventLines]) -> Report {
-        let stop = Stop::default();
-        let watcher = tokio::spawn(watch_interrupts(stop.clone(), clients));
+    async fn send(&self, journal: Option<&Journal>, events: &[EventLines]) -> Report {
         let progress = progress_sink(self.plan, self.terminal);
         // The journal first: what is on the screen is in the file.
         let mut sinks: Vec<&dyn Sink> = journal.into_iter().map(|journal| journal as &dyn Sink).collect();
@@ -237,9 +239,7 @@ impl Apply<'_> {
             })
             .collect();
         let options = Options { verify: !self.args.no_verify, partial: self.args.partial, ..Options::default() };
-        let report = apply::apply(&runs, &stop, &Sinks(&sinks), &options).await;
-        watcher.abort();
-        report
+        apply::apply(&runs, self.terminal.signals.stop(), &Sinks(&sinks), &options).await
     }
 }
 
@@ -291,7 +291,7 @@ fn authority_by_id(plan: &Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn approved(plan: &Plan, terminal: &Terminal) -> anyhow::Result<bool> {
+async fn approved(plan: &Plan, terminal: &Terminal) -> anyhow::Result<bool> {
     if !terminal.can_ask() {
         bail!("nothing was applied: there is no terminal to ask at; review the plan and pass --auto-approve");
     }
@@ -304,7 +304,7 @@ fn approved(plan: &Plan, terminal: &Terminal) -> anyhow::Result<bool> {
         counts.update,
         counts.remove
     );
-    terminal.ask(&question).context("the answer could not be read")
+    terminal.ask(&question).await
 }
 
 /// Bars at a terminal, plain lines elsewhere, nothing when quiet.
@@ -317,16 +317,5 @@ fn progress_sink(plan: &Plan, terminal: &Terminal) -> Box<dyn Sink> {
     } else {
         let start = Instant::now();
         Box::new(progress::Lines::new(Box::new(std::io::stderr()), ids, style, Box::new(move || start.elapsed())))
-    }
-}
-
-/// The first Ctrl-C stops sending and ends all waiting for retries; a second one ends the process.
-async fn watch_interrupts(stop: Stop, clients: Vec<Client>) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        stop.request();
-        clients.iter().for_each(Client::stop_retrying);
-    }
-    if tokio::signal::ctrl_c().await.is_ok() {
-        std::process::exit(i32::from(Exit::Interrupted.code()));
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Cli {
 
 const EXITS: &str = "Exit codes: 0 done · 1 error · 2 changes pending (plan --detailed-exitcode), drift found · 3 a guard refused · \
                      4 the approved plan is stale · \
-                     5 applied in part · 6 temporarily unavailable · 130 interrupted";
+                     5 applied in part · 6 temporarily unavailable · 130, 143 interrupted";
 
 /// What every command takes.
 #[derive(Debug, Clone, Args)]

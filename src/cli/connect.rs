@@ -1,14 +1,14 @@
 //! From targets to open connections: addresses, the embedded server, sign-in, HTTP clients.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
 use super::args::CredentialArgs;
 use super::secrets::Secrets;
 use crate::http::{Client, Config, HostPolicy, SignIn};
-use crate::model::{Endpoint, Ids, SecretResolver, SecretString, Target};
+use crate::model::{Endpoint, Ids, SecretResolver, SecretString, Stop, Target};
 use crate::provider::{self, Connection};
 use crate::sandbox::{self, Seed};
 
@@ -30,12 +30,12 @@ pub(super) struct Connector {
     /// The state file that the caller named.
     sandbox_state: Option<PathBuf>,
     sandbox: Option<sandbox::Running>,
-    /// Every client that was opened, so that an interrupt can end their waiting.
-    clients: Mutex<Vec<Client>>,
+    /// Once it is requested, no client starts a request.
+    stop: Stop,
 }
 
 impl Connector {
-    pub(super) fn new(args: &CredentialArgs, ids: Arc<Ids>) -> anyhow::Result<Self> {
+    pub(super) fn new(args: &CredentialArgs, ids: Arc<Ids>, stop: &Stop) -> anyhow::Result<Self> {
         let read_ca = |path: &PathBuf| {
             std::fs::read(path).with_context(|| format!("--ca-file {} cannot be read", path.display()))
         };
@@ -46,13 +46,8 @@ impl Connector {
             extra_roots: args.ca_file.iter().map(read_ca).collect::<anyhow::Result<_>>()?,
             sandbox_state: args.sandbox_state.clone(),
             sandbox: None,
-            clients: Mutex::default(),
+            stop: stop.clone(),
         })
-    }
-
-    /// The clients of all targets that were opened.
-    pub(super) fn clients(&self) -> Vec<Client> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Starts the embedded server, if it is not running.
@@ -102,8 +97,8 @@ impl Connector {
             secrets: Arc::clone(&self.secrets),
             allowed: HostPolicy::new(vendor.host_str().unwrap_or_default(), self.allowed.iter().chain(hosts)),
             extra_roots: self.extra_roots.clone(),
+            stop: self.stop.clone(),
         })?;
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner).push(client.clone());
         Ok((provider.connect)(target, client, Arc::clone(&self.ids), Arc::clone(&self.secrets)))
     }
 

@@ -33,7 +33,9 @@ fn look_and_show(args: &DriftArgs, terminal: &Terminal, reports: &mut Reports) -
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
-    let (plan, ending) = runtime()?.block_on(look(&mut session, args, terminal))?;
+    let runtime = runtime()?;
+    let reading = terminal.signals.unless_stopped(look(&mut session, args, terminal));
+    let (plan, ending) = terminal.signals.heed(|| runtime.block_on(reading))??;
     let drift = drift(&plan, &ending, args.unmanaged);
     let exit = exit_of(&drift);
     let next = (args.remediate && plan.changes().next().is_some()).then(|| next::apply(&args.source, None));
@@ -67,7 +69,8 @@ fn history(args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<Vec<Moment>>
 
 /// Reads and plans; gives for each target what ends soon.
 async fn look(session: &mut Session, args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<(Plan, Vec<Endings>)> {
-    let mut connector = Connector::new(&args.source.credentials, std::sync::Arc::clone(&session.ids))?;
+    let mut connector =
+        Connector::new(&args.source.credentials, std::sync::Arc::clone(&session.ids), terminal.signals.stop())?;
     let open = session.open_readers(&mut connector).await?;
     let seen = session.read(&open, terminal).await;
     let horizon = args.expiring.map_or(0, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX));

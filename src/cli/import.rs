@@ -40,7 +40,9 @@ pub(super) fn run(args: &ImportArgs, terminal: &Terminal) -> anyhow::Result<Exit
     }
     let import = Import::new(args, &loaded, &policy, &ids)?;
     let (request, target, capabilities) = (import.request()?, import.target, import.kind.capabilities);
-    let snapshot = match runtime()?.block_on(import.read(&request))? {
+    let runtime = runtime()?;
+    let reading = terminal.signals.unless_stopped(import.read(&request, terminal));
+    let snapshot = match terminal.signals.heed(|| runtime.block_on(reading))?? {
         Ok(snapshot) => snapshot,
         Err(unreadable) => {
             let name = &import.target().name;
@@ -135,8 +137,12 @@ impl<'a> Import<'a> {
         Ok(ReadRequest { scopes, rows, names: false })
     }
 
-    async fn read(&self, request: &ReadRequest<'_>) -> anyhow::Result<Result<Snapshot, Unreadable>> {
-        let mut connector = Connector::new(&self.args.credentials, Arc::clone(self.ids))?;
+    async fn read(
+        &self,
+        request: &ReadRequest<'_>,
+        terminal: &Terminal,
+    ) -> anyhow::Result<Result<Snapshot, Unreadable>> {
+        let mut connector = Connector::new(&self.args.credentials, Arc::clone(self.ids), terminal.signals.stop())?;
         if self.target().endpoint == Endpoint::Sandbox {
             connector.start_sandbox(&sandbox_home(self.loaded)?).await?;
         }

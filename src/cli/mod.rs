@@ -30,6 +30,7 @@ pub mod schemas;
 mod secrets;
 mod session;
 mod shard;
+mod signals;
 mod terminal;
 mod undo;
 mod validate;
@@ -41,6 +42,7 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::apply::Exit;
 use crate::plan::saved::SavedError;
 use args::{Cli, Command};
+use signals::Stopped;
 use terminal::Terminal;
 
 /// Runs the program on the process's own arguments and gives its exit code (DESIGN section 6).
@@ -89,8 +91,12 @@ fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<Exit> {
     }
 }
 
-/// An approved plan that was fine once has an exit of its own.
+/// The exit of a command that ended with an error.
 pub(super) fn exit_of(error: &anyhow::Error) -> Exit {
+    if let Some(Stopped(signal)) = error.downcast_ref() {
+        return Exit::from(*signal);
+    }
+    // An approved plan that was fine once has an exit of its own.
     let stale = error.downcast_ref::<SavedError>().is_some_and(SavedError::is_stale);
     if stale { Exit::Stale } else { Exit::Error }
 }

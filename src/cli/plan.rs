@@ -29,7 +29,9 @@ fn make_and_show(args: &PlanArgs, terminal: &Terminal, reports: &mut Reports) ->
     if let Some(base) = base::load(&args.base, manifests, as_mode, &session, terminal)? {
         session.compare_with(base);
     }
-    let plan = runtime()?.block_on(make(&mut session, args, terminal))?;
+    let runtime = runtime()?;
+    let reading = terminal.signals.unless_stopped(make(&mut session, args, terminal));
+    let plan = terminal.signals.heed(|| runtime.block_on(reading))??;
     if let Some(out) = &args.out {
         approved::save(&session, &plan, args, out)?;
     }
@@ -47,7 +49,8 @@ fn make_and_show(args: &PlanArgs, terminal: &Terminal, reports: &mut Reports) ->
 }
 
 async fn make(session: &mut Session, args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Plan> {
-    let mut connector = Connector::new(&args.source.credentials, std::sync::Arc::clone(&session.ids))?;
+    let mut connector =
+        Connector::new(&args.source.credentials, std::sync::Arc::clone(&session.ids), terminal.signals.stop())?;
     let open = session.open_readers(&mut connector).await?;
     let plan = session.plan(&open, terminal).await;
     drop(open);

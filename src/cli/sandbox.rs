@@ -10,7 +10,7 @@ use crate::apply::Exit;
 use crate::provider::SANDBOX_TOKEN;
 use crate::sandbox::{self, LoggedRequest, Options, State};
 
-/// Serves until interrupted. The address is data; the request log goes to standard error.
+/// Serves until a signal comes. The address is data; the request log goes to standard error.
 pub(super) fn run(args: SandboxArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let faults = args.fail.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>().context("--fail")?;
     let quiet = terminal.quiet;
@@ -26,17 +26,17 @@ pub(super) fn run(args: SandboxArgs, terminal: &Terminal) -> anyhow::Result<Exit
     // On all processors, unlike the other commands: clients should not wait for it.
     let runtime =
         Builder::new_multi_thread().enable_all().build().context("the sandbox's threads could not be started")?;
-    runtime.block_on(async {
+    terminal.signals.heed(|| runtime.block_on(async {
         let running = sandbox::start(options).await?;
         terminal.data(&format!("{}\n", running.url()))?;
         terminal.hint(&format!(
             "Serving Streamline, Partium, Semaphor and Canopy. Point a Target at it with `endpoint: {}` and the bearer token `{SANDBOX_TOKEN}`, unless the seed says otherwise. Stop with Ctrl-C.\n",
             running.url(),
         ));
-        tokio::signal::ctrl_c().await.context("Ctrl-C cannot be waited for")?;
+        let signal = terminal.signals.stop().wait().await;
         running.shutdown().await?;
-        Ok(Exit::Success)
-    })
+        Ok(Exit::from(signal))
+    }))
 }
 
 fn log(request: &LoggedRequest) {

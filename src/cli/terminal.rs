@@ -2,11 +2,14 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
+use anyhow::{Context, bail};
+use tokio::sync::oneshot;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::prelude::*;
 
 use super::args::{Color, Global};
 use super::git_tree::GitRefused;
+use super::signals::Signals;
 use crate::apply::Exit;
 use crate::render::clean;
 use crate::render::json::pretty::{self, Pretty};
@@ -22,6 +25,8 @@ pub(super) struct Terminal {
     pub live: bool,
     /// No progress, no hints.
     pub quiet: bool,
+    /// Ctrl-C and SIGTERM.
+    pub signals: Signals,
 }
 
 impl Terminal {
@@ -32,6 +37,7 @@ impl Terminal {
             stderr_color: colored(global.color, io::stderr().is_terminal()),
             live: io::stderr().is_terminal() && !global.quiet,
             quiet: global.quiet,
+            signals: Signals::handle(),
         }
     }
 
@@ -100,12 +106,24 @@ impl Terminal {
         io::stdin().is_terminal() && io::stderr().is_terminal()
     }
 
-    /// Asks, and takes nothing but `yes` for yes.
-    pub(super) fn ask(&self, question: &str) -> io::Result<bool> {
+    /// Asks, and takes nothing but `yes` for yes. A signal ends the waiting for an answer.
+    pub(super) async fn ask(&self, question: &str) -> anyhow::Result<bool> {
         self.say(question);
-        let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
-        Ok(answer.trim() == "yes")
+        let (answered, answer) = oneshot::channel();
+        // A thread of its own, which the end of the process does not wait for: a read of the terminal cannot be cancelled.
+        std::thread::Builder::new().spawn(move || {
+            let mut line = String::new();
+            let read = io::stdin().lock().read_line(&mut line);
+            let _ = answered.send(read.map(|_| line.trim() == "yes")); // nobody waits after a signal
+        })?;
+        match self.signals.unless_stopped(answer).await {
+            Ok(Ok(answer)) => answer.context("the answer could not be read"),
+            Ok(Err(_)) => bail!("the answer could not be read"),
+            Err(stopped) => {
+                self.say("\n"); // the line of the question has no end yet
+                Err(stopped.into())
+            }
+        }
     }
 }
 

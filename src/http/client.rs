@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue, LINK};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -19,7 +19,7 @@ use super::token::{Held, Recording, TokenExchange, TokenUrl, Tokens};
 use super::trail;
 use super::wire::{self, AuthHeader, MAX_BODY, Outcome, Parcel, Received, Unreachable, Wires};
 use super::{Answer, Config, HttpError, Path, Request, Safety, SignIn};
-use crate::model::{Limits, SecretRef, SecretResolver};
+use crate::model::{Limits, SecretRef, SecretResolver, Stop};
 
 /// How often a request that may be resent after a lost answer or a 5xx is resent, and how often an unknown host name is looked up again.
 /// Unlike a refusal, these are often there to stay, and must not eat the budget that all requests share.
@@ -54,6 +54,7 @@ struct Inner {
     wires: Wires,
     backoff: Backoff,
     sent: AtomicU64,
+    stop: Stop,
 }
 
 /// Where the header comes from.
@@ -179,7 +180,7 @@ impl Client {
         let redactor = Arc::new(Redactor::default());
         let credential =
             credential(config.auth, config.secrets.as_ref(), &redactor).map_err(|problem| sign_in(&place, problem))?;
-        let pace = Pace::new(config.limits).map_err(|error| not_sent(error.to_string()))?;
+        let pace = Pace::new(config.limits, config.stop.clone()).map_err(|error| not_sent(error.to_string()))?;
         let wires = wires(config.limits, &config.extra_roots)
             .map_err(|problem| not_sent(format!("TLS cannot be set up: {problem}")))?;
         Ok(Self {
@@ -193,6 +194,7 @@ impl Client {
                 wires,
                 backoff,
                 sent: AtomicU64::new(0),
+                stop: config.stop,
             }),
         })
     }
@@ -234,12 +236,6 @@ impl Client {
                 return end;
             }
         }
-    }
-
-    /// Ends all waiting for a better moment, for this client and its clones: what is in flight is answered, nothing is sent again, and
-    /// what waits for the end of a pause is not sent. First attempts still are: a read that settles a doubtful write, say.
-    pub fn stop_retrying(&self) {
-        self.inner.pace.stop();
     }
 
     /// Waits before what was read is read once more, because reads may lag behind writes: the backoff's first wait, doubled with every
@@ -308,11 +304,11 @@ impl Inner {
         auth: Option<&AuthHeader>,
         course: &mut Course<W>,
     ) -> Result<Outcome, NoWait> {
-        let place = self.pace.admit(course.tries > 0).await?;
+        let place = self.pace.admit().await?;
         course.tries += 1;
         self.sent.fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
-        let outcome = self.wires.attempt(&call.parcel, auth).await;
+        let outcome = self.unless_given_up(call, self.wires.attempt(&call.parcel, auth)).await?;
         match &outcome {
             // Both say that the API is pressed too hard (apis/partium.md: Maintenance; apis/semaphor.md: Limits).
             Outcome::Answer(Received { status: 429 | 503, .. }) => place.pressed(),
@@ -335,6 +331,26 @@ impl Inner {
             }
         }
         Ok(outcome)
+    }
+
+    /// An attempt, while its answer is of use. After a stop the answer to a read is of none. The answer to a write is waited
+    /// for during the grace time, and what it did is unknown afterwards.
+    async fn unless_given_up(&self, call: &Call, attempt: impl Future<Output = Outcome>) -> Result<Outcome, NoWait> {
+        if call.writes() {
+            tokio::select! {
+                biased;
+                outcome = attempt => Ok(outcome),
+                () = self.stop.grace_over(Duration::ZERO) => {
+                    Ok(Outcome::Lost("no answer came in time after the run was stopped".to_owned(), HeaderMap::new()))
+                }
+            }
+        } else {
+            tokio::select! {
+                biased;
+                _ = self.stop.wait() => Err(NoWait::Stopped),
+                outcome = attempt => Ok(outcome),
+            }
+        }
     }
 
     /// What an attempt means: `Some` is final; after `None` the wait is over, and the request is sent again.
@@ -663,7 +679,7 @@ fn sign_in(place: &str, problem: String) -> HttpError {
 }
 
 fn stopped(call: &Call, maybe_done: bool) -> HttpError {
-    HttpError::Stopped { place: call.place.clone(), problem: "it waited for a better moment".into(), maybe_done }
+    HttpError::Stopped { place: call.place.clone(), problem: "its turn had not come".into(), maybe_done }
 }
 
 /// A longer error body is no sentence with something around it.

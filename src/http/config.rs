@@ -5,7 +5,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::{HostPolicy, TokenExchange};
-use crate::model::{Limits, SecretRef, SecretResolver, SecretString};
+use crate::model::{Limits, SecretRef, SecretResolver, SecretString, Stop};
 
 /// Sent with every request.
 pub const USER_AGENT: &str = concat!("assignctl/", env!("CARGO_PKG_VERSION"));
@@ -24,6 +24,8 @@ pub struct Config<'a> {
     pub allowed: HostPolicy,
     /// PEM bundles of certificate authorities that are trusted beside the system's.
     pub extra_roots: Vec<Vec<u8>>,
+    /// Once it is requested, no request is started.
+    pub stop: Stop,
 }
 
 impl std::fmt::Debug for Config<'_> {

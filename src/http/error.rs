@@ -35,8 +35,8 @@ pub enum HttpError {
         /// An earlier attempt of the same write may have been carried out.
         maybe_done: bool,
     },
-    /// A stop was asked for while the request waited to be sent, or to be sent again.
-    #[error("{place}: not sent again, for a stop was asked for: {problem}; run again")]
+    /// The run was stopped before the request was sent, or before it was sent again.
+    #[error("{place}: {}: {problem}; run again", after_stop(*.maybe_done))]
     Stopped {
         /// Method, path and host.
         place: Box<str>,
@@ -102,6 +102,10 @@ impl HttpError {
         }
         self
     }
+}
+
+fn after_stop(maybe_done: bool) -> &'static str {
+    if maybe_done { "the run was stopped before it was sent again" } else { "the run was stopped before it was sent" }
 }
 
 fn after_loss(maybe_done: bool) -> &'static str {

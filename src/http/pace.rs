@@ -8,11 +8,10 @@ use std::time::{Duration, SystemTime};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use governor::{DefaultDirectRateLimiter, Jitter, Quota, RateLimiter};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::gate::{Gate, Place};
-use crate::model::Limits;
+use crate::model::{Limits, Stop};
 
 /// The longest single wait that an API is granted. One that asks for more is tried again after this, and the event says so: a run that
 /// sleeps for hours over one header looks dead.
@@ -98,7 +97,7 @@ pub(super) struct Pace {
     turn: tokio::sync::Mutex<()>,
     budget: Duration,
     waiting: Mutex<Waiting>,
-    stopped: watch::Sender<bool>,
+    stop: Stop,
 }
 
 /// Waits overlap; time is charged once, however many requests wait through it.
@@ -110,7 +109,7 @@ struct Waiting {
 }
 
 impl Pace {
-    pub(super) fn new(limits: &Limits) -> Result<Self, BadRate> {
+    pub(super) fn new(limits: &Limits, stop: Stop) -> Result<Self, BadRate> {
         Ok(Self {
             in_flight: Gate::new(limits.concurrency),
             rate: limits.requests_per_second.map(rate_limiter).transpose()?.flatten(),
@@ -119,21 +118,16 @@ impl Pace {
             turn: tokio::sync::Mutex::default(),
             budget: limits.retry_budget,
             waiting: Mutex::default(),
-            stopped: watch::Sender::new(false),
+            stop,
         })
     }
 
-    /// Ends all waiting, now and for good: nothing is sent a second time after this.
-    pub(super) fn stop(&self) {
-        self.stopped.send_replace(true);
-    }
-
-    /// Waits for a place in flight, a slot of the rate, and the end of any pause. The place is held as long as the guard lives. What was
-    /// sent before (`again`) is not sent again after a stop; what was not may still be.
-    pub(super) async fn admit(&self, again: bool) -> Result<Place<'_>, NoWait> {
+    /// Waits for a place in flight, a slot of the rate, and the end of any pause. The place is held as long as the guard
+    /// lives. After a stop nothing is admitted.
+    pub(super) async fn admit(&self) -> Result<Place<'_>, NoWait> {
         loop {
             self.pause_over().await?;
-            let place = if again { self.unless_stopped(self.place()).await? } else { self.place().await };
+            let place = self.unless_stopped(self.place()).await?;
             // A pause may have begun meanwhile: it holds for everybody, and nobody keeps a place while waiting.
             if self.closed_until().is_none() {
                 return Ok(place);
@@ -169,7 +163,7 @@ impl Pace {
 
     /// Closes the whole client for a while.
     pub(super) fn pause(&self, wait: Duration) -> Result<(), NoWait> {
-        if *self.stopped.borrow() {
+        if self.stop.requested().is_some() {
             return Err(NoWait::Stopped);
         }
         let until = Instant::now() + wait;
@@ -196,11 +190,9 @@ impl Pace {
     }
 
     async fn unless_stopped<T>(&self, wait: impl Future<Output = T>) -> Result<T, NoWait> {
-        let mut stopped = self.stopped.subscribe();
         tokio::select! {
             biased;
-            // The sender lives in `self`, so this can only end by a stop.
-            _ = stopped.wait_for(|stopped| *stopped) => Err(NoWait::Stopped),
+            _ = self.stop.wait() => Err(NoWait::Stopped),
             done = wait => Ok(done),
         }
     }
@@ -283,6 +275,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
 
     use super::*;
+    use crate::model::Signal;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
@@ -352,7 +345,7 @@ mod tests {
 
     #[tokio::test]
     async fn waits_that_overlap_are_charged_once() {
-        let pace = Pace::new(&limits(1, None, 1000)).unwrap();
+        let pace = Pace::new(&limits(1, None, 1000), Stop::default()).unwrap();
         for _ in 0..50 {
             pace.pause(Duration::from_millis(500)).unwrap();
         }
@@ -365,51 +358,48 @@ mod tests {
 
     #[tokio::test]
     async fn a_pause_keeps_everybody_out_until_it_is_over() {
-        let pace = Pace::new(&limits(4, None, 10_000)).unwrap();
+        let pace = Pace::new(&limits(4, None, 10_000), Stop::default()).unwrap();
         pace.pause(Duration::from_millis(120)).unwrap();
         let started = Instant::now();
-        let place = pace.admit(false).await;
+        let place = pace.admit().await;
         assert!(place.is_ok() && started.elapsed() >= Duration::from_millis(120));
     }
 
     #[tokio::test]
-    async fn a_stop_ends_every_wait_and_still_lets_first_requests_pass() {
-        let pace = Pace::new(&limits(1, None, 100_000)).unwrap();
+    async fn a_stop_ends_every_wait_and_admits_nothing() {
+        let stop = Stop::default();
+        let pace = Pace::new(&limits(1, None, 100_000), stop.clone()).unwrap();
         let started = Instant::now();
-        let (rest, ()) = tokio::join!(pace.rest(Duration::from_secs(60)), async { pace.stop() });
+        let rest = pace.rest(Duration::from_secs(60));
+        let (rest, ()) = tokio::join!(rest, async { stop.request(Signal::Interrupt) });
         assert_eq!(rest, Err(NoWait::Stopped));
         assert_eq!(pace.pause(Duration::from_secs(60)), Err(NoWait::Stopped));
-        assert!(pace.admit(false).await.is_ok() && started.elapsed() < Duration::from_secs(5));
-        let paused = Pace::new(&limits(1, None, 100_000)).unwrap();
-        paused.pause(Duration::from_secs(60)).unwrap();
-        paused.stop();
-        assert_eq!(
-            paused.admit(false).await.err(),
-            Some(NoWait::Stopped),
-            "what waits for the end of a pause is not sent"
-        );
+        assert_eq!(pace.admit().await.err(), Some(NoWait::Stopped));
+        assert!(started.elapsed() < Duration::from_secs(5));
     }
 
     #[tokio::test]
-    async fn after_a_stop_nothing_waits_for_its_turn_to_be_sent_again() {
-        let full = Pace::new(&limits(1, None, 0)).unwrap();
-        let _place = full.admit(false).await.unwrap();
-        let (again, ()) = tokio::join!(full.admit(true), async { full.stop() });
-        assert_eq!(again.err(), Some(NoWait::Stopped), "it waits for a place");
-        let slow = Pace::new(&limits(2, Some(0.001), 0)).unwrap();
-        drop(slow.admit(false).await);
-        let (again, ()) = tokio::join!(slow.admit(true), async { slow.stop() });
-        assert_eq!(again.err(), Some(NoWait::Stopped), "it waits for the rate");
+    async fn a_stop_reaches_what_waits_for_a_pause_a_place_or_the_rate() {
+        let paused = Pace::new(&limits(1, None, 100_000), Stop::default()).unwrap();
+        paused.pause(Duration::from_secs(60)).unwrap();
+        let full = Pace::new(&limits(1, None, 0), Stop::default()).unwrap();
+        let _place = full.admit().await.unwrap();
+        let slow = Pace::new(&limits(2, Some(0.001), 0), Stop::default()).unwrap();
+        drop(slow.admit().await);
+        for (pace, what) in [(&paused, "a pause"), (&full, "a place"), (&slow, "the rate")] {
+            let (admitted, ()) = tokio::join!(pace.admit(), async { pace.stop.request(Signal::Terminate) });
+            assert_eq!(admitted.err(), Some(NoWait::Stopped), "it waits for {what}");
+        }
     }
 
     #[tokio::test]
     async fn slots_of_the_rate_go_to_requests_in_the_order_in_which_they_ask() {
-        let pace = Pace::new(&limits(16, Some(400.0), 0)).unwrap();
+        let pace = Pace::new(&limits(16, Some(400.0), 0), Stop::default()).unwrap();
         let order = Mutex::new(Vec::new());
         let all = (0..64).map(|n| {
             let (pace, order) = (&pace, &order);
             async move {
-                let _place = pace.admit(n % 2 == 0).await;
+                let _place = pace.admit().await;
                 order.lock().unwrap().push(n);
             }
         });
@@ -419,10 +409,10 @@ mod tests {
 
     #[tokio::test]
     async fn the_rate_is_kept() {
-        let pace = Pace::new(&limits(8, Some(50.0), 0)).unwrap();
+        let pace = Pace::new(&limits(8, Some(50.0), 0), Stop::default()).unwrap();
         let started = Instant::now();
         for _ in 0..11 {
-            drop(pace.admit(false).await);
+            drop(pace.admit().await);
         }
         // One may go ahead of its turn; the other 9 follow at 49 a second.
         assert!(started.elapsed() >= Duration::from_millis(180), "{:?}", started.elapsed());
@@ -431,10 +421,10 @@ mod tests {
     #[test]
     fn a_rate_that_is_no_rate_is_refused_and_an_endless_one_limits_nothing() {
         for rate in [0.0, -1.0, f64::NAN, f64::NEG_INFINITY, f64::MIN_POSITIVE, 1e-300, 1e-12, 1e-10, 1e-9, 2e-4] {
-            assert_eq!(Pace::new(&limits(1, Some(rate), 0)).err(), Some(BadRate), "{rate}");
+            assert_eq!(Pace::new(&limits(1, Some(rate), 0), Stop::default()).err(), Some(BadRate), "{rate}");
         }
         for endless in [1e30, f64::MAX, f64::INFINITY] {
-            assert!(Pace::new(&limits(0, Some(endless), 0)).unwrap().rate.is_none(), "{endless}");
+            assert!(Pace::new(&limits(0, Some(endless), 0), Stop::default()).unwrap().rate.is_none(), "{endless}");
         }
     }
 }

@@ -82,6 +82,11 @@ pub enum WriteOutcome {
         /// The retry budget was spent on it, or the system is in maintenance: nothing is wrong with the input.
         temporary: bool,
     },
+    /// The run was stopped before it was sent.
+    NotSent {
+        /// What it waited for, such as "the API asked for a pause".
+        why: String,
+    },
     /// It may or may not have happened: read before sending again.
     Unknown {
         /// What was seen, such as "the connection broke after the request was sent".

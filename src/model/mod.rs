@@ -11,6 +11,7 @@ mod policy;
 mod row;
 mod scope;
 mod secret;
+mod stop;
 mod sum;
 mod target;
 mod value;
@@ -23,6 +24,7 @@ pub use policy::{Ceilings, DeniedGrant, Expect, Ignore, MaxExpect, Mode, Pattern
 pub use row::{Coverage, Coverages, Desired, DesiredSet, Live, LiveInfo, Names, Origin, ReadRequest, Snapshot};
 pub use scope::{PartScope, Scope, ScopeIndex};
 pub use secret::{ResolveError, SecretRef, SecretResolver, SecretString};
+pub use stop::{STOP_GRACE, Signal, Stop};
 pub(crate) use sum::sum_fields;
 pub use target::{Account, Auth, Endpoint, Limits, Target};
 pub use value::{Fields, Instant, Value, number_text};

@@ -84,7 +84,10 @@ pub(super) fn unwritten(error: &HttpError) -> WriteOutcome {
     if error.may_have_happened() {
         return WriteOutcome::unknown(error.to_string());
     }
-    failed(error.to_string(), error.temporary())
+    match error {
+        HttpError::Stopped { .. } => WriteOutcome::NotSent { why: error.to_string() },
+        _ => failed(error.to_string(), error.temporary()),
+    }
 }
 
 /// A write that was not even tried, or that the API was not asked about.

@@ -253,7 +253,7 @@ fn verdict(out: &mut dyn Write, report: &Report, options: &Options<'_>) -> io::R
     let parts = if parts.is_empty() { "no changes".to_owned() } else { parts.join(", ") };
     let converged = totals.done + totals.already;
     let (style, verdict) = match () {
-        () if report.interrupted => (warning, "Interrupted:"),
+        () if report.interrupted.is_some() => (warning, "Interrupted:"),
         () if converged == totals.all() => (good, "Applied:"),
         () if converged == 0 => (error, "Nothing applied:"),
         () => (error, "Applied in part:"),

@@ -209,7 +209,7 @@ impl<'a> Results<'a> {
             rules: rules.into_iter().map(|(_, id)| Rule { id }).collect(),
         };
         let invocation = Invocation {
-            execution_successful: !matches!(exit, Exit::Error | Exit::Temporary | Exit::Interrupted),
+            execution_successful: !matches!(exit, Exit::Error | Exit::Temporary | Exit::Interrupted | Exit::Terminated),
             exit_code: exit.code(),
             tool_execution_notifications: note.into_iter().collect(),
         };

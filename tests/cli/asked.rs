@@ -15,6 +15,22 @@ use crate::support::Run;
 
 /// Runs `apply` at a terminal. When the question stands there, `before` happens, and then the answer is typed.
 pub(super) fn asked(place: &Place, args: &[&str], before: impl FnOnce(), answer: &str) -> Run {
+    at_the_question(place, args, |_, terminal| {
+        before();
+        terminal.write_all(format!("{answer}\n").as_bytes()).unwrap();
+    })
+}
+
+/// Runs `apply` at a terminal, and sends a signal when the question stands there.
+pub(super) fn stopped_at_the_question(place: &Place, signal: &str) -> Run {
+    at_the_question(place, &[], |child, _| {
+        let sent = std::process::Command::new("kill").args([&format!("-{signal}"), &child.to_string()]).status();
+        assert!(sent.unwrap().success());
+    })
+}
+
+/// Runs `apply` at a terminal. `then` happens when the question stands there, with the process and its terminal.
+fn at_the_question(place: &Place, args: &[&str], then: impl FnOnce(u32, &mut File)) -> Run {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
     let terminal = openpt(flags).unwrap();
     grantpt(&terminal).unwrap();
@@ -34,8 +50,7 @@ pub(super) fn asked(place: &Place, args: &[&str], before: impl FnOnce(), answer:
     while !ends_with(&seen, "taken for yes: ") && read_some(&mut terminal, &mut seen) {}
     let asked = ends_with(&seen, "taken for yes: ");
     if asked {
-        before();
-        terminal.write_all(format!("{answer}\n").as_bytes()).unwrap();
+        then(child.id(), &mut terminal);
         while read_some(&mut terminal, &mut seen) {}
     }
     let output = child.wait_with_output().unwrap();

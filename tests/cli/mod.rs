@@ -25,6 +25,8 @@ mod requests;
 mod resend;
 mod sandbox;
 mod saved;
+#[cfg(unix)]
+mod signals;
 mod stopped;
 mod undo;
 mod usage;

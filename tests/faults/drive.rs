@@ -5,11 +5,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use assignctl::apply::{self, Report, Silent, Stop, TargetRun};
+use assignctl::apply::{self, Report, Silent, TargetRun};
 use assignctl::http::{Client, Config, HostPolicy, SignIn};
 use assignctl::manifest::{self, Inputs, Loaded};
 use assignctl::model::{
-    Endpoint, Ids, Instant, ReadRequest, ResolveError, SecretRef, SecretResolver, SecretString, Snapshot,
+    Endpoint, Ids, Instant, ReadRequest, ResolveError, SecretRef, SecretResolver, SecretString, Snapshot, Stop,
 };
 use assignctl::plan::{Input, Plan, SetInput, TargetPlan, Thresholds, Unreadable, plan_target};
 use assignctl::provider::{self, Connection, ReadError};
@@ -154,6 +154,7 @@ impl Stage {
                 secrets: Arc::new(Secrets),
                 allowed: HostPolicy::new("", Vec::<String>::new()),
                 extra_roots: Vec::new(),
+                stop: Default::default(),
             };
             let client = Client::impatient(config, MAX_BODY, FIRST_WAIT);
             let client = client.unwrap_or_else(|error| panic!("the client is made: {error}"));

@@ -69,6 +69,7 @@ fn client(target: &Target, server: &Running, auth: SignIn) -> Client {
         secrets: Arc::new(Names),
         allowed: HostPolicy::new("vendor.example", Vec::<String>::new()),
         extra_roots: Vec::new(),
+        stop: Default::default(),
     };
     Client::new(config).unwrap()
 }

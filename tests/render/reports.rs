@@ -5,7 +5,7 @@ use std::sync::Arc;
 use assignctl::apply::{
     ChangeId, ChangeReport, Leftover, NotRun, Outcome, Remaining, Report, TargetReport, Verification,
 };
-use assignctl::model::Action;
+use assignctl::model::{Action, Signal};
 use assignctl::plan::{Plan, TargetPlan};
 use assignctl::render::{self, Style, report};
 
@@ -76,13 +76,13 @@ pub fn every_outcome(plan: &Plan) -> Report {
         target_report(semaphor, &[done()], Verification::Clean),
         target_report(streamline, &[skipped("interrupted")], Verification::Untouched),
     ];
-    Report { targets, interrupted: false }
+    Report { targets, interrupted: None }
 }
 
 /// Reports that end in each other way.
 pub fn endings(plan: &Plan) -> Vec<Report> {
     let target = &plan.targets[0];
-    let one = |report: TargetReport| Report { targets: vec![report], interrupted: false };
+    let one = |report: TargetReport| Report { targets: vec![report], interrupted: None };
     let not_run = |why| {
         let report = target_report(target, &[skipped("a guard refused the plan")], Verification::Untouched);
         one(TargetReport { not_run: Some(why), ..report })
@@ -97,7 +97,7 @@ pub fn endings(plan: &Plan) -> Vec<Report> {
         not_run(NotRun::Refused),
         not_run(NotRun::Unreadable { temporary: true }),
         Report {
-            interrupted: true,
+            interrupted: Some(Signal::Interrupt),
             ..one(target_report(target, &[done(), skipped("interrupted")], Verification::Clean))
         },
     ]
@@ -133,7 +133,7 @@ fn skipped_changes_fold_and_failed_ones_do_not() {
     outcomes.push(skipped("interrupted"));
     let verification = Verification::NotVerified { why: "interrupted".to_owned() };
     let targets = vec![target_report(&plan.targets[0], &outcomes, verification)];
-    let report = Report { targets, interrupted: true };
+    let report = Report { targets, interrupted: Some(Signal::Interrupt) };
     let folded = shown(&plan, &report, false);
     assert_eq!((folded.matches("  failed ").count(), folded.matches("  skipped ").count()), (30, 20), "{folded}");
     assert!(folded.contains("… 10 more skipped (--full shows them)"), "{folded}");
@@ -151,7 +151,7 @@ fn what_an_api_says_cannot_leave_its_line() {
         Outcome::Skipped { why: evil.clone() },
     ];
     let verification = Verification::Unreadable { message: evil, temporary: false };
-    let report = Report { targets: vec![target_report(&plan.targets[0], &outcomes, verification)], interrupted: false };
+    let report = Report { targets: vec![target_report(&plan.targets[0], &outcomes, verification)], interrupted: None };
     let shown = shown(&plan, &report, false);
     assert!(!shown.chars().any(|c| c.is_control() && c != '\n' || c == '\u{202e}'), "{shown}");
     assert!(!shown.lines().any(|line| line.starts_with("  done  all")), "{shown}");

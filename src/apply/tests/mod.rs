@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::*;
-use crate::model::Action;
+use crate::model::{Action, Signal};
 use world::{Act, Case};
 
 fn strs(names: &[String]) -> Vec<&str> {
@@ -457,9 +457,39 @@ async fn what_cannot_be_written_down_is_not_sent() {
 }
 
 #[tokio::test]
+async fn what_is_not_answered_in_time_after_a_stop_is_unknown_and_the_run_ends() {
+    let mut case = Case::new(&[], &["a/1", "b/1", "c/1"]).concurrency(2);
+    case.world.latency = Duration::from_secs(600);
+    case.stop = Stop::with_grace(Duration::from_millis(10));
+    *case.world.stop_at.lock().unwrap() = Some((2, case.stop.clone()));
+    let started = std::time::Instant::now();
+    let end = case.run().await;
+    assert!(started.elapsed() < Duration::from_secs(60));
+    assert_eq!((end.word("a/1"), end.word("b/1"), end.word("c/1")), ("unknown", "unknown", "skipped"));
+    assert_eq!((end.report.exit(), end.report.totals().all()), (Exit::Interrupted, end.planned));
+}
+
+#[tokio::test]
+async fn what_a_writer_did_not_send_because_of_a_stop_is_skipped_and_not_unknown() {
+    let case = Case::new(&["a/old"], &["a/1", "b/1", "z/keep"]).batch(10).act("b/1", &[Act::NotSent]);
+    *case.world.stop_at.lock().unwrap() = Some((1, case.stop.clone()));
+    let end = case.run().await;
+    assert_eq!((end.word("a/1"), end.word("b/1"), end.word("a/old")), ("done", "skipped", "skipped"));
+    assert_eq!(end.report.exit(), Exit::Interrupted);
+}
+
+#[tokio::test]
+async fn a_lost_answer_stays_unknown_where_a_stop_kept_it_from_being_sent_again() {
+    let case = Case::new(&["z/keep"], &["a/1", "z/keep"]).act("a/1", &[Act::Drop, Act::NotSent]);
+    *case.world.stop_at.lock().unwrap() = Some((2, case.stop.clone()));
+    let end = case.run().await;
+    assert_eq!((case.sent("a/1"), end.word("a/1")), (2, "unknown"));
+}
+
+#[tokio::test]
 async fn a_stop_before_the_start_sends_nothing() {
     let case = Case::new(&[], &["a/1"]);
-    case.stop.request();
+    case.stop.request(Signal::Interrupt);
     let end = case.run().await;
     assert_eq!((case.sent("a/1"), end.word("a/1"), end.report.exit()), (0, "skipped", Exit::Interrupted));
     assert_eq!(end.verification(), &Verification::Untouched);
@@ -473,7 +503,7 @@ async fn a_stop_ends_the_waiting_for_a_lagging_listing() {
     let stop = case.stop.clone();
     let later = async {
         tokio::time::sleep(Duration::from_millis(5)).await;
-        stop.request();
+        stop.request(Signal::Interrupt);
     };
     let (end, ()) = futures::future::join(case.run(), later).await;
     assert_eq!((end.word("anna/new"), end.report.exit()), ("done", Exit::Interrupted));

@@ -14,7 +14,7 @@ use super::super::*;
 use crate::diag::Sources;
 use crate::model::{
     Action, Batch, Capabilities, Change, Coverage, DesiredSet, Expect, FieldKind, FieldSpec, Fields, Ids, Instant, Key,
-    Limits, Live, Mode, OnRemove, Origin, Pairing, Proof, Route, Scope, Sym, Target, Value, WriteOutcome,
+    Limits, Live, Mode, OnRemove, Origin, Pairing, Proof, Route, Scope, Signal, Sym, Target, Value, WriteOutcome,
 };
 use crate::model::{Desired, Endpoint};
 use crate::plan::{Input, PlannedChange, SetInput, Thresholds, plan_target};
@@ -75,6 +75,8 @@ pub(super) enum Act {
     Busy,
     /// Carries it out; the answers of the batch end before this one.
     Mute,
+    /// Does nothing: a stop came before it was sent.
+    NotSent,
 }
 
 type Rows = BTreeMap<String, String>;
@@ -197,6 +199,7 @@ impl World {
             Act::Refuse | Act::Overtaken => failed(false),
             Act::Busy => failed(true),
             Act::Already => WriteOutcome::Already("exists".to_owned()),
+            Act::NotSent => WriteOutcome::NotSent { why: "the run was stopped".to_owned() },
             Act::Mute => return None,
         })
     }
@@ -215,7 +218,7 @@ impl Writer for World {
         if let Some((at, stop)) = &*self.stop_at.lock().unwrap()
             && self.levels.lock().unwrap().len() == *at
         {
-            stop.request();
+            stop.request(Signal::Interrupt);
         }
         if self.full_at == Some(self.levels.lock().unwrap().len()) {
             self.full.store(true, Ordering::SeqCst);

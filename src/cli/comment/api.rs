@@ -14,7 +14,7 @@ use serde_json::json;
 use super::place::{Forge, Place, WhereArgs};
 use crate::cli::secrets::Secrets;
 use crate::http::{Answer, Client, Config, HostPolicy, HttpError, Path, Request, Safety, SignIn};
-use crate::model::{Limits, SecretRef};
+use crate::model::{Limits, SecretRef, Stop};
 
 /// Comments a page: the most that GitHub and GitLab give.
 const PER_PAGE: usize = 100;
@@ -126,7 +126,7 @@ pub(super) struct Api {
 
 impl Api {
     /// Checks the address and the token, and sends nothing.
-    pub(super) fn new(place: &Place, args: &WhereArgs, retry_budget: Duration) -> anyhow::Result<Self> {
+    pub(super) fn new(place: &Place, args: &WhereArgs, retry_budget: Duration, stop: &Stop) -> anyhow::Result<Self> {
         let (list, single) = paths(place)?;
         let ca = args
             .ca_file
@@ -150,6 +150,7 @@ impl Api {
             secrets: Arc::new(Secrets::new(None)?),
             allowed: HostPolicy::new(host, std::iter::empty::<&str>()),
             extra_roots: ca.transpose()?.into_iter().collect(),
+            stop: stop.clone(),
         })?;
         let (forge, request, token_env) = (place.forge, place.to_string(), place.token_env.clone());
         Ok(Self { forge, client, list, single, request, token_env })

@@ -66,15 +66,18 @@ pub(super) fn run(args: &CommentArgs, terminal: &Terminal) -> anyhow::Result<Exi
     let text = text(args)?;
     let marker = format!("<!-- assignctl:{} -->", args.name);
     let body = text.map(|text| place.forge.body(&marker, &text)).transpose()?;
-    let api = Api::new(&place, &args.place, args.retry_budget)?;
-    let done = runtime()?.block_on(keep(&api, &args.place, &marker, body.as_deref()));
+    let stop = terminal.signals.stop();
+    let api = Api::new(&place, &args.place, args.retry_budget, stop)?;
+    let runtime = runtime()?;
+    let done = terminal.signals.heed(|| runtime.block_on(keep(&api, &args.place, &marker, body.as_deref())));
     match done {
         Ok(done) => {
             terminal.data(&format!("{} {place}.\n", done.text(&args.name)))?;
             Ok(Exit::Success)
         }
         Err(trouble) => {
-            let exit = if trouble.temporary { Exit::Temporary } else { Exit::Error };
+            let failed = if trouble.temporary { Exit::Temporary } else { Exit::Error };
+            let exit = stop.requested().map_or(failed, Exit::from);
             terminal.error(&trouble.error);
             Ok(exit)
         }

@@ -19,7 +19,7 @@ use url::Url;
 use super::client::Tuning;
 use super::pace::Backoff;
 use super::{Client, Config, HostPolicy, HttpError, Path, Request, SignIn};
-use crate::model::{Limits, ResolveError, SecretRef, SecretResolver};
+use crate::model::{Limits, ResolveError, SecretRef, SecretResolver, Stop};
 
 /// Stands for every secret; it must never be seen in any text. The quote makes sure that escaped forms are found too.
 const CANARY: &str = "canary-\"5f1e-tweet";
@@ -50,6 +50,7 @@ struct Setup {
     allowed: Vec<&'static str>,
     roots: Vec<Vec<u8>>,
     tuning: Tuning,
+    stop: Stop,
 }
 
 impl Setup {
@@ -69,6 +70,7 @@ impl Setup {
             allowed: Vec::new(),
             roots: Vec::new(),
             tuning: Tuning { backoff, ..Tuning::default() },
+            stop: Stop::default(),
         }
     }
 
@@ -87,6 +89,11 @@ impl Setup {
         self
     }
 
+    fn stopped_by(mut self, stop: &Stop) -> Self {
+        self.stop = stop.clone();
+        self
+    }
+
     fn build(self) -> Result<Client, HttpError> {
         let config = Config {
             base_url: self.base,
@@ -95,6 +102,7 @@ impl Setup {
             secrets: Arc::new(Secrets),
             allowed: HostPolicy::new("api.vendor.example", self.allowed),
             extra_roots: self.roots,
+            stop: self.stop,
         };
         Client::tuned(config, self.tuning)
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::server::{Reply, Server, json};
 use super::{Setup, read, write};
 use crate::http::{HttpError, Request, Safety};
+use crate::model::{Signal, Stop};
 
 /// Answers `bad` to the first `n` requests and 200 to the rest.
 async fn recovering(n: usize, bad: impl Fn() -> Reply + Send + Sync + 'static) -> Server {
@@ -205,7 +206,8 @@ async fn a_stop_ends_the_retries_and_forgets_no_accident() {
         _ => json(503, "").with("retry-after", 60).into(),
     })
     .await;
-    let client = Setup::to(&server.url).budget(Duration::from_secs(600)).client();
+    let stop = Stop::default();
+    let client = Setup::to(&server.url).budget(Duration::from_secs(600)).stopped_by(&stop).client();
     let started = Instant::now();
     let waiting = tokio::spawn({
         let client = client.clone();
@@ -215,22 +217,50 @@ async fn a_stop_ends_the_retries_and_forgets_no_accident() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     tokio::time::sleep(Duration::from_millis(50)).await;
-    client.stop_retrying();
+    stop.request(Signal::Interrupt);
     let error = waiting.await.unwrap().unwrap_err();
     assert!(matches!(error, HttpError::Stopped { .. }) && error.may_have_happened() && error.temporary(), "{error:?}");
     assert!(started.elapsed() < Duration::from_secs(10) && server.seen().len() == 2);
 }
 
 #[tokio::test]
-async fn after_a_stop_first_attempts_are_sent_and_second_ones_are_not() {
-    let server = Server::start(|number, _| json(if number == 0 { 200 } else { 503 }, "{}")).await;
-    let client = Setup::to(&server.url).client();
-    client.stop_retrying();
+async fn after_a_stop_no_request_is_sent() {
+    let server = Server::start(|_, _| json(200, "{}")).await;
+    let stop = Stop::default();
+    let client = Setup::to(&server.url).stopped_by(&stop).client();
     assert_eq!(client.send(read()).await.unwrap().status, 200);
-    let error = client.send(read()).await.unwrap_err();
-    assert!(matches!(error, HttpError::Stopped { .. }) && !error.may_have_happened(), "{error:?}");
-    assert!(error.to_string().contains("503"), "{error}");
-    assert_eq!(server.seen().len(), 2);
+    stop.request(Signal::Terminate);
+    for request in [read(), write(), write().safety(Safety::Idempotent)] {
+        let error = client.send(request).await.unwrap_err();
+        assert!(matches!(error, HttpError::Stopped { .. }) && !error.may_have_happened(), "{error:?}");
+    }
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn after_a_stop_a_read_under_way_is_given_up_and_a_write_has_the_grace_time() {
+    let server = Server::start(|_, _| json(200, "{}").after(Duration::from_secs(600))).await;
+    for (request, grace, least, maybe_done) in [
+        (read(), Duration::from_secs(600), Duration::ZERO, false),
+        (write(), Duration::from_millis(100), Duration::from_millis(100), true),
+        (write().safety(Safety::Idempotent), Duration::from_millis(100), Duration::from_millis(100), true),
+    ] {
+        let stop = Stop::with_grace(grace);
+        let client = Setup::to(&server.url).timeout(Duration::from_secs(600)).stopped_by(&stop).client();
+        let before = server.seen().len();
+        let stopping = async {
+            while server.seen().len() == before {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            stop.request(Signal::Interrupt);
+            Instant::now()
+        };
+        let (answer, stopped) = tokio::join!(client.send(request), stopping);
+        let error = answer.unwrap_err();
+        assert_eq!(error.may_have_happened(), maybe_done, "{error:?}");
+        assert!(stopped.elapsed() >= least && stopped.elapsed() < Duration::from_secs(20));
+        assert_eq!(server.seen().len(), before + 1, "nothing is sent a second time");
+    }
 }
 
 /// A server that closes each connection some milliseconds after its first answer, without having said so; on a thread of its own.

@@ -89,6 +89,7 @@ fn debug_shows_no_secret() {
         secrets: std::sync::Arc::new(super::Secrets),
         allowed: HostPolicy::new("api.vendor.example", ["x.example"]),
         extra_roots: Vec::new(),
+        stop: Default::default(),
     };
     assert_clean(&format!("{config:?}"));
     let client = Client::new(config).unwrap();

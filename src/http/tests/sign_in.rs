@@ -8,7 +8,7 @@ use url::Url;
 use super::server::{Full, Reply, Seen, Server, json};
 use super::{CANARY, Setup, env, read, write};
 use crate::http::{HttpError, NoToken, Path, SignIn, Token, TokenBody, TokenExchange, TokenRequest, TokenUrl};
-use crate::model::{ResolveError, SecretResolver};
+use crate::model::{ResolveError, SecretResolver, Signal, Stop};
 
 /// Client credentials, or a project secret, as a provider would write them.
 struct Exchange {
@@ -257,4 +257,19 @@ async fn a_missing_secret_of_an_exchange_is_a_sign_in_error() {
     let error = Setup::to(&server.url).auth(auth).client().send(read()).await.unwrap_err();
     assert!(matches!(error, HttpError::SignIn { .. }) && error.to_string().contains("UNSET is not set"), "{error}");
     assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn after_a_stop_a_token_that_is_fetched_lets_no_write_follow() {
+    let stop = Stop::default();
+    let stopper = stop.clone();
+    let server = Server::start(move |_, _| {
+        stopper.request(Signal::Interrupt);
+        json(200, r#"{"token":"t1"}"#)
+    })
+    .await;
+    let client = Setup::to(&server.url).auth(Exchange::json()).stopped_by(&stop).client();
+    let error = client.send(write()).await.unwrap_err();
+    assert!(matches!(error, HttpError::Stopped { .. }) && !error.may_have_happened(), "{error:?}");
+    assert_eq!(server.seen().len(), 1);
 }

@@ -146,6 +146,13 @@ async fn recreate(api: &Api, change: &Change) -> Outcome {
                  run plan: if the assignment is gone, apply creates it"
             ),
         },
+        WriteOutcome::NotSent { why } => failed(
+            format!(
+                "the assignment {id} was removed to clear a date, and the run was stopped before it was created again, so \
+                 the assignment is gone: {why}; run apply again, which creates it"
+            ),
+            true,
+        ),
         done => done,
     })
 }

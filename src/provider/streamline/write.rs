@@ -85,7 +85,10 @@ impl Api {
         };
         match (self.settled(change, &sent, &doubt).await, &doubt.kind) {
             (Seen::AsSent, _) => WriteOutcome::Done(Proof::Answer),
-            (Seen::AsBefore, Kind::Lost | Kind::Error(_)) => self.send_once_more(change, &sent).await,
+            (Seen::AsBefore, Kind::Lost | Kind::Error(_)) => match self.send_once_more(change, &sent).await {
+                WriteOutcome::NotSent { why } => doubt.unknown(&format!("it was not sent again: {why}")),
+                outcome => outcome,
+            },
             (Seen::AsBefore, Kind::Spent | Kind::Odd) => doubt.nothing_happened(),
             (Seen::Else(seen), _) => doubt.unknown(&seen),
         }

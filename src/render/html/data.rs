@@ -451,7 +451,7 @@ pub(super) fn report<'a>(plan: &'a Plan, report: &'a Report, exit: Exit) -> Page
     let totals = report.totals();
     let converged = totals.done + totals.already;
     let verdict = match () {
-        () if report.interrupted => "Interrupted",
+        () if report.interrupted.is_some() => "Interrupted",
         () if converged == totals.all() => "Applied",
         () if converged == 0 => "Nothing applied",
         () => "Applied in part",

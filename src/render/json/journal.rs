@@ -429,6 +429,8 @@ enum AnswerKind {
     Already,
     /// Refused, or impossible to send.
     Failed,
+    /// The run was stopped before it was sent.
+    NotSent,
     /// No usable answer.
     Unknown,
 }
@@ -440,6 +442,7 @@ impl<'a> AnswerView<'a> {
             WriteOutcome::Done(Proof::Answer) => said(AnswerKind::Done, None),
             WriteOutcome::Done(Proof::Listing) => said(AnswerKind::Accepted, None),
             WriteOutcome::Already(text) => said(AnswerKind::Already, Some(text)),
+            WriteOutcome::NotSent { why } => said(AnswerKind::NotSent, Some(why)),
             WriteOutcome::Unknown { why, .. } => said(AnswerKind::Unknown, Some(why)),
             WriteOutcome::Failed { message, code, status, .. } => {
                 Self { code: code.as_deref(), status: *status, ..said(AnswerKind::Failed, Some(message)) }

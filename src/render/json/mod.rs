@@ -101,6 +101,7 @@ impl From<Exit> for ExitView {
             Exit::Partial => "applied in part",
             Exit::Temporary => "temporarily unavailable, nothing is wrong with the input",
             Exit::Interrupted => "interrupted",
+            Exit::Terminated => "terminated",
         };
         Self { code: exit.code(), meaning }
     }

@@ -26,7 +26,7 @@ pub fn report<'a>(plan: &'a Plan, report: &'a Report) -> impl Serialize + 'a {
         policy: PolicyView::of(plan),
         exit: report.exit().into(),
         stopped: None,
-        interrupted: report.interrupted,
+        interrupted: report.interrupted.is_some(),
         totals: report.totals(),
         shard: ShardView::of(plan),
         missing_shards: None,

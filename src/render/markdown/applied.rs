@@ -51,7 +51,7 @@ fn summary(report: &Report) -> String {
     let said: Vec<String> = said.collect();
     let said = if said.is_empty() { "no changes".to_owned() } else { said.join(", ") };
     let verdict = match () {
-        () if report.interrupted => "Interrupted:",
+        () if report.interrupted.is_some() => "Interrupted:",
         () if done + already == totals.all() => "Applied:",
         () if done + already == 0 => "Nothing applied:",
         () => "Applied in part:",

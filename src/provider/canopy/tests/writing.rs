@@ -68,6 +68,7 @@ fn kind(outcome: &WriteOutcome) -> &'static str {
         WriteOutcome::Done(Proof::Listing) => "done if listed",
         WriteOutcome::Already(_) => "already",
         WriteOutcome::Failed { .. } => "failed",
+        WriteOutcome::NotSent { .. } => "not sent",
         WriteOutcome::Unknown { .. } => "unknown",
     }
 }
