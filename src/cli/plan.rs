@@ -25,8 +25,7 @@ fn make_and_show(args: &PlanArgs, terminal: &Terminal, reports: &mut Reports) ->
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
-    let (manifests, as_mode) = (&args.source.manifests, args.source.planning.as_mode);
-    if let Some(base) = base::load(&args.base, manifests, as_mode, &session, terminal)? {
+    if let Some(base) = base::load(args, &session, terminal)? {
         session.compare_with(base);
     }
     let runtime = runtime()?;

@@ -234,7 +234,7 @@ impl Session {
         Ok(())
     }
 
-    fn sets(&self) -> impl Iterator<Item = (usize, &DesiredSet, bool)> {
+    pub(super) fn sets(&self) -> impl Iterator<Item = (usize, &DesiredSet, bool)> {
         let sets = self.loaded.sets.iter().zip(&self.resolved).zip(&self.selected).enumerate();
         sets.map(|(index, ((set, resolved), selected))| (index, resolved.as_ref().unwrap_or(set), *selected))
     }
@@ -312,24 +312,39 @@ impl Session {
         self.approved.as_ref().map_or(Ok(()), |saved| saved.check(self.now(), self.policy().as_ref()))
     }
 
-    /// What a plan needs to know of a target: the scopes and keys of all its sets, since guards judge it whole.
+    /// What a plan needs to know of a target, and what the base's plan of it needs.
     fn read_request<C>(&self, open: &Open<C>) -> ReadRequest<'_> {
-        let mut request = self.request_of(open.target, |_| true);
+        let mut request = self.head_request(open.target);
         if let Some(base) = &self.base {
-            base.widen(self.target(open.target), &mut request);
+            base.widen(self, open.target, &mut request);
         }
-        request.names = open.names;
-        if request.names {
-            // A name is found in a listing of the whole target, or two of the same name could pass for one.
-            request.scopes = vec![Scope::default()];
-        }
-        request
+        by_name(request, open.names)
+    }
+
+    /// What a plan needs to know of a target: the scopes and keys of all its sets, since guards judge it whole.
+    pub(super) fn head_request(&self, target: usize) -> ReadRequest<'_> {
+        by_name(self.request_of(target, |_| true), self.has_names(target))
+    }
+
+    /// Whether a name stands in place of an id in any set of a target.
+    fn has_names(&self, target: usize) -> bool {
+        self.sets_of(target).any(|set| !set.names.is_empty())
+    }
+
+    /// Whether all names in the sets of a target have ids.
+    pub(super) fn has_ids(&self, target: usize) -> bool {
+        let sets = self.loaded.sets.iter().zip(&self.resolved).filter(|(set, _)| set.target == target);
+        sets.into_iter().all(|(set, resolved)| set.names.is_empty() || resolved.is_some())
+    }
+
+    /// Whether the command chose a set, by its place among the loaded ones.
+    pub(super) fn is_chosen(&self, set: usize) -> bool {
+        self.selected.get(set).copied().unwrap_or(false)
     }
 
     /// Whether a name stands in place of an id in any set of a target, or in the base's sets of it.
     fn says_names(&self, target: usize) -> bool {
-        self.sets_of(target).any(|set| !set.names.is_empty())
-            || self.base.as_ref().is_some_and(|base| base.says_names(self.target(target)))
+        self.has_names(target) || self.base.as_ref().is_some_and(|base| base.says_names(self, target))
     }
 
     /// The scopes of some of a target's sets, and what they declare.
@@ -356,11 +371,6 @@ impl Session {
     /// Compares every plan with the manifests of a base. Say it before the targets are opened: both are read at once.
     pub(super) fn compare_with(&mut self, base: BaseManifests) {
         self.base = Some(base);
-    }
-
-    /// Whether the command chose a target's set; `None`: there is none of this name.
-    pub(super) fn is_selected(&self, target: usize, name: &str) -> Option<bool> {
-        self.sets().find(|(_, set, _)| set.target == target && set.name == name).map(|(_, _, selected)| selected)
     }
 
     /// Plans one target against what was read of it.
@@ -420,14 +430,44 @@ impl Session {
     /// planned; what is wrong with its names is shown.
     pub(super) async fn read<C: Readable>(&mut self, open: &[Open<C>], terminal: &Terminal) -> Vec<Seen> {
         let mut seen = join_all(open.iter().map(|open| open.read(self))).await;
+        if let Some(mut base) = self.base.take() {
+            self.read_without_base(&mut base, open, &mut seen, terminal).await;
+            self.base = Some(base);
+        }
         for (open, live) in open.iter().zip(&mut seen) {
             self.find_names(open, live, terminal);
             if let (Ok(snapshot), Some(base), true) = (live, &mut self.base, open.names) {
-                let (account, capabilities) = (&self.loaded.targets[open.target], self.capabilities[open.target]);
-                base.resolve(account, snapshot, capabilities, &self.ids, terminal);
+                let capabilities = self.capabilities[open.target];
+                base.resolve((&self.loaded, open.target), snapshot, capabilities, &self.ids, terminal);
             }
         }
         seen
+    }
+
+    /// What only the base needs to read must not stop the plan of these manifests: where the reading for both failed, it is done for
+    /// these alone, and gaps of what was read for the base are its own.
+    async fn read_without_base<C: Readable>(
+        &self,
+        base: &mut BaseManifests,
+        open: &[Open<C>],
+        seen: &mut [Seen],
+        terminal: &Terminal,
+    ) {
+        let again = open.iter().zip(&*seen).map(async |(open, live)| match (&open.connection, live) {
+            (Ok(connection), Err(_)) if base.adds_to(self, open.target) => {
+                Some(read(connection.reader(), &self.head_request(open.target)).await)
+            }
+            _ => None,
+        });
+        let again = join_all(again).await;
+        for ((open, live), again) in open.iter().zip(seen).zip(again) {
+            if let (Some(Ok(alone)), Err(failed)) = (again, &*live) {
+                base.unread(self, open.target, failed.message.clone(), false, terminal);
+                *live = Ok(alone);
+            } else if let Ok(snapshot) = live {
+                base.take_own_gaps(self, open.target, snapshot, terminal);
+            }
+        }
     }
 
     /// Finds the ids of all names in the sets of a target, in what was read of it for that.
@@ -579,7 +619,12 @@ pub(super) fn known(flag: &str, wanted: &[String], mut names: Vec<&str>) -> anyh
     Ok(())
 }
 
-/// What the program's end says about a plan that was only shown.
+/// A request that finds names too: they are found in a listing of the whole target, or two of the same name could pass for one.
+fn by_name(request: ReadRequest<'_>, names: bool) -> ReadRequest<'_> {
+    if names { ReadRequest { scopes: vec![Scope::default()], names, ..request } } else { request }
+}
+
+/// What the program's end says about a plan that was only shown. A base that cannot be used is an error of the run.
 pub(super) fn plan_exit(plan: &Plan) -> Exit {
     let of = |target: &TargetPlan| match &target.unreadable {
         Some(unreadable) if unreadable.temporary => Exit::Temporary,
@@ -587,7 +632,8 @@ pub(super) fn plan_exit(plan: &Plan) -> Exit {
         None if !target.refusals.is_empty() => Exit::Refused,
         None => Exit::Success,
     };
-    plan.targets.iter().map(of).fold(Exit::Success, Exit::worse)
+    let base = plan.base.as_ref().filter(|base| base.is_unusable()).map_or(Exit::Success, |_| Exit::Error);
+    plan.targets.iter().map(of).fold(base, Exit::worse)
 }
 
 /// The runtime that speaks to the network; `validate` needs none. One thread serves the connections, notices interrupts and keeps the time,

@@ -97,7 +97,7 @@ pub fn load(inputs: &Inputs, kinds: &[&'static Kind], ids: &Ids) -> Loaded {
     let mut findings = Findings::default();
     let mut sources = Sources::default();
     let mut texts = Vec::new();
-    let root = gather(inputs, &mut sources, &mut texts, &mut findings);
+    let mut root = gather(inputs, &mut sources, &mut texts, &mut findings);
     let context = Context { kinds, ids };
     let mut drafts = Drafts::default();
     let readable = texts.iter().zip(0..).filter(|(text, _)| text.is_readable).map(|(_, index)| SourceId(index));
@@ -109,6 +109,10 @@ pub fn load(inputs: &Inputs, kinds: &[&'static Kind], ids: &Ids) -> Loaded {
             document::read(parsed, is_root_file, context, &mut drafts, &mut found);
             findings.merge(found);
         }
+    }
+    if let (Some(root), Some((_, spec))) = (&mut root, drafts.roots.first()) {
+        // Read ahead of the others, it had no places among the sources.
+        root.options = spec.options.clone();
     }
     let nothing = drafts.targets.is_empty() && drafts.sets.is_empty() && findings.errors() == 0;
     if nothing && root.is_none() && !texts.is_empty() {

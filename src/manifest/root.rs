@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::findings::Findings;
+use super::set::origin;
 use super::shape::Record;
+use crate::model::{Origin, RootOptions};
 
 /// Where a sandbox keeps its state unless the root says otherwise: a hidden directory is never walked.
 pub const SANDBOX_STATE: &str = ".assignctl/sandbox.db";
@@ -19,6 +21,8 @@ pub struct Root {
     pub sandbox_state: PathBuf,
     /// The live state that a new sandbox starts with, inside `dir`.
     pub sandbox_seed: Option<PathBuf>,
+    /// What it says, as written.
+    pub options: RootOptions,
     /// What its `ignore` globs match.
     ignored: GlobSet,
 }
@@ -41,15 +45,24 @@ pub(super) struct RootSpec {
     pub(super) ignore: Vec<String>,
     pub(super) state: Option<String>,
     pub(super) seed: Option<String>,
+    pub(super) options: RootOptions,
 }
 
 pub(super) fn lower(document: &Record<'_>, findings: &mut Findings) -> RootSpec {
     let Some(spec) = document.object("spec", findings) else { return RootSpec::default() };
     let globs = spec.get("ignore").into_iter().flat_map(|list| list.items());
-    let ignore = globs.filter_map(|item| item.scalar()).map(|scalar| scalar.text.to_owned()).collect();
+    let globs = globs.filter_map(|item| Some((item.scalar()?.text.to_owned(), origin(item.span()))));
     let sandbox = spec.object("sandbox", findings);
-    let path = |name| sandbox.and_then(|sandbox| sandbox.text(name)).map(|(text, _)| text.to_owned());
-    RootSpec { ignore, state: path("state"), seed: path("seed") }
+    let path =
+        |name| sandbox.and_then(|sandbox| sandbox.text(name)).map(|(text, span)| (text.to_owned(), origin(span)));
+    let options = RootOptions { ignore: globs.collect(), sandbox_state: path("state"), sandbox_seed: path("seed") };
+    let text = |path: &Option<(String, Origin)>| path.as_ref().map(|(text, _)| text.clone());
+    RootSpec {
+        ignore: options.ignore.iter().map(|(glob, _)| glob.clone()).collect(),
+        state: text(&options.sandbox_state),
+        seed: text(&options.sandbox_seed),
+        options,
+    }
 }
 
 impl RootSpec {
@@ -71,6 +84,7 @@ impl RootSpec {
             sandbox_state: dir.join(self.state.as_deref().unwrap_or(SANDBOX_STATE)),
             sandbox_seed: self.seed.as_ref().map(|seed| dir.join(seed)),
             ignored: self.ignored(),
+            options: self.options.clone(),
             dir,
         }
     }

@@ -3,10 +3,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::diag::Location;
-use crate::model::{Action, Change, DesiredSet, Key, Mode};
+use crate::model::{Action, Change, Key, Mode};
 
-use super::{Plan, PlannedChange, Reason, SetPlan, TargetPlan};
+use super::authority::{AuthorityChange, Leaving};
+use super::{Plan, PlannedChange, Reason, Refusal, SetPlan, TargetPlan};
 
 /// Whose change a planned change is.
 #[derive(
@@ -37,36 +37,62 @@ impl Cause {
 }
 
 /// The manifests that a plan was compared with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct Base {
     /// What the caller called it: a commit, a branch, a directory.
     pub name: String,
     /// The commit, where it is one.
     pub commit: Option<String>,
-    /// What these manifests no longer declare and do not remove either.
+    /// Why it was not used at all; then nothing was compared.
+    pub not_used: Option<String>,
+    /// Targets for which it was not used, or whose live state was not read for it.
+    pub gaps: Vec<BaseGap>,
+    /// What these manifests change about authority.
+    pub authority: Vec<AuthorityChange>,
+    /// What the base manages and nobody manages afterwards.
     pub leaving: Vec<Leaving>,
+}
+
+/// What of one target could not be compared with the base.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct BaseGap {
+    /// The target, as these manifests call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// The part of the base's tree, where manifests could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// What is missing.
+    pub kind: BaseGapKind,
+    /// Why.
+    pub message: String,
+}
+
+/// What is missing of a target of the base.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BaseGapKind {
+    /// Its manifests cannot be used.
+    NotUsed,
+    /// Live state that only the base reads could not be read.
+    Unread,
 }
 
 impl Base {
     /// How many assignments leave management.
     pub fn leaving(&self) -> u64 {
-        self.leaving.iter().map(|set| set.assignments).sum()
+        self.leaving.iter().map(|set| u64::try_from(set.rows.len()).unwrap_or(u64::MAX)).sum()
     }
-}
 
-/// Assignments of one set of the base that nobody manages any more.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leaving {
-    /// The target.
-    pub target: String,
-    /// The set, as the base has it.
-    pub set: String,
-    /// Whether the whole set is gone.
-    pub deleted: bool,
-    /// How many.
-    pub assignments: u64,
-    /// Where the base declares the set.
-    pub at: Location,
+    /// Whether there is something about authority that a reviewer must see.
+    pub fn changes_authority(&self) -> bool {
+        !self.authority.is_empty() || !self.leaving.is_empty()
+    }
+
+    /// Whether its manifests, or those of one target, could not be used: an error of the run.
+    pub fn is_unusable(&self) -> bool {
+        self.not_used.is_some() || self.gaps.iter().any(|gap| gap.kind == BaseGapKind::NotUsed)
+    }
 }
 
 /// How many changes of a plan have each cause, in the order of [`Cause::ALL`].
@@ -78,21 +104,45 @@ pub fn counts(plan: &Plan) -> [u64; 3] {
     })
 }
 
-/// Marks every change of a target with its cause. `base` is the plan of the base's sets against the same live state; `None`: the base
-/// has no such target, so that every change is new. An unreadable base leaves the causes open.
+/// Marks every change of a target with its cause. `base` is the plan of the base's sets against the same live state; `None`: there is
+/// none, so that the base would change nothing here.
+///
+/// Drift is only what the base would apply as well. A base that observes, that a guard refuses or that cannot be planned applies
+/// nothing: whatever lets the change through then is these manifests' doing.
 pub fn attribute(target: &mut TargetPlan, base: Option<&TargetPlan>) {
-    if base.is_some_and(|base| base.unreadable.is_some()) {
-        return;
+    let readable = base.filter(|base| base.unreadable.is_none());
+    let seen = by_key(readable, |_| true);
+    let applied = by_key(readable.filter(|base| !lifts_refusal(target, base)), |set| set.mode != Mode::Observe);
+    for set in &mut target.sets {
+        // What is only observed is no change of anybody's: it is compared with what the base would observe.
+        let theirs = if set.mode == Mode::Observe { &seen } else { &applied };
+        for planned in &mut set.changes {
+            planned.cause = cause(planned, theirs);
+        }
     }
-    let mut by_key: HashMap<Key, Vec<&PlannedChange>> = HashMap::new();
-    for planned in base.into_iter().flat_map(|base| &base.sets).flat_map(|set| &set.changes) {
+}
+
+type ByKey<'a> = HashMap<Key, Vec<&'a PlannedChange>>;
+
+fn by_key(base: Option<&TargetPlan>, wanted: impl Fn(&SetPlan) -> bool) -> ByKey<'_> {
+    let mut by_key = ByKey::new();
+    for planned in base.into_iter().flat_map(|base| &base.sets).filter(|set| wanted(set)).flat_map(|set| &set.changes) {
         for key in keys(&planned.change) {
             by_key.entry(key).or_default().push(planned);
         }
     }
-    for planned in target.sets.iter_mut().flat_map(|set| &mut set.changes) {
-        planned.cause = cause(planned, &by_key);
-    }
+    by_key
+}
+
+/// Whether a guard refuses the base and no longer refuses the same of these manifests. A refusal stops the whole target.
+fn lifts_refusal(head: &TargetPlan, base: &TargetPlan) -> bool {
+    let still = |refusal: &Refusal| {
+        let same_guard = head.refusals.iter().filter(|other| other.guard == refusal.guard);
+        same_guard
+            .map(|other| other.keys.iter().collect::<HashSet<_>>())
+            .any(|keys| refusal.keys.iter().all(|key| keys.contains(key)))
+    };
+    !base.refusals.iter().all(still)
 }
 
 /// The keys that a change concerns.
@@ -100,7 +150,7 @@ fn keys(change: &Change) -> impl Iterator<Item = Key> {
     [Some(change.key), change.from_key].into_iter().flatten()
 }
 
-fn cause(planned: &PlannedChange, base: &HashMap<Key, Vec<&PlannedChange>>) -> Option<Cause> {
+fn cause(planned: &PlannedChange, base: &ByKey<'_>) -> Option<Cause> {
     if planned.reason == Reason::Rotated {
         return None; // asked for on the command line: nobody's manifest changed, and nothing drifted
     }
@@ -124,19 +174,6 @@ fn same(a: &Change, b: &Change) -> bool {
             Action::Update => a.differs.iter().all(|name| value_same(name)),
             Action::Create => a.desired.iter().chain(b.desired.iter()).all(|(name, _)| value_same(name)),
         }
-}
-
-/// The assignments of a base's set that these sets of the same target neither declare nor have authority over. Where the live state is
-/// known, only what is live counts: nothing else can leave.
-pub fn leaving(base: &DesiredSet, sets: &[&DesiredSet], live: Option<&HashSet<Key>>) -> u64 {
-    let declared: HashSet<Key> = sets.iter().flat_map(|set| &set.rows).map(|row| row.key).collect();
-    let governed = |key: &Key| {
-        let scopes = sets.iter().filter(|set| set.mode == Mode::Authoritative).filter_map(|set| set.scope.as_ref());
-        declared.contains(key) || scopes.into_iter().any(|scope| scope.contains(key))
-    };
-    let is_live = |key: &Key| live.is_none_or(|live| live.contains(key));
-    let left = base.rows.iter().filter(|row| is_live(&row.key) && !governed(&row.key)).count();
-    u64::try_from(left).unwrap_or(u64::MAX)
 }
 
 /// The causes that occur in a set, in the order of [`Cause::ALL`]; changes without one come last.

@@ -4,6 +4,7 @@
 //! The planner knows no system: keys, fields and what an API can do come as [`crate::model::Capabilities`]. It decides
 //! everything; what executes the plan has no choices left.
 
+pub mod authority;
 mod batches;
 pub mod cause;
 mod compare;
@@ -22,7 +23,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use batches::{PlannedBatch, batches, group};
-pub use cause::{Base, Cause};
+pub use cause::{Base, BaseGap, BaseGapKind, Cause};
 pub use compare::{FieldChange, field_changes};
 pub use guard::{Guard, Refusal, Thresholds};
 pub use ignore::{Difference, Ignored};

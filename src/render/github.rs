@@ -8,13 +8,14 @@ use std::fmt::Write as _;
 use crate::apply::{Exit, Outcome, Report};
 use crate::diag::{Diagnostics, Location, Severity, Sources};
 use crate::model::Action;
+use crate::plan::authority::Effect;
 use crate::plan::drift::Drift;
-use crate::plan::{Plan, PlannedChange, SetPlan, TargetPlan};
+use crate::plan::{BaseGapKind, Plan, PlannedChange, SetPlan, TargetPlan};
 
 use super::drift::{notes as drift_notes, place as drift_place};
 use super::json::Verdict;
 use super::report::said;
-use super::words::Speaker;
+use super::words::{self, Speaker};
 use super::{Stopped, clean};
 
 /// Annotations of one kind that GitHub keeps of a step; it drops the rest without a word.
@@ -80,6 +81,13 @@ fn property(text: &str) -> String {
 /// authors should know. `base` is the way from the repository to the manifests' root, empty or ending in a slash.
 pub fn plan(plan: &Plan, base: &str) -> String {
     let mut annotations = Annotations::new(base);
+    for (kind, problem) in plan.base.iter().flat_map(words::base_problems) {
+        let (level, title) = match kind {
+            BaseGapKind::NotUsed => (Level::Error, "The base was not used"),
+            BaseGapKind::Unread => (Level::Warning, "Live state of the base was not read"),
+        };
+        annotations.add(level, None, title, &problem);
+    }
     for target in &plan.targets {
         if let Some(unreadable) = &target.unreadable {
             annotations.add(Level::Error, None, &format!("{} could not be read", target.name), &unreadable.message);
@@ -102,10 +110,25 @@ pub fn plan(plan: &Plan, base: &str) -> String {
             annotations.add(Level::Warning, Some(&planned.at), &title, &message);
         }
     }
+    authority(&mut annotations, plan);
     for warning in plan.targets.iter().flat_map(|t| &t.sets).filter(|set| set.selected).flat_map(|set| &set.warnings) {
         annotations.add(Level::Warning, Some(&warning.at), &warning.code, &warning.message);
     }
     annotations.text
+}
+
+/// What a pull request changes about authority, with what leaves management.
+fn authority(annotations: &mut Annotations<'_>, plan: &Plan) {
+    let Some(base) = &plan.base else { return };
+    for change in base.authority.iter().filter(|change| change.effect != Effect::Neutral) {
+        let message = format!("{}: {}", words::subject(change), words::authority(change));
+        annotations.add(Level::Warning, change.at.as_ref(), &format!("Authority {}", change.effect.word()), &message);
+    }
+    for left in &base.leaving {
+        let message = format!("{} of set {} on {}", words::leaving(left), left.set, left.target);
+        let at = left.rows.iter().find_map(|row| row.at.as_ref());
+        annotations.add(Level::Warning, at, "Leaves management", &message);
+    }
 }
 
 fn changes(plan: &Plan) -> impl Iterator<Item = (&TargetPlan, &SetPlan, &PlannedChange)> {
@@ -185,12 +208,20 @@ pub fn findings(diagnostics: &Diagnostics, sources: &Sources, base: &str) -> Str
     annotations.text
 }
 
-/// The outputs of a step: `changes`, `create`, `update`, `remove`, `verdict`, `exit-code`. Numbers and words only, so no value needs
-/// a delimiter.
+/// The outputs of a step: `changes`, `create`, `update`, `remove`, `verdict`, `exit-code`; compared with a base also `base` (`used`,
+/// `in_part` or `not_used`) and, where it was used, `authority` and `leaving`. Numbers and words only, so no value needs a delimiter.
 pub fn outputs(plan: &Plan, exit: Exit) -> String {
     let counts = plan.counts();
+    let base = match &plan.base {
+        None => String::new(),
+        Some(base) if base.not_used.is_some() => "base=not_used\n".to_owned(),
+        Some(base) => {
+            let used = if base.gaps.is_empty() { "used" } else { "in_part" };
+            format!("base={used}\nauthority={}\nleaving={}\n", base.authority.len(), base.leaving())
+        }
+    };
     format!(
-        "changes={}\ncreate={}\nupdate={}\nremove={}\nverdict={}\nexit-code={}\n",
+        "changes={}\ncreate={}\nupdate={}\nremove={}\nverdict={}\nexit-code={}\n{base}",
         counts.changes(),
         counts.create,
         counts.update,

@@ -11,7 +11,7 @@ use quick_junit::{NonSuccessKind, Report as Junit, TestCase, TestCaseStatus, Tes
 use crate::apply::{ChangeId, Outcome, Report};
 use crate::diag::{Diagnostics, Severity, Sources};
 use crate::plan::drift::{Drift, Kind, SetDrift};
-use crate::plan::{Plan, PlannedChange, Refusal, SetPlan, TargetPlan};
+use crate::plan::{BaseGapKind, Plan, PlannedChange, Refusal, SetPlan, TargetPlan};
 
 use super::drift::{notes as drift_notes, place as drift_place};
 use super::report::said;
@@ -142,7 +142,7 @@ pub fn findings(out: &mut dyn Write, diagnostics: &Diagnostics, sources: &Source
 type StatusOf<'a> = dyn Fn(&TargetPlan, ChangeId, Speaker<'_>, &PlannedChange) -> TestCaseStatus + 'a;
 
 fn write(out: &mut dyn Write, plan: &Plan, status: &StatusOf<'_>) -> io::Result<()> {
-    let mut suites = Vec::new();
+    let mut suites: Vec<TestSuite> = base_suite(plan).into_iter().collect();
     for target in &plan.targets {
         suites.extend(target_suite(target, &target.refusals));
         let speaker = Speaker::new(&plan.ids, target);
@@ -151,6 +151,22 @@ fn write(out: &mut dyn Write, plan: &Plan, status: &StatusOf<'_>) -> io::Result<
         }
     }
     finish(out, "assignctl", suites)
+}
+
+/// What could not be compared with the base: an error where its manifests cannot be used, skipped where only its live state is missing.
+fn base_suite(plan: &Plan) -> Option<TestSuite> {
+    let base = plan.base.as_ref()?;
+    let problems = words::base_problems(base);
+    let mut suite = TestSuite::new(&*clean::terminal(&format!("base {}", base.name)));
+    for (kind, problem) in &problems {
+        let mut status = match kind {
+            BaseGapKind::NotUsed => TestCaseStatus::non_success(NonSuccessKind::Error),
+            BaseGapKind::Unread => TestCaseStatus::skipped(),
+        };
+        status.set_type("base").set_message(&*clean::terminal(problem));
+        suite.add_test_case(TestCase::new("can be compared", status));
+    }
+    (!problems.is_empty()).then_some(suite)
 }
 
 /// What is wrong with a target as a whole.

@@ -9,11 +9,12 @@ use sha2::{Digest, Sha256};
 
 use crate::apply::{Exit, Outcome, Report};
 use crate::diag::{Diagnostics, Location, Severity, Sources};
+use crate::plan::authority::Effect;
 use crate::plan::drift::{Drift, Finding as Found, Kind, SetDrift};
-use crate::plan::{Guard, Plan, SetPlan, TargetPlan};
+use crate::plan::{Base, BaseGapKind, Guard, Plan, SetPlan, TargetPlan};
 
 use super::report::said;
-use super::words::Speaker;
+use super::words::{self, Speaker};
 use super::{Stopped, clean, drift};
 
 /// Results of a run. GitHub shows the first 5,000 and refuses more than 25,000.
@@ -279,12 +280,34 @@ pub fn report(plan: &Plan, report: &Report, exit: Exit, options: Options<'_>) ->
 }
 
 fn of_plan(results: &mut Results<'_>, plan: &Plan) {
+    plan.base.iter().for_each(|base| compared(results, base));
     for target in &plan.targets {
         refusals(results, target);
         trouble(results, target);
     }
     for target in &plan.targets {
         target.sets.iter().filter(|set| set.selected).for_each(|set| warnings(results, target, set));
+    }
+}
+
+/// What could not be compared with the base, and what a pull request changes about authority.
+fn compared(results: &mut Results<'_>, base: &Base) {
+    for (kind, problem) in words::base_problems(base) {
+        let (level, rule) = match kind {
+            BaseGapKind::NotUsed => ("error", "base-not-used"),
+            BaseGapKind::Unread => ("warning", "base-unread"),
+        };
+        results.add(level, rule, None, &problem, &[&base.name]);
+    }
+    for change in base.authority.iter().filter(|change| change.effect != Effect::Neutral) {
+        let (subject, text) = (words::subject(change), words::authority(change));
+        let rule = if change.effect == Effect::Widens { "authority-widened" } else { "authority-narrowed" };
+        results.add("warning", rule, change.at.as_ref(), &format!("{subject}: {text}"), &[&subject, &text]);
+    }
+    for left in &base.leaving {
+        let message = format!("{}: set {} on {}", words::leaving(left), left.set, left.target);
+        let at = left.rows.iter().find_map(|row| row.at.as_ref());
+        results.add("warning", "leaving-management", at, &message, &[&left.target, &left.set]);
     }
 }
 

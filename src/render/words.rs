@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use crate::diag::Location;
 use crate::model::{Action, Capabilities, Ids, Key, Names, OnRemove, Sym};
-use crate::plan::cause::Leaving;
-use crate::plan::{Cause, Counts, Grant, Loss, Plan, PlannedChange, ResolvedName, TargetPlan, cause};
+use crate::plan::authority::{AuthorityChange, Effect, Leaving, LeavingRow, What};
+use crate::plan::{
+    Base, BaseGapKind, Cause, Counts, Grant, Loss, Plan, PlannedChange, ResolvedName, TargetPlan, cause,
+};
 
 use super::clean;
 
@@ -46,21 +48,140 @@ pub(super) fn by(cause: Cause) -> &'static str {
 
 /// How many changes have which cause, where the plan was compared with a base.
 pub(super) fn causes(plan: &Plan) -> Option<String> {
-    plan.base.as_ref()?;
+    plan.base.as_ref().filter(|base| base.not_used.is_none())?;
     let [own, both, drift] = cause::counts(plan);
     let on_drifted =
         if both > 0 { format!(" ({} on live state that had drifted as well)", number(both)) } else { String::new() };
     Some(format!("{} by this pull request{on_drifted}, {} drift", number(own + both), number(drift)))
 }
 
-/// What nobody manages any more: how much of it, and why.
-pub(super) fn leaving(left: &Leaving) -> (String, &'static str) {
-    let count = counted(left.assignments, "assignment");
-    let what = match left.assignments {
+/// Items of a list that text and Markdown show before they count the rest.
+pub(super) const LISTED: usize = 20;
+
+/// Items inside one line, such as the ids that a scope gains, before the rest is counted.
+pub(super) const LISTED_INSIDE: usize = 10;
+
+/// Where everything that was cut from a list is.
+pub(super) const ELSEWHERE: &str = "see the JSON or HTML report";
+
+/// A text that ends after so many characters.
+pub(super) fn cut(text: &str, limit: usize) -> String {
+    match text.char_indices().nth(limit) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+/// What leaves management, of one set: how many assignments.
+pub(super) fn leaving(left: &Leaving) -> String {
+    let count = counted(len(&left.rows), "assignment");
+    let what = match left.rows.len() {
         1 => "leaves management and stays live",
         _ => "leave management and stay live",
     };
-    (format!("{count} {what}"), if left.deleted { "the set is deleted" } else { "no longer declared" })
+    format!("{count} {what}")
+}
+
+/// Why an assignment leaves management.
+pub(super) fn why_leaving(row: &LeavingRow) -> String {
+    let unseen = if row.seen { "" } else { " (its live state was not read)" };
+    format!("{}{unseen}", row.why.text())
+}
+
+/// The keys of what leaves, with the names beside their ids.
+pub(super) fn leaving_keys<'a>(ids: &'a Ids, left: &'a Leaving) -> Speaker<'a> {
+    Speaker { ids, names: &left.names, capabilities: left.capabilities }
+}
+
+/// What a change of authority concerns: `set owners on crm`.
+pub(super) fn subject(change: &AuthorityChange) -> String {
+    let target = change.target.as_ref().map(|target| format!(" on {}", value(target))).unwrap_or_default();
+    format!("{} {}{target}", change.subject.word(), value(&change.name))
+}
+
+/// A change of authority in words, without its subject: `mode: observe → additive`. The values are as manifests have them.
+pub(super) fn authority(change: &AuthorityChange) -> String {
+    let AuthorityChange { field, assignment, before, after, .. } = change;
+    let of = assignment.as_ref().map(|key| {
+        let parts: Vec<String> = key.iter().map(|(field, id)| format!("{field} {id}")).collect();
+        format!(" of {}", parts.join(", "))
+    });
+    let values = match (before, after) {
+        (Some(before), Some(after)) => format!("{before} → {after}"),
+        (Some(before), None) => format!("removed ({before})"),
+        (None, Some(after)) => format!("added ({after})"),
+        (None, None) => "changed".to_owned(),
+    };
+    let said = match change.what {
+        What::Added => format!("added ({})", after.as_deref().unwrap_or_default()),
+        What::Deleted => format!("deleted ({})", before.as_deref().unwrap_or_default()),
+        What::Renamed => {
+            format!("renamed: {} → {}", before.as_deref().unwrap_or_default(), after.as_deref().unwrap_or_default())
+        }
+        What::Hidden => "is still there and no longer loaded".to_owned(),
+        What::Changed => format!("{}{}: {values}", field.as_deref().unwrap_or_default(), of.unwrap_or_default()),
+    };
+    let list = |sign: char, items: &[String]| {
+        let shown: Vec<String> = items.iter().take(LISTED_INSIDE).map(|item| format!("{sign} {item}")).collect();
+        let more = items.len().saturating_sub(LISTED_INSIDE);
+        let more = if more > 0 { format!(" and {} more, {ELSEWHERE}", number(more as u64)) } else { String::new() };
+        if shown.is_empty() { String::new() } else { format!("; {}{more}", shown.join(", ")) }
+    };
+    format!("{said}{}{}", list('+', &change.added), list('-', &change.removed))
+}
+
+/// Where a change of authority stands: in the head, or else in the base.
+pub(super) fn authority_place(change: &AuthorityChange, base: &str) -> Option<String> {
+    let of_base = || change.base_at.as_ref().map(|at| format!("{} in {base}", place(at)));
+    change.at.as_ref().map(place).or_else(of_base)
+}
+
+/// How much changes about authority, in one line; `None`: nothing.
+pub(super) fn authority_counts(base: &Base) -> Option<String> {
+    let of = |effect| {
+        u64::try_from(base.authority.iter().filter(|change| change.effect == effect).count()).unwrap_or(u64::MAX)
+    };
+    let counts = Effect::ALL.map(|effect| (of(effect), effect));
+    let parts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = parts.map(|(count, effect)| format!("{} {}", number(count), effect.word())).collect();
+    let changes =
+        (!parts.is_empty()).then(|| format!("{} ({})", counted(len(&base.authority), "change"), parts.join(", ")));
+    let leaving = match base.leaving() {
+        0 => None,
+        1 => Some("1 assignment leaves management".to_owned()),
+        count => Some(format!("{} assignments leave management", number(count))),
+    };
+    let parts: Vec<String> = changes.into_iter().chain(leaving).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
+}
+
+/// What of the base was not used, which is an error, or not read, as sentences.
+pub(super) fn base_problems(base: &Base) -> Vec<(BaseGapKind, String)> {
+    let whole = base.not_used.iter().map(|why| {
+        let said = format!(
+            "the base {} was not used: {why}. Changes are shown without their cause, and changes of authority are not shown.",
+            base.name
+        );
+        (BaseGapKind::NotUsed, said)
+    });
+    let gaps = base.gaps.iter().map(|gap| {
+        let (base, message) = (&base.name, &gap.message);
+        let target = gap.target.as_deref().unwrap_or_default();
+        let said = match gap.kind {
+            BaseGapKind::NotUsed if gap.path.is_some() => {
+                let path = gap.path.as_deref().unwrap_or_default();
+                format!("the base {base} was not used for {path}: {message}. What it declares there counts as new.")
+            }
+            BaseGapKind::NotUsed => format!(
+                "the base {base} was not used for target {target}: {message}. All changes there count as this pull request's."
+            ),
+            BaseGapKind::Unread => {
+                format!("live state of target {target} that only the base {base} reads could not be read whole: {message}")
+            }
+        };
+        (gap.kind, said)
+    });
+    whole.chain(gaps).collect()
 }
 
 /// A name of a manifest as its field and itself, and the id that it means.

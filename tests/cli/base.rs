@@ -49,6 +49,28 @@ fn causes(plan: &Value) -> Vec<String> {
     lines
 }
 
+/// `ass org: why`, in the order of the report.
+fn leaving(plan: &Value) -> Vec<String> {
+    let sets = plan["base"]["leaving"].as_array().unwrap().iter();
+    let rows = sets.flat_map(|set| set["rows"].as_array().unwrap());
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    rows.map(|row| format!("{} {}: {}", text(&row["key"]["ass_id"]), text(&row["key"]["org_id"]), text(&row["why"])))
+        .collect()
+}
+
+/// `effect subject name field: before => after`, in the order of the report.
+fn authority(plan: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let line = |change: &Value| {
+        let field = if change["field"].is_null() { &change["what"] } else { &change["field"] };
+        let [effect, subject, name, field, before, after] =
+            [&change["effect"], &change["subject"], &change["name"], field, &change["before"], &change["after"]]
+                .map(text);
+        format!("{effect} {subject} {name} {field}: {before} => {after}")
+    };
+    plan["base"]["authority"].as_array().unwrap().iter().map(line).collect()
+}
+
 const TOLD: [&str; 4] =
     ["create d de: drift", "create e at: pull_request", "remove d at: pull_request", "remove x de: drift"];
 
@@ -116,9 +138,11 @@ fn a_deleted_set_leaves_its_assignments_unmanaged_and_says_so() {
     let plan = place.run(&["plan", "--base", "main", "--format", "json"]).json();
     assert_eq!(causes(&plan), ["create e at: pull_request", "remove d at: pull_request"]);
     let left = &plan["base"]["leaving"][0];
-    assert_eq!((&left["set"], &left["deleted"], &left["assignments"]), (&json!("germany"), &json!(true), &json!(3)));
+    // The base would remove `x`, which it does not declare: nobody does afterwards.
+    assert_eq!((&left["set"], &left["deleted"], &left["assignments"]), (&json!("germany"), &json!(true), &json!(4)));
+    assert_eq!(leaving(&plan), ["a de: set_deleted", "b de: set_deleted", "c de: set_deleted", "x de: set_deleted"]);
     let text = place.run(&["plan", "--base", "main"]);
-    assert!(text.stdout.contains("3 assignments leave management"), "{}", text.text());
+    assert!(text.stdout.contains("4 assignments leave management"), "{}", text.text());
 }
 
 #[test]
@@ -139,7 +163,11 @@ fn a_mode_that_a_pull_request_widens_is_its_own_doing() {
     place.write("sets/austria.yaml", &set("austria", "at", "a, b, c"));
     let plan = place.run(&["plan", "--base", "HEAD", "--format", "json"]).json();
     assert!(causes(&plan).contains(&"remove d at: pull_request".to_owned()), "{:?}", causes(&plan));
-    // The same mode for both: then the base would remove it, too.
+    // `--as` gives the base no authority that only the head's manifest has.
+    let plan = place.run(&["plan", "--base", "HEAD", "--as", "authoritative", "--format", "json"]).json();
+    assert!(causes(&plan).contains(&"remove d at: pull_request".to_owned()), "{:?}", causes(&plan));
+    // The same mode in both: the base would be planned with `--as`, too.
+    commit(place.path());
     let plan = place.run(&["plan", "--base", "HEAD", "--as", "authoritative", "--format", "json"]).json();
     assert!(causes(&plan).contains(&"remove d at: drift".to_owned()), "{:?}", causes(&plan));
 }
@@ -199,9 +227,11 @@ fn a_broken_base_is_told_and_the_plan_that_mends_it_is_made() {
     commit(place.path());
     place.write("sets/germany.yaml", &set("germany", "de", "a, b, c, d"));
     let run = place.run(&["plan", "--base", "HEAD", "--format", "json"]);
-    assert_eq!(run.code, 0, "{}", run.text());
-    assert!(run.stderr.contains("the base HEAD is not used"), "{}", run.text());
-    assert_eq!(run.json()["base"], Value::Null);
+    assert_eq!(run.code, 1, "{}", run.text());
+    assert!(run.stderr.contains("the base HEAD was not used"), "{}", run.text());
+    let plan = run.json();
+    assert!(plan["base"]["not_used"].as_str().unwrap().contains("sets/germany.yaml:1: "), "{:#}", plan["base"]);
+    assert!(plan["base"]["causes"].is_null() && causes(&plan).iter().all(|line| line.ends_with(": -")), "{plan:#}");
 }
 
 #[test]
@@ -213,9 +243,9 @@ fn links_of_the_base_lead_nowhere_else() {
     commit(place.path());
     std::fs::remove_file(place.path().join("sets/link.yaml")).unwrap();
     let run = place.run(&["plan", "--base", "HEAD", "--format", "json"]);
-    assert_eq!(run.code, 0, "{}", run.text());
+    assert_eq!(run.code, 1, "{}", run.text());
     assert!(
-        run.stderr.contains("the base HEAD is not used"),
+        run.stderr.contains("the base HEAD was not used"),
         "a link that leads out is an error there, too: {}",
         run.text()
     );

@@ -122,21 +122,3 @@ fn secrets_that_are_sent_again_are_nobodys_change() {
     cause::attribute(&mut plan, Some(&world(&[], &[]).plan()));
     assert_eq!(plan.sets[0].changes[0].cause, None);
 }
-
-#[test]
-fn what_leaves_management_is_live_and_neither_declared_nor_governed_any_more() {
-    let mut base = World::new();
-    base.set(Mode::Additive, None, &[ANNA, "ben de lead", "carl at lead"]);
-    let live = [base.key(ANNA), base.key("ben de lead")].into();
-    let of = |sets: &[&assignctl::model::DesiredSet]| cause::leaving(&base.sets[0].0, sets, Some(&live));
-    assert_eq!(of(&[]), 2, "what is not live cannot leave");
-    assert_eq!(cause::leaving(&base.sets[0].0, &[], None), 3, "not read: all that is declared");
-    let mut renamed = base.sets[0].0.clone();
-    renamed.name = "renamed".into();
-    assert_eq!(of(&[&renamed]), 0);
-    renamed.rows.truncate(1);
-    assert_eq!(of(&[&renamed]), 1);
-    renamed.mode = Mode::Authoritative;
-    renamed.scope = Some(assignctl::model::Scope::default());
-    assert_eq!(of(&[&renamed]), 0, "what an authoritative set does not declare it removes");
-}

@@ -1,5 +1,6 @@
 //! The planner's rules (DESIGN sections 4 and 5), each in a world of a few rows, and its promises over random ones.
 
+mod authority;
 mod cause;
 mod guards;
 mod ignore;

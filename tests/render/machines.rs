@@ -106,7 +106,8 @@ fn junit_has_a_case_for_each_assignment() {
         let changes: usize = plan.targets.iter().flat_map(|t| &t.sets).map(|set| set.changes.len()).sum();
         let of_targets =
             plan.targets.iter().map(|t| t.refusals.len() + usize::from(t.unreadable.is_some())).sum::<usize>();
-        let cases = counts.unchanged as usize + changes + of_targets;
+        let of_base = plan.base.as_ref().map_or(0, |base| base.gaps.len() + usize::from(base.not_used.is_some()));
+        let cases = counts.unchanged as usize + changes + of_targets + of_base;
         assert_eq!(text.matches("<testcase ").count(), cases, "{text}");
         insta::assert_snapshot!(format!("junit_{name}"), text);
     }

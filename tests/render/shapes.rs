@@ -1,9 +1,9 @@
 //! Plans of each shape that every format has to bear.
 
 use assignctl::diag::Location;
-use assignctl::model::{DesiredSet, NamePlace, Names};
-use assignctl::plan::cause::Leaving;
-use assignctl::plan::{Base, Cause, Plan, ResolvedName, Unreadable};
+use assignctl::model::{DesiredSet, Key, NamePlace, Names};
+use assignctl::plan::authority::{AuthorityChange, Effect, Leaving, LeavingRow, Subject, What, WhyLeaving};
+use assignctl::plan::{Base, BaseGap, BaseGapKind, Cause, Plan, ResolvedName, Unreadable};
 
 use super::fixture::{self, CANOPY, PARTIUM, STREAMLINE, World, json, snapshot, text};
 
@@ -123,15 +123,87 @@ pub fn compared() -> Plan {
     set.names =
         vec![name("identity_email", None, HOSTILE[1], "idn_anna"), name("node_name", Some("a b"), "EMEA", "node_emea")];
     let at = Location { file: "sets/gone.yaml".into(), line: 4, column: 19 };
-    let left = |set: &str, deleted, assignments| Leaving {
+    let row = |id: &str, why, seen| LeavingRow {
+        key: Key::new(&[id, HOSTILE[1], "role_support"].map(|part| plan.ids.sym(part))),
+        why,
+        seen,
+        base_at: at.clone(),
+        at: Some(at.clone()),
+    };
+    let left = |set: &str, deleted, rows: Vec<LeavingRow>| Leaving {
         target: "crm-prod".to_owned(),
+        capabilities: &fixture::CANOPY,
         set: set.to_owned(),
         deleted,
-        assignments,
+        rows,
+        names: Names::default(),
         at: at.clone(),
     };
-    let leaving = vec![left("gone", true, 12), left(HOSTILE[0], false, 1)];
-    plan.base = Some(Base { name: "origin/main".to_owned(), commit: Some("0a1b2c".to_owned()), leaving });
+    let many = (10..35).map(|n| row(&format!("idn_{n}"), WhyLeaving::SetDeleted, true)).collect();
+    let leaving =
+        vec![left("gone", true, many), left(HOSTILE[0], false, vec![row(HOSTILE[2], WhyLeaving::Ignored, false)])];
+    let change = |effect, what, field: Option<&str>, values: [Option<&str>; 2]| AuthorityChange {
+        effect,
+        subject: Subject::Set,
+        what,
+        name: "dealers".to_owned(),
+        target: Some("parts-prod".to_owned()),
+        field: field.map(str::to_owned),
+        assignment: None,
+        before: values[0].map(str::to_owned),
+        after: values[1].map(str::to_owned),
+        removed: Vec::new(),
+        added: Vec::new(),
+        at: Some(at.clone()),
+        base_at: None,
+    };
+    let scope = AuthorityChange {
+        added: (10..35).map(|n| format!("org_id dealer-{n}")).collect(),
+        removed: vec![format!("org_id \"{}\"", HOSTILE[0])],
+        ..change(Effect::Widens, What::Changed, Some("scope"), [Some("org_id a"), Some("org_id dealer-10 and 24 more")])
+    };
+    let secret = AuthorityChange {
+        assignment: Some([("definitionId".to_owned(), "sales".to_owned())].into()),
+        ..change(Effect::Widens, What::Changed, Some("secret_params.key"), [Some("{env: A}"), Some("{env: B}")])
+    };
+    let deleted = AuthorityChange {
+        at: None,
+        base_at: Some(at.clone()),
+        name: HOSTILE[1].to_owned(),
+        ..change(Effect::Narrows, What::Deleted, None, [Some("mode additive"), None])
+    };
+    let renamed = change(Effect::Neutral, What::Renamed, None, [Some("old"), Some("dealers")]);
+    let gap = |target: &str, kind| BaseGap {
+        target: Some(target.to_owned()),
+        path: None,
+        kind,
+        message: HOSTILE[0].to_owned(),
+    };
+    let gaps = vec![gap("crm-prod", BaseGapKind::NotUsed), gap("pie-prod", BaseGapKind::Unread)];
+    plan.base = Some(Base {
+        name: "origin/main".to_owned(),
+        commit: Some("0a1b2c".to_owned()),
+        not_used: None,
+        gaps,
+        authority: vec![scope, secret, deleted, renamed],
+        leaving,
+    });
+    plan
+}
+
+/// A plan whose base cannot be used.
+pub fn uncompared() -> Plan {
+    let mut plan = nothing();
+    let not_used = Some("its manifests have an error".to_owned());
+    plan.base = Some(Base { name: "origin/main".to_owned(), not_used, ..Base::default() });
+    plan
+}
+
+/// Nothing to apply, and a set that is deleted.
+pub fn only_authority() -> Plan {
+    let mut plan = nothing();
+    let authority = compared().base.map(|base| base.authority).unwrap_or_default();
+    plan.base = Some(Base { name: "origin/main".to_owned(), authority, ..Base::default() });
     plan
 }
 
@@ -144,5 +216,7 @@ pub fn all() -> Vec<(&'static str, Plan)> {
         ("unreadable", unreadable()),
         ("hostile", hostile()),
         ("compared", compared()),
+        ("uncompared", uncompared()),
+        ("only_authority", only_authority()),
     ]
 }

@@ -110,7 +110,7 @@ fn read(from: impl Read) -> anyhow::Result<String> {
 }
 
 /// Whether a JSON report says that there is nothing to do, and that this is known: no change or drift, nothing refused or unreadable,
-/// nothing that a set which only observes differs in, nothing that leaves management, no part or listing that is not whole. Findings, which
+/// nothing that a set which only observes differs in, no change of authority, nothing that leaves management, no part or listing that is not whole. Findings, which
 /// a plan leaves where it could not be made, are something to say.
 fn is_silent(path: &Path) -> anyhow::Result<bool> {
     let shown = path.display();
@@ -123,9 +123,14 @@ fn is_silent(path: &Path) -> anyhow::Result<bool> {
         bail!("--result {shown} is no JSON report of plan or drift: it has no verdict");
     };
     let observed = report.pointer("/counts/observed").and_then(Value::as_u64).unwrap_or(0);
-    let leaving = report.pointer("/base/leaving").and_then(Value::as_array).is_some_and(|leaving| !leaving.is_empty());
+    // A base that was not used, or not for every target, is something to say as well.
+    let is_there = |field: &str| match report.pointer(&format!("/base/{field}")) {
+        Some(Value::Array(items)) => !items.is_empty(),
+        found => found.is_some_and(|value| !value.is_null()),
+    };
+    let compared = ["authority", "leaving", "gaps", "not_used"].into_iter().any(is_there);
     let done = report.pointer("/exit/code").and_then(Value::as_u64) == Some(0);
-    let nothing = ["no_changes", "no_drift"].contains(&verdict) && observed == 0 && !leaving;
+    let nothing = ["no_changes", "no_drift"].contains(&verdict) && observed == 0 && !compared;
     Ok(done && nothing && is_whole(&report))
 }
 

@@ -544,6 +544,30 @@ pub static CODES: &[Code] = &[
     ),
     code(
         Source::Plan,
+        "authority-narrowed",
+        "Compared with the base, the manifests let the program do less: a lower mode, a narrower scope, a rule of `ignore`, a deleted set or target. What it no longer manages stays live.",
+        "check that nothing leaves management by mistake; the report lists the assignments by name.",
+    ),
+    code(
+        Source::Plan,
+        "authority-widened",
+        "Compared with the base, the manifests let the program do, reach or send more, or something else: a higher mode, a wider scope, a removed protection, another account, address, sign-in or secret.",
+        "review it as carefully as the changes that it allows.",
+    ),
+    code(
+        Source::Plan,
+        "base-not-used",
+        "The base of `--base` cannot be used: its commit is not here, its manifests have errors, or a name in them has no id. The changes are planned, but nothing shows which of them are the pull request's.",
+        "read the reason beside it; fetch the commit, or give another base.",
+    ),
+    code(
+        Source::Plan,
+        "base-unread",
+        "Live state that only the base looks at could not be read, or not whole. The plan of these manifests does not depend on it.",
+        "check whether the pull request takes out on purpose what cannot be read.",
+    ),
+    code(
+        Source::Plan,
         "expect-ended",
         "An `expect` has ended and is ignored, so the ordinary thresholds hold.",
         "delete it, or move `until` after a new review.",
@@ -565,6 +589,12 @@ pub static CODES: &[Code] = &[
         "incomplete-listing",
         "A listing is not proven complete, so nothing is removed in its scope: what looks undeclared may only be unseen.",
         "read what the message says about the listing, and plan again.",
+    ),
+    code(
+        Source::Plan,
+        "leaving-management",
+        "The base manages live assignments that these manifests do not. They stay live, and nobody removes or corrects them any more.",
+        "declare them, or remove them by a change of their own before the set, scope or target goes.",
     ),
     code(
         Source::Plan,

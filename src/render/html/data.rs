@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 use crate::apply::{Exit, Outcome, Report, TargetReport, Totals, Verification};
 use crate::diag::{Diagnostics, Location, Severity, Sources};
 use crate::model::{FieldKind, Ids, Key, OnRemove, Sym};
+use crate::plan::authority::LeavingRow;
 use crate::plan::drift::{self, Drift, Finding, SetDrift};
 use crate::plan::saved::Held;
 use crate::plan::{Cause, Counts, FieldChange, Plan, PlannedChange, SetPlan, TargetPlan, field_changes};
@@ -70,20 +71,74 @@ impl Page<'_> {
 #[derive(Serialize)]
 struct Base<'a> {
     name: &'a str,
-    /// How many changes have which cause, as a sentence.
-    causes: String,
-    /// What nobody manages any more: what, why, and where the base declares it.
-    leaving: Vec<(String, &'static str, String)>,
+    /// How many changes have which cause, as a sentence; absent where nothing was compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    causes: Option<String>,
+    /// What was not used or not read, as sentences.
+    problems: Vec<String>,
+    /// How much changes about authority, as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<String>,
+    /// What changes about authority.
+    authority: Vec<Authority>,
+    /// What nobody manages any more.
+    leaving: Vec<Left>,
+}
+
+/// A change of authority.
+#[derive(Serialize)]
+struct Authority {
+    effect: &'static str,
+    subject: String,
+    text: String,
+    at: Option<String>,
+    /// Items that only one side has, where they are too many for the text.
+    removed: Vec<String>,
+    added: Vec<String>,
+}
+
+/// What leaves management, of one set.
+#[derive(Serialize)]
+struct Left {
+    what: String,
+    of: String,
+    rows: Vec<String>,
 }
 
 impl<'a> Base<'a> {
     fn of(plan: &'a Plan) -> Option<Self> {
-        let (base, causes) = (plan.base.as_ref()?, words::causes(plan)?);
-        let leaving = base.leaving.iter().map(|left| {
-            let (what, why) = words::leaving(left);
-            (what, why, format!("{} / {}, {} in {}", left.target, left.set, place(&left.at), base.name))
+        let base = plan.base.as_ref()?;
+        let authority = base.authority.iter().map(|change| {
+            let long = |items: &[String]| if items.len() > words::LISTED_INSIDE { items.to_vec() } else { Vec::new() };
+            Authority {
+                effect: change.effect.word(),
+                subject: words::subject(change),
+                text: words::authority(change),
+                at: words::authority_place(change, &base.name),
+                removed: long(&change.removed),
+                added: long(&change.added),
+            }
         });
-        Some(Self { name: &base.name, causes, leaving: leaving.collect() })
+        let leaving = base.leaving.iter().map(|left| {
+            let keys = words::leaving_keys(&plan.ids, left);
+            let row = |row: &LeavingRow| {
+                let at = row.at.as_ref().map(|at| format!(" ({})", place(at))).unwrap_or_default();
+                format!("{}: {}{at}", keys.key(&row.key, None), words::why_leaving(row))
+            };
+            Left {
+                what: words::leaving(left),
+                of: format!("{} / {}, {} in {}", left.target, left.set, place(&left.at), base.name),
+                rows: left.rows.iter().map(row).collect(),
+            }
+        });
+        Some(Self {
+            name: &base.name,
+            causes: words::causes(plan),
+            problems: words::base_problems(base).into_iter().map(|(_, problem)| problem).collect(),
+            counts: words::authority_counts(base),
+            authority: authority.collect(),
+            leaving: leaving.collect(),
+        })
     }
 }
 
@@ -440,6 +495,7 @@ fn place(at: &Location) -> String {
 pub(super) fn plan(plan: &Plan, exit: Exit) -> Page<'_> {
     let verdict = match Verdict::of(plan) {
         Verdict::NoChanges => "No changes",
+        Verdict::AuthorityChanges => "Authority changes, nothing to apply",
         Verdict::Changes => "Changes",
         Verdict::Refused => "Refused by a guard",
         Verdict::Unreadable => "Not every target could be read",

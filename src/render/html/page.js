@@ -110,7 +110,7 @@
   };
 
   const causeCard = () => {
-    if (!data.base) return null;
+    if (!data.base || !data.base.causes) return null;
     const counts = tally(data.rows, (row) => row.c);
     const box = make("div", "counts");
     for (const [cause, text] of Object.entries(CAUSES)) {
@@ -190,6 +190,22 @@
   };
 
   const problem = (kind, ...content) => make("div", `problem ${kind}`, ...content);
+  /** What the pull request changes about authority, above everything else. */
+  const authority = (base) => {
+    const box = problem("warning", make("h2", "", "Authority"), make("p", "", make("b", "", base.counts)));
+    box.id = "authority";
+    const list = (title, items) => (items.length ? make("details", "", make("summary", "", `${title} (${grouped(items.length)})`), ...items.map((item) => make("p", "mono", item))) : null);
+    for (const change of base.authority) {
+      const at = change.at ? make("code", "", change.at) : null;
+      box.append(make("p", "", make("b", "", change.effect), ` ${change.subject}: ${change.text} `, at), ...[list("only here", change.added), list("only in the base", change.removed)].filter(Boolean));
+    }
+    for (const left of base.leaving) {
+      const rows = make("details", "", make("summary", "", counted(left.rows.length, "assignment")), ...left.rows.map((row) => make("p", "mono", row)));
+      rows.open = left.rows.length <= 20;
+      box.append(make("p", "", make("b", "", left.what), ": ", make("code", "", left.of)), rows);
+    }
+    return box;
+  };
   const problems = () => {
     const box = byId("problems");
     for (const found of data.findings) {
@@ -197,9 +213,8 @@
       const help = found.help.map((line) => make("p", "dim", `help: ${line}`));
       box.append(problem(found.error ? "" : "warning", make("p", "", make("b", "", found.error ? "error " : "warning "), found.message, " ", make("code", "", `[${found.code}]`)), at, ...help));
     }
-    for (const [what, why, where] of data.base ? data.base.leaving : []) {
-      box.append(problem("warning", make("p", "", make("b", "", what), `: ${why}, `, make("code", "", where))));
-    }
+    for (const text of data.base ? data.base.problems : []) box.append(problem("", make("p", "", text)));
+    if (data.base && data.base.counts) box.append(authority(data.base));
     for (const target of data.targets) {
       const name = () => make("b", "", target.name);
       if (target.unreadable !== null) {
@@ -479,7 +494,7 @@
     options("set", unique((row) => setOf(row).name).sort(), "all");
     options("action", [...(DRIFT ? KINDS : [...ACTIONS, "observed", "unmanaged"])].filter((action) => data.rows.some((row) => row.a === action)), "all");
     options("outcome", OUTCOMES.filter((word) => data.totals && data.totals[word]), "all");
-    byId("causes").hidden = !data.base;
+    byId("causes").hidden = !data.base || !data.base.causes;
     byId("cause").replaceChildren(new Option("anyone's", ""), ...Object.entries(CAUSES).filter(([cause]) => data.rows.some((row) => row.c === cause)).map(([cause, text]) => new Option(text, cause)));
     byId("outcomes").hidden = !data.totals;
     byId("effects").hidden = DRIFT;

@@ -1,6 +1,7 @@
 //! A plan for people: the reviewer who must see in ten seconds who gains and who loses what, and the engineer who needs names
 //! beside ids, places and the next command. Grouped by target and set; the verdict stands at the end, where a terminal shows it.
 
+mod authority;
 pub(super) mod fields;
 mod set;
 
@@ -9,7 +10,7 @@ use std::io::{self, Write};
 
 use crate::model::{Action, Ids, OnRemove};
 use crate::plan::saved::Held;
-use crate::plan::{Cause, Plan, Refusal, SetPlan, TargetPlan, batches};
+use crate::plan::{Base, Cause, Plan, Refusal, SetPlan, TargetPlan, batches};
 
 use super::words::{self, Speaker};
 use super::{Options, Style, clean, held};
@@ -30,6 +31,7 @@ struct Page<'a> {
 /// # Errors
 /// Those of the writer.
 pub fn plan(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Result<()> {
+    authority::write(out, plan, options)?;
     let mut targets: Vec<&TargetPlan> = plan.targets.iter().collect();
     targets.sort_by_key(|target| !target.sets.iter().any(is_changed_here)); // stable: by name otherwise
     for planned in targets {
@@ -173,6 +175,13 @@ fn summary(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resul
         writeln!(out, "{heading}No changes to apply.{heading:#} Sets that only observe differ: {rest}.")?;
     } else if gaps {
         writeln!(out, "{heading}No changes planned.{heading:#} Not every listing is proven complete: {rest}.")?;
+    } else if plan.base.as_ref().is_some_and(Base::is_unusable) {
+        writeln!(
+            out,
+            "{heading}No changes planned;{heading:#} the base was not used, or not for all targets. {rest}."
+        )?;
+    } else if plan.base.as_ref().is_some_and(Base::changes_authority) {
+        writeln!(out, "{heading}Nothing to apply.{heading:#} Authority changes; see the top. {rest}.")?;
     } else {
         writeln!(out, "{good}No changes.{good:#} Live state equals the manifests. {rest}.")?;
     }
@@ -203,17 +212,18 @@ fn summary(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resul
     }
 }
 
-/// Whose changes they are, and what nobody manages any more, where the plan was compared with a base.
+/// Whose changes they are, and what of the base was not used, where the plan was compared with one.
 fn causes(out: &mut dyn Write, plan: &Plan, style: Style) -> io::Result<()> {
-    let (Some(base), Some(causes)) = (&plan.base, words::causes(plan)) else { return Ok(()) };
-    let Style { heading, warning, dim, .. } = style;
-    let name = clean::terminal(&base.name);
-    writeln!(out, "{heading}Compared with {name}:{heading:#} {causes}.")?;
-    for left in &base.leaving {
-        let (set, target) = (words::value(&left.set), words::value(&left.target));
-        let (what, why) = words::leaving(left);
-        let place = words::place(&left.at);
-        writeln!(out, "{warning}! {what}{warning:#}: {why}, {set} on {target}  {dim}{place} in {name}{dim:#}")?;
+    let Some(base) = &plan.base else { return Ok(()) };
+    let Style { heading, error, .. } = style;
+    if let Some(causes) = words::causes(plan) {
+        writeln!(out, "{heading}Compared with {}:{heading:#} {causes}.", clean::terminal(&base.name))?;
+    }
+    if let Some(counts) = words::authority_counts(base) {
+        writeln!(out, "{heading}Authority:{heading:#} {counts}; see the top.")?;
+    }
+    for (_, problem) in words::base_problems(base) {
+        writeln!(out, "{error}Base:{error:#} {}", clean::terminal(&problem))?;
     }
     Ok(())
 }

@@ -6,11 +6,12 @@ use serde::Serialize;
 use crate::apply::Exit;
 use crate::diag::Location;
 use crate::model::{Account, Action, Change, Ids, Mode, Value};
+use crate::plan::authority::{AuthorityChange, Leaving, WhyLeaving};
 use crate::plan::{
-    Cause, Counts, Evidence, FieldChange, Grant, Guard, Ignored, LeftAlone, Loss, Plan, PlannedChange, Reason, Refusal,
-    ResolvedName, SetPlan, TargetPlan, Unmanaged, Unreadable, Warning, cause, field_changes,
+    Base, BaseGap, Cause, Counts, Evidence, FieldChange, Grant, Guard, Ignored, LeftAlone, Loss, Plan, PlannedChange,
+    Reason, Refusal, ResolvedName, SetPlan, TargetPlan, Unmanaged, Unreadable, Warning, cause, field_changes,
 };
-use crate::render::words::Speaker;
+use crate::render::words::{self, Speaker};
 
 use super::drift::RuleView;
 use super::{Each, Entries, ExitView, FORMAT_VERSION, FieldView, KeyView, PolicyView, ShardView, Tool, value};
@@ -78,6 +79,8 @@ pub(super) struct PlanView<'a> {
 pub(in crate::render) enum Verdict {
     /// The live state equals the manifests.
     NoChanges,
+    /// The live state equals the manifests, and the pull request changes what they may do (`base.authority`, `base.leaving`).
+    AuthorityChanges,
     /// There is something to apply.
     Changes,
     /// A guard refused: nothing of the targets concerned is applied.
@@ -91,6 +94,7 @@ impl Verdict {
     pub(in crate::render) fn word(self) -> &'static str {
         match self {
             Verdict::NoChanges => "no_changes",
+            Verdict::AuthorityChanges => "authority_changes",
             Verdict::Changes => "changes",
             Verdict::Refused => "refused",
             Verdict::Unreadable => "unreadable",
@@ -104,6 +108,8 @@ impl Verdict {
             Verdict::Refused
         } else if plan.changes().next().is_some() {
             Verdict::Changes
+        } else if plan.base.as_ref().is_some_and(Base::changes_authority) {
+            Verdict::AuthorityChanges
         } else {
             Verdict::NoChanges
         }
@@ -402,9 +408,17 @@ struct BaseView<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     commit: Option<&'a str>,
     /// How many changes have which cause.
-    causes: CausesView,
-    /// Assignments of the base that these manifests neither declare nor remove: they leave management and stay live. By target and set.
-    leaving: Vec<LeavingView<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    causes: Option<CausesView>,
+    /// Why the base was not used at all; then nothing was compared, and there are no causes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_used: Option<&'a str>,
+    /// What of single targets was not used, or not read for the base alone.
+    gaps: &'a [BaseGap],
+    /// What these manifests change about the authority of the program; what widens it comes first.
+    authority: &'a [AuthorityChange],
+    /// Assignments that the base manages and these manifests do not: they leave management and stay live. By target and set.
+    leaving: Each<'a, LeavingView<'a>>,
 }
 
 /// How many changes have which cause.
@@ -423,8 +437,10 @@ struct CausesView {
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Leaving")]
 struct LeavingView<'a> {
-    /// The target.
+    /// The target, as the base has it.
     target: &'a str,
+    /// Its provider.
+    provider: &'static str,
     /// The set, as the base has it.
     set: &'a str,
     /// Whether the whole set is gone.
@@ -433,24 +449,66 @@ struct LeavingView<'a> {
     assignments: u64,
     /// Where the base declares the set.
     at: &'a Location,
+    /// The assignments, in the order of their ids.
+    rows: Each<'a, LeavingRowView<'a>>,
+}
+
+/// One assignment that leaves management.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "LeavingAssignment")]
+struct LeavingRowView<'a> {
+    /// Its natural key, by API field name.
+    key: KeyView<'a>,
+    /// Display names of the key's ids, where the API tells.
+    names: Entries<&'a str>,
+    /// What takes it out of management.
+    why: WhyLeaving,
+    /// Whether it was seen live. Where it was not, its live state was not read, and the base declares it.
+    seen: bool,
+    /// Where the base declares it, or the set whose scope it lies in.
+    base_at: &'a Location,
+    /// What takes it out, where these manifests say so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<&'a Location>,
+}
+
+impl<'a> LeavingView<'a> {
+    fn of(ids: &'a Ids, left: &'a Leaving) -> Self {
+        let speaker = words::leaving_keys(ids, left);
+        Self {
+            target: &left.target,
+            provider: left.capabilities.provider,
+            set: &left.set,
+            deleted: left.deleted,
+            assignments: words::len(&left.rows),
+            at: &left.at,
+            rows: Each::of(&left.rows, move |row| LeavingRowView {
+                key: value::key(speaker, &row.key),
+                names: value::names(speaker, &row.key),
+                why: row.why,
+                seen: row.seen,
+                base_at: &row.base_at,
+                at: row.at.as_ref(),
+            }),
+        }
+    }
 }
 
 impl<'a> BaseView<'a> {
     fn of(plan: &'a Plan) -> Option<Self> {
         let base = plan.base.as_ref()?;
-        let [pull_request, both, drift] = cause::counts(plan);
-        let leaving = base.leaving.iter().map(|left| LeavingView {
-            target: &left.target,
-            set: &left.set,
-            deleted: left.deleted,
-            assignments: left.assignments,
-            at: &left.at,
+        let causes = base.not_used.is_none().then(|| {
+            let [pull_request, both, drift] = cause::counts(plan);
+            CausesView { pull_request, both, drift }
         });
         Some(Self {
             name: &base.name,
             commit: base.commit.as_deref(),
-            causes: CausesView { pull_request, both, drift },
-            leaving: leaving.collect(),
+            causes,
+            not_used: base.not_used.as_deref(),
+            gaps: &base.gaps,
+            authority: &base.authority,
+            leaving: Each::of(&base.leaving, move |left| LeavingView::of(&plan.ids, left)),
         })
     }
 }

@@ -12,9 +12,10 @@ use crate::model::{
     Account, Action, Capabilities, Change, FieldKind, Fields, Ids, Instant, Key, Live, Mode, Names, Route, SecretRef,
     Sym, Value,
 };
+use crate::plan::authority::{AuthorityChange, Leaving, LeavingRow, WhyLeaving};
 use crate::plan::{
-    Base, Cause, Counts, Difference, Evidence, Grant, Guard, Ignored, LeftAlone, Loss, Plan, PlannedChange, Reason,
-    Refusal, ResolvedName, SetPlan, TargetPlan, Unmanaged, Unreadable, Warning,
+    Base, BaseGap, Cause, Counts, Difference, Evidence, Grant, Guard, Ignored, LeftAlone, Loss, Plan, PlannedChange,
+    Reason, Refusal, ResolvedName, SetPlan, TargetPlan, Unmanaged, Unreadable, Warning,
 };
 
 /// What has to be known of a provider.
@@ -49,17 +50,14 @@ pub fn plan(text: &str, known: &dyn Fn(&str) -> Option<Known>) -> Result<Plan, R
         Reader { ids: &ids, known, names: Names::default() }.target(target)
     });
     let targets = targets.collect::<Result<_, _>>()?;
+    let base = document.base.map(|base| base.read(&ids, known)).transpose()?;
     Ok(Plan {
         ids,
         now: instant(&document.planned_at)?,
         policy: document.policy.as_ref().map(|policy| policy.digest.clone()),
         policy_file: document.policy.and_then(|policy| policy.file),
         targets,
-        base: document.base.map(|base| Base {
-            name: base.name,
-            commit: base.commit,
-            leaving: base.leaving.into_iter().map(LeavingDoc::read).collect(),
-        }),
+        base,
         part: None,
     })
 }
@@ -90,22 +88,52 @@ struct PolicyDoc {
 struct BaseDoc {
     name: String,
     commit: Option<String>,
+    not_used: Option<String>,
+    gaps: Vec<BaseGap>,
+    authority: Vec<AuthorityChange>,
     leaving: Vec<LeavingDoc>,
+}
+
+impl BaseDoc {
+    fn read(self, ids: &Ids, known: &dyn Fn(&str) -> Option<Known>) -> Result<Base, ReadBackError> {
+        let Self { name, commit, not_used, gaps, authority, leaving } = self;
+        let leaving = leaving.into_iter().map(|left| left.read(ids, known)).collect::<Result<_, _>>()?;
+        Ok(Base { name, commit, not_used, gaps, authority, leaving })
+    }
 }
 
 #[derive(Deserialize)]
 struct LeavingDoc {
     target: String,
+    provider: String,
     set: String,
     deleted: bool,
-    assignments: u64,
     at: Location,
+    rows: Vec<LeavingRowDoc>,
+}
+
+#[derive(Deserialize)]
+struct LeavingRowDoc {
+    key: KeyDoc,
+    names: NamesDoc,
+    why: WhyLeaving,
+    seen: bool,
+    base_at: Location,
+    at: Option<Location>,
 }
 
 impl LeavingDoc {
-    fn read(self) -> crate::plan::cause::Leaving {
-        let Self { target, set, deleted, assignments, at } = self;
-        crate::plan::cause::Leaving { target, set, deleted, assignments, at }
+    fn read(self, ids: &Ids, known: &dyn Fn(&str) -> Option<Known>) -> Result<Leaving, ReadBackError> {
+        let Self { target, provider, set, deleted, at, rows } = self;
+        let known = known(&provider).ok_or_else(|| unknown("the provider", &provider))?;
+        let capabilities = known.capabilities;
+        let mut reader = Reader { ids, known, names: Names::default() };
+        let rows = rows.into_iter().map(|row| {
+            let LeavingRowDoc { key, names, why, seen, base_at, at } = row;
+            Ok(LeavingRow { key: reader.named(&key, &names)?, why, seen, base_at, at })
+        });
+        let rows = rows.collect::<Result<_, ReadBackError>>()?;
+        Ok(Leaving { target, capabilities, set, deleted, rows, names: reader.names, at })
     }
 }
 

@@ -5,6 +5,7 @@
 //! A page is filled in the order in which it is read, so that a limit cuts details before removals and never the summary.
 
 mod applied;
+mod authority;
 mod details;
 mod drift;
 mod findings;
@@ -16,7 +17,7 @@ pub use drift::drift;
 pub use findings::findings;
 
 use crate::model::{Action, Mode};
-use crate::plan::{Cause, Plan, PlannedChange, SetPlan, TargetPlan, field_changes};
+use crate::plan::{Base, Cause, Plan, PlannedChange, SetPlan, TargetPlan, field_changes};
 
 use super::human;
 use super::words::{self, Speaker};
@@ -61,8 +62,11 @@ pub fn plan(plan: &Plan, options: Options) -> String {
     if let (Some(base), Some(causes)) = (&plan.base, words::causes(plan)) {
         page.push(&format!("\n**Compared with** {}: {causes}.\n", code(&base.name)));
     }
+    let reserved = losses(plan, page.room());
+    page.reserve(reserved);
+    authority::write(&mut page, plan);
+    page.release();
     problems(&mut page, plan);
-    leaving(&mut page, plan);
     // What the pull request does leads, and drift is kept apart: a reviewer approves the right thing.
     for cause in Cause::ALL.into_iter().map(Some).chain([None]) {
         let heading = match cause {
@@ -97,17 +101,17 @@ fn tables(page: &mut Page, plan: &Plan, heading: &str, cause: Option<Cause>) {
     add("Other changes", "other changes", &[&neither]);
 }
 
-/// What the pull request takes out of the manifests without taking it away.
-fn leaving(page: &mut Page, plan: &Plan) {
-    let Some(base) = &plan.base else { return };
-    let rows = base.leaving.iter().map(|left| {
-        let (what, why) = words::leaving(left);
-        let of = code(&format!("{} / {}", left.target, left.set));
-        let (place, name) = (code(&words::place(&left.at)), code(&base.name));
-        format!("- **{what}**: {why}, {of} ({place} in {name})\n")
-    });
-    let total = words::len(&base.leaving);
-    page.section("\n", rows, total, "sets that leave management", |more| format!("- … and {more} more sets\n"), "");
+/// The room that the problems and the tables of losses take: what stands above them may not take it.
+fn losses(plan: &Plan, room: usize) -> usize {
+    let mut page = Page::new("", room);
+    let empty = page.room();
+    problems(&mut page, plan);
+    let loses = |planned: &PlannedChange| !planned.losses.is_empty();
+    for cause in Cause::ALL.into_iter().map(Some).chain([None]) {
+        let of = move |planned: &PlannedChange| planned.cause == cause && loses(planned);
+        table(&mut page, plan, cause.map_or("Not compared", words::by), "Loses access", "losses", &[&of]);
+    }
+    empty.saturating_sub(page.room())
 }
 
 /// Verdict and counts, in one line.
@@ -127,6 +131,12 @@ fn summary(plan: &Plan) -> String {
         () if !declared => "**Nothing to plan:** no set is declared or selected.".to_owned(),
         () if counts.observed > 0 => format!("**No changes to apply.** Sets that only observe differ: {rest}."),
         () if gaps => format!("**No changes planned.** Not every listing is proven complete: {rest}."),
+        () if plan.base.as_ref().is_some_and(Base::is_unusable) => {
+            format!("**No changes planned.** The base was not used, or not for all targets: {rest}.")
+        }
+        () if plan.base.as_ref().is_some_and(Base::changes_authority) => {
+            format!("**Nothing to apply. Authority changes:** see below. Live state equals the manifests: {rest}.")
+        }
         () => format!("**No changes.** Live state equals the manifests: {rest}."),
     }
 }

@@ -9,6 +9,8 @@ const RESERVE: usize = 800;
 pub(super) struct Page {
     text: String,
     limit: usize,
+    /// Bytes that are kept for what follows.
+    reserved: usize,
     /// What was left out, by kind, in the order of the page.
     cut: Vec<(&'static str, u64)>,
 }
@@ -42,12 +44,22 @@ impl Table<'_> {
 impl Page {
     /// A page that begins with its summary, which is never cut.
     pub(super) fn new(summary: &str, limit: usize) -> Self {
-        Self { text: format!("{summary}\n"), limit, cut: Vec::new() }
+        Self { text: format!("{summary}\n"), limit, reserved: 0, cut: Vec::new() }
     }
 
     /// Bytes that are left for content.
     pub(super) fn room(&self) -> usize {
-        self.limit.saturating_sub(self.text.len() + RESERVE)
+        self.limit.saturating_sub(self.text.len() + RESERVE + self.reserved)
+    }
+
+    /// Keeps bytes for what follows, until [`Self::release`].
+    pub(super) fn reserve(&mut self, bytes: usize) {
+        self.reserved = bytes;
+    }
+
+    /// Gives back what was kept.
+    pub(super) fn release(&mut self) {
+        self.reserved = 0;
     }
 
     /// Notes that so many of a kind were left out.

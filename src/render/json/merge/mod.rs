@@ -304,7 +304,8 @@ impl Merging<'_> {
             Rule::FirstOf(words) => first_of(words, values, place)?,
             Rule::Exit => self.exit_node(),
             Rule::Unnarrowed => return Ok(all::<String>(values, place)?.first().map(|text| unnarrowed(text))),
-            Rule::Union => union(values, place)?,
+            Rule::Union => union(values, place, &[])?,
+            Rule::SortedUnion(fields) => union(values, place, fields)?,
             Rule::Common => common(values, place)?,
             Rule::Object(recipe) => Node::Object(self.object(recipe, &named(values, place)?, place)?),
             Rule::ByName(recipe) => self.by_name(recipe, values, place)?,
@@ -411,15 +412,18 @@ fn unnarrowed(command: &str) -> Node {
     Node::Text(kept.join(" "))
 }
 
-fn union(values: &Values<'_>, place: &str) -> Result<Node, MergeError> {
+/// Every item once, sorted by the texts of some fields; without fields in the order in which they are met.
+fn union(values: &Values<'_>, place: &str, fields: &[&str]) -> Result<Node, MergeError> {
     let (mut seen, mut kept) = (BTreeSet::new(), Vec::new());
     for (file, item) in items::<Raw>(values, place)? {
         let meant: Value = read(file, &item, place)?;
         if seen.insert(meant.to_string()) {
-            kept.push(Node::Raw(item));
+            let text = |field: &&str| meant.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+            kept.push((fields.iter().map(text).collect::<Vec<_>>(), Node::Raw(item)));
         }
     }
-    Ok(Node::List(kept))
+    kept.sort_by(|(a, _), (b, _)| a.cmp(b));
+    Ok(Node::List(kept.into_iter().map(|(_, item)| item).collect()))
 }
 
 fn common(values: &Values<'_>, place: &str) -> Result<Node, MergeError> {

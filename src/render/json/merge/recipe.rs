@@ -28,6 +28,8 @@ pub(super) enum Rule {
     Unnarrowed,
     /// Lists: every item, once.
     Union,
+    /// The same, sorted by the texts of these fields.
+    SortedUnion(&'static [&'static str]),
     /// Lists: what is in all of them.
     Common,
     /// Objects, in all parts or none: field by field.
@@ -46,8 +48,8 @@ pub(super) enum Rule {
 pub(super) type Field = (&'static str, Rule);
 
 use Rule::{
-    Any, ByName, BySet, BySetOnce, Common, Counts, Drop, Earliest, Exit, First, FirstOf, Object, Same, Sets, Sum,
-    Union, Unnarrowed,
+    Any, ByName, BySet, BySetOnce, Common, Counts, Drop, Earliest, Exit, First, FirstOf, Object, Same, Sets,
+    SortedUnion, Sum, Union, Unnarrowed,
 };
 
 /// `assignctl plan`.
@@ -56,12 +58,23 @@ pub(super) const PLAN: &[Field] = &[
     ("tool", Same),
     ("planned_at", Earliest),
     ("policy", Same),
-    ("verdict", FirstOf(&["unreadable", "refused", "changes", "no_changes"])),
+    ("verdict", FirstOf(&["unreadable", "refused", "changes", "authority_changes", "no_changes"])),
     ("exit", Exit),
     ("counts", Counts),
     ("role_changes", Sum),
     ("write_requests", Sum),
-    ("base", Object(&[("name", Same), ("commit", Same), ("causes", Counts), ("leaving", Union)])),
+    (
+        "base",
+        Object(&[
+            ("name", Same),
+            ("commit", Same),
+            ("causes", Counts),
+            ("not_used", Same),
+            ("gaps", Union),
+            ("authority", Union),
+            ("leaving", SortedUnion(&["target", "set"])),
+        ]),
+    ),
     ("shard", Drop),
     ("missing_shards", Rule::Missing),
     (
