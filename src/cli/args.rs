@@ -337,7 +337,7 @@ pub(super) struct PlanArgs {
     pub base: BaseArgs,
     #[command(flatten)]
     pub reports: ReportArgs,
-    /// Exit 2 when there are changes.
+    /// Exit 2 when there are changes to assignments. A change of authority alone (`--base`) is none.
     #[arg(long, env = "ASSIGNCTL_DETAILED_EXITCODE")]
     pub detailed_exitcode: bool,
     /// Save the plan for review; an apply that is given the file carries out nothing else.

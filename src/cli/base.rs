@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use super::args::{BaseArgs, ManifestArgs, PlanArgs, SelectArgs};
-use super::git_tree::{Repository, Unread};
+use super::git_tree::{GitRefused, Repository, Unread};
 use super::session::{Open, Seen, Session, unresolved};
 use super::terminal::Terminal;
 use crate::diag::SourceId;
@@ -73,7 +73,15 @@ pub(super) fn load(args: &PlanArgs, session: &Session, terminal: &Terminal) -> a
     };
     let (commit, loaded) = match found {
         Ok((commit, loaded)) => (commit, usable(loaded)),
-        Err(error) => (None, Err(format!("{error:#}"))),
+        Err(error) => {
+            // A command that git proposes can be copied only where it stands whole on a line of its own.
+            let said = error.chain().find_map(|cause| cause.downcast_ref::<GitRefused>()).map(|refused| &refused.said);
+            said.into_iter().flatten().for_each(|line| {
+                terminal.say(&format!("  {}\n", crate::render::clean::terminal(line.trim())));
+            });
+            let said = said.map(|lines| format!(": {}", lines.join(" "))).unwrap_or_default();
+            (None, Err(format!("{error:#}{said}")))
+        }
     };
     let manifests = loaded.map(|loaded| {
         let selection = Selection::new(&source.select, manifests, session);

@@ -84,7 +84,12 @@ fn a_compared_plan_filters_by_whose_change_it_is() {
     );
     assert_eq!(browser.run("return document.getElementById('cause').value", json!([])), "drift");
     let body = browser.run("return document.body.innerText", json!([]));
-    assert!(text(&body).contains("12 assignments leave management"), "{body}");
+    let body = text(&body);
+    let at = |part: &str| body.find(part).unwrap_or_else(|| panic!("no {part:?} in {body}"));
+    assert!(at("25 assignments leave management") < at("Compared with origin/main"), "authority comes first");
+    assert!(at("was not used for target crm-prod") < at("Search"), "{body}");
+    let listed = "return document.querySelectorAll('#authority details p').length";
+    assert_eq!(browser.run(listed, json!([])), 25 + 25 + 1, "every item of a long list, and every assignment");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 }
 

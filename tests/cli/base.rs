@@ -250,3 +250,283 @@ fn links_of_the_base_lead_nowhere_else() {
         run.text()
     );
 }
+
+/// Plans the work tree against a directory with these files over the same root and target.
+fn against(place: &Place, base: &[(&str, &str)], args: &[&str]) -> crate::support::Run {
+    let dir = tempfile::tempdir().unwrap();
+    support::write(dir.path(), "assignctl.yaml", "apiVersion: assignctl/v1\nkind: Root\n");
+    support::write(dir.path(), "target.yaml", &std::fs::read_to_string(place.path().join("target.yaml")).unwrap());
+    base.iter().for_each(|(file, text)| support::write(dir.path(), file, text));
+    let name = dir.path().to_str().unwrap();
+    let run = place.run(&[&["plan", "--base-dir", name], args].concat());
+    crate::support::Run { stdout: run.stdout.replace(name, "BASE"), ..run }
+}
+
+/// A root whose only set is Austria's, which is live as `a, b, c, d`.
+fn austria(text: &str) -> Place {
+    let place = Place::new();
+    std::fs::remove_file(place.path().join("sets/germany.yaml")).unwrap();
+    place.write("sets/austria.yaml", text);
+    place
+}
+
+/// What a plan says of its changes, as `causes`, when it is compared with this set.
+fn told(head: &str, base: &str, args: &[&str]) -> Vec<String> {
+    let run = against(&austria(head), &[("sets/austria.yaml", base)], &[&["--format", "json"], args].concat());
+    causes(&run.json())
+}
+
+#[test]
+fn what_the_base_only_observes_is_this_pull_requests_change() {
+    let head = set("austria", "at", "a, b, c, e");
+    for (before, after, expected) in [
+        ("observe", "authoritative", ["create e at: pull_request", "remove d at: pull_request"].as_slice()),
+        ("observe", "additive", &["create e at: pull_request"]),
+        ("additive", "authoritative", &["create e at: drift", "remove d at: pull_request"]),
+        ("authoritative", "authoritative", &["create e at: drift", "remove d at: drift"]),
+        ("authoritative", "additive", &["create e at: drift"]),
+    ] {
+        let of = |mode: &str| head.replace("authoritative", mode);
+        assert_eq!(told(&of(after), &of(before), &[]), expected, "{before} -> {after}");
+        // A mode that the caller asks for is none that the pull request gives.
+        let same = told(&of(after), &of(after), &["--as", after]);
+        assert!(same.iter().all(|line| line.ends_with(": drift")), "{same:?}");
+        let raised = told(&of(after), &of(before), &["--as", after]);
+        assert_eq!(raised, expected, "{before} -> {after} with --as");
+    }
+}
+
+#[test]
+fn what_a_guard_keeps_the_base_from_is_this_pull_requests_change() {
+    let head = set("austria", "at", "a, b, c, e");
+    let protect = head.replace("  assignments:", "  protect: [{ ass_id: d }]\n  assignments:");
+    let own = ["create e at: pull_request", "remove d at: pull_request"];
+    assert_eq!(told(&head, &protect, &[]), own);
+    // Refused before and after: the pull request lets nothing through.
+    assert_eq!(told(&protect, &protect, &[]), ["create e at: drift", "remove d at: drift"]);
+    // Refused for another reason than before.
+    let other = head.replace("  assignments:", "  protect: [{ org_id: at, ass_id: d }]\n  assignments:");
+    assert_eq!(
+        told(&other, &protect, &[]),
+        ["create e at: drift", "remove d at: drift"],
+        "the same rows, the same guard"
+    );
+    let emptied = set("austria", "at", "")
+        .replace("    - { ass_ids: [], org_id: at }\n", "")
+        .replace("assignments:", "assignments: []");
+    let expected = emptied.replace("  assignments:", "  expect: { removes: 4, until: 2099-01-01 }\n  assignments:");
+    let run = against(&austria(&expected), &[("sets/austria.yaml", &emptied)], &["--format", "json"]);
+    let plan = run.json();
+    assert!(authority(&plan)[0].starts_with("widens set austria expect: - => removes 4"), "{:?}", authority(&plan));
+    assert!(causes(&plan).iter().all(|line| line.ends_with(": pull_request")), "{:?}", causes(&plan));
+    assert_eq!(causes(&plan).len(), 4);
+}
+
+#[test]
+fn what_a_removed_rule_of_ignore_lets_through_is_this_pull_requests_change() {
+    let head = set("austria", "at", "a, b, c, e");
+    let rule = "  ignore: [{ match: { ass_id: d }, reason: later }]\n  assignments:";
+    let base = head.replace("  assignments:", rule);
+    assert_eq!(told(&head, &base, &[]), ["create e at: drift", "remove d at: pull_request"]);
+}
+
+#[test]
+fn what_the_base_could_not_read_is_this_pull_requests_change() {
+    let place = austria(&set("austria", "at", "a, b, c, e"));
+    let own = ["create e at: pull_request", "remove d at: pull_request"];
+    let sign_in = std::fs::read_to_string(place.path().join("target.yaml")).unwrap();
+    let base = [("sets/austria.yaml", set("austria", "at", "a, b, c, e"))];
+    let base: Vec<(&str, &str)> = base.iter().map(|(file, text)| (*file, text.as_str())).collect();
+    // A reference that the pull request mends, and an address.
+    for wrong in [
+        sign_in.replace("TOKEN", "WRONG"),
+        sign_in.replace("endpoint: http://127.0.0.1:", "endpoint: http://127.0.0.2:"),
+    ] {
+        assert_ne!(wrong, sign_in);
+        let files: Vec<(&str, &str)> = base.iter().copied().chain([("target.yaml", wrong.as_str())]).collect();
+        let run = against(&place, &files, &["--format", "json"]);
+        assert_eq!(run.code, 0, "{}", run.text());
+        assert_eq!(causes(&run.json()), own);
+        assert!(authority(&run.json())[0].starts_with("widens target parts "), "{:?}", authority(&run.json()));
+    }
+}
+
+#[test]
+fn a_base_that_cannot_be_used_is_said_in_every_report() {
+    let place = austria(&set("austria", "at", "a, b, c, d"));
+    let outputs = place.path().join("outputs");
+    let formats = ["markdown", "html", "json", "sarif", "junit"];
+    for (base, file, why) in [
+        ("--base-dir=base", "kind: Nonsense\n", "kind"),
+        ("--base=nowhere", "", "is in no git repository"),
+        ("--base-dir=missing", "", "cannot be read"),
+    ] {
+        place.write("base/assignctl.yaml", "apiVersion: assignctl/v1\nkind: Root\n");
+        place.write("base/x.yaml", file);
+        place.write("assignctl.yaml", "apiVersion: assignctl/v1\nkind: Root\nspec: { ignore: [base] }\n");
+        let mut command = place.command(&["plan", base, "--ci", "github"]);
+        for format in formats {
+            command.args(["--report", &format!("{format}=out/{format}")]);
+        }
+        std::fs::write(&outputs, "").unwrap();
+        let run = support::run(command.env("GITHUB_OUTPUT", &outputs));
+        assert_eq!(run.code, 1, "{}", run.text());
+        assert!(run.stdout.contains("was not used: ") && run.stdout.contains(why), "{}", run.text());
+        assert!(run.stdout.contains("::error title=The base was not used::"), "{}", run.text());
+        assert!(!run.stdout.contains("No changes."), "{}", run.text());
+        assert!(std::fs::read_to_string(&outputs).unwrap().contains("base=not_used\n"));
+        for format in formats {
+            let text = std::fs::read_to_string(place.path().join("out").join(format)).unwrap();
+            assert!(text.contains("not used") || text.contains("not_used"), "{format}: {text}");
+            assert!(!text.contains("**No changes.**"), "{format}: {text}");
+        }
+    }
+}
+
+#[test]
+fn live_state_that_only_the_base_reads_does_not_stop_the_plan() {
+    const PRICING: &str = "streamline: { clients: [{ client_id: c, models: [{ model_id: m, versions: ['1'] }], domains: [{ domain_id: d1, services: [{ service_id: s }] }] }] }";
+    let server = support::sandbox::seeded(PRICING);
+    let document = |name: &str, domain: &str| {
+        format!(
+            "apiVersion: assignctl/v1\nkind: StreamlineAssignments\nmetadata: {{ name: {name} }}\nspec:\n  target: pie\n  mode: authoritative\n  domain_id: {domain}\n  service_id: s\n  assignments: [{{ assignment_key: k, model_id: m, model_version: '1' }}]\n"
+        )
+    };
+    let target = format!(
+        "apiVersion: assignctl/v1\nkind: Target\nmetadata: {{ name: pie }}\nspec: {{ provider: streamline, client_id: c, endpoint: '{}', auth: {{ bearer: {{ env: TOKEN }} }}, limits: {{ timeout: 20s, retry_budget: 0s }} }}\n",
+        server.url()
+    );
+    let dir = tempfile::tempdir().unwrap();
+    for side in ["base", "head"] {
+        support::write(dir.path(), &format!("{side}/assignctl.yaml"), "apiVersion: assignctl/v1\nkind: Root\n");
+        support::write(dir.path(), &format!("{side}/target.yaml"), &target);
+        support::write(dir.path(), &format!("{side}/a.yaml"), &document("a", "d1"));
+    }
+    support::write(dir.path(), "base/b.yaml", &document("b", "d2"));
+    server.add_fault("GET /v2/clients/*/domains/d2/**=403:*".parse().unwrap());
+    let mut command = support::program(dir.path());
+    let run =
+        support::run(command.args(["plan", "head", "--base-dir", "base", "--format", "json"]).env("TOKEN", "sandbox"));
+    assert_eq!(run.code, 0, "{}", run.text());
+    let plan = run.json();
+    let gap = &plan["base"]["gaps"][0];
+    assert_eq!((&gap["target"], &gap["kind"]), (&json!("pie"), &json!("unread")), "{:#}", plan["base"]);
+    let left = &plan["base"]["leaving"][0]["rows"][0];
+    assert_eq!((&left["why"], &left["seen"]), (&json!("set_deleted"), &json!(false)), "{:#}", plan["base"]);
+    assert_eq!(plan["verdict"], "changes");
+}
+
+#[test]
+fn a_set_that_the_command_selects_no_longer_leaves_this_run() {
+    let base = set("austria", "at", "a, b, c, d");
+    let place = austria(&base.replace("org: at", "org: other"));
+    place.write("sets/germany.yaml", &set("germany", "de", "a, b, c, d").replace("org: de", "org: at"));
+    let germany = set("germany", "de", "a, b, c, d").replace("org: de", "org: at");
+    let files = [("sets/austria.yaml", base.as_str()), ("sets/germany.yaml", germany.as_str())];
+    let run = against(&place, &files, &["-l", "org=at", "--format", "json"]);
+    assert_eq!(run.code, 0, "{}", run.text());
+    let plan = run.json();
+    assert_eq!(authority(&plan), ["neutral set austria labels: org=at => org=other"]);
+    assert_eq!(
+        leaving(&plan),
+        ["a at: not_selected", "b at: not_selected", "c at: not_selected", "d at: not_selected"]
+    );
+    assert_eq!(plan["verdict"], "authority_changes");
+    let all = against(&place, &files, &["--format", "json"]).json();
+    assert_eq!(leaving(&all), Vec::<String>::new(), "without a selector every set is managed");
+    // Two shards together say the same, and a set that has always been elsewhere does not leave.
+    let run = against(&place, &files, &["-l", "org=other", "--format", "json"]);
+    assert_eq!(leaving(&run.json()), Vec::<String>::new(), "{}", run.text());
+}
+
+#[test]
+fn a_file_that_a_glob_newly_hides_is_named_with_what_it_managed() {
+    let place = Place::new();
+    place.write("sets/austria.yaml", &set("austria", "at", "a, b, c, d"));
+    place.write("assignctl.yaml", "apiVersion: assignctl/v1\nkind: Root\nspec: { ignore: [ger*] }\n");
+    let (austria, germany) = (set("austria", "at", "a, b, c, d"), set("germany", "de", "a, b, c, d"));
+    let files = [("sets/austria.yaml", austria.as_str()), ("sets/germany.yaml", germany.as_str())];
+    let run = against(&place, &files, &["--format", "json"]);
+    assert_eq!(run.code, 0, "{}", run.text());
+    let plan = run.json();
+    let told = authority(&plan);
+    assert!(told.contains(&"narrows root assignctl.yaml ignore: - => ger*".to_owned()), "{told:?}");
+    assert!(told.contains(&"narrows file sets/germany.yaml hidden: - => -".to_owned()), "{told:?}");
+    assert!(told.iter().any(|line| line.starts_with("narrows set germany deleted: ")), "{told:?}");
+    assert_eq!(leaving(&plan).len(), 4);
+    let text = against(&place, &files, &[]);
+    assert!(text.stdout.starts_with("Authority (compared with BASE): "), "{}", text.text());
+    assert!(!text.stdout.contains("No changes."), "{}", text.text());
+    insta::assert_snapshot!("authority", place.steady(&text));
+    let coded = against(&place, &files, &["--detailed-exitcode"]);
+    assert_eq!(coded.code, 0, "authority is no change to apply: {}", coded.text());
+}
+
+#[test]
+fn files_that_only_move_change_no_authority() {
+    let place = Place::new();
+    let (austria, germany) = (set("austria", "at", "a, b, c, e"), set("germany", "de", "a, b, c, d"));
+    let both = format!("# one file\n{germany}---\n{austria}");
+    let run = against(&place, &[("everything.yaml", both.as_str())], &["--format", "json"]);
+    let plan = run.json();
+    assert_eq!((authority(&plan), leaving(&plan)), (Vec::new(), Vec::new()), "{}", run.text());
+    assert_eq!(causes(&plan), ["create e at: drift", "remove d at: drift"]);
+}
+
+#[test]
+fn a_changed_reference_of_a_secret_is_reported_though_nothing_else_changes() {
+    const LIVE: &str = "semaphor: { projects: [{ projectId: p, definitions: [{ id: d, name: D, connection: { id: c1, name: W, type: postgres }, secret_params: [key] }], tenants: [{ id: t, name: T }], assignments: [{ id: a1, definitionId: d, scopeType: TENANT, tenantId: t, params: { region: eu, key: live-canary } }] }] }";
+    let server = support::sandbox::seeded(LIVE);
+    let dir = tempfile::tempdir().unwrap();
+    for (side, variable) in [("base", "WAREHOUSE_KEY"), ("head", "DEPLOY_KEY")] {
+        support::write(dir.path(), &format!("{side}/assignctl.yaml"), "apiVersion: assignctl/v1\nkind: Root\n");
+        support::write(
+            dir.path(),
+            &format!("{side}/all.yaml"),
+            &format!(
+                "apiVersion: assignctl/v1\nkind: Target\nmetadata: {{ name: bi }}\nspec: {{ provider: semaphor, project_id: p, endpoint: '{}', auth: {{ bearer: {{ env: TOKEN }} }} }}\n---\napiVersion: assignctl/v1\nkind: SemaphorAssignments\nmetadata: {{ name: s }}\nspec:\n  target: bi\n  mode: additive\n  assignments:\n    - {{ definitionId: d, scopeType: TENANT, tenantId: t, params: {{ region: eu }}, secret_params: {{ key: {{ env: {variable} }} }} }}\n",
+                server.url()
+            ),
+        );
+    }
+    let run = |args: &[&str]| {
+        let mut command = support::program(dir.path());
+        let command = command.args(["plan", "head", "--base-dir", "base"]).args(args).env("TOKEN", "sandbox");
+        support::run(command.env("DEPLOY_KEY", "canary-1").env("WAREHOUSE_KEY", "canary-2"))
+    };
+    let text = run(&["--report", "markdown=out.md", "--report", "html=out.html", "--report", "json=out.json"]);
+    assert_eq!(text.code, 0, "{}", text.text());
+    let said = "widens   set s on bi: secret_params.key of definitionId d, scopeType TENANT, tenantId t: ";
+    assert!(text.stdout.contains(said), "{}", text.text());
+    assert!(!text.stdout.contains("No changes."), "{}", text.text());
+    for file in ["out.md", "out.html", "out.json"] {
+        let text = std::fs::read_to_string(dir.path().join(file)).unwrap();
+        assert!(text.contains("DEPLOY_KEY") && text.contains("WAREHOUSE_KEY"), "{file}");
+        assert!(!text.contains("canary"), "{file}");
+    }
+}
+
+#[test]
+fn shards_together_say_what_the_whole_run_says_of_authority() {
+    let place = Place::new();
+    place.write("sets/austria.yaml", &set("austria", "at", "a, b"));
+    let (austria, germany) = (set("austria", "at", "a, b, c, d"), set("germany", "de", "a, b, c, d"));
+    let gone = set("gone", "ch", "a");
+    std::fs::remove_file(place.path().join("sets/germany.yaml")).unwrap();
+    place.write("sets/other.yaml", &set("switzerland", "li", "a").replace("authoritative", "additive"));
+    let files = [("a.yaml", austria.as_str()), ("b.yaml", germany.as_str()), ("c.yaml", gone.as_str())];
+    let whole = against(&place, &files, &["--format", "json"]).json();
+    let mut parts = Vec::new();
+    for part in ["1/2", "2/2"] {
+        let run = against(&place, &files, &["--format", "json", "--shard", part]);
+        assert_eq!(run.code, 0, "{}", run.text());
+        assert_eq!(authority(&run.json()), authority(&whole), "shard {part}");
+        parts.extend(leaving(&run.json()));
+    }
+    parts.sort();
+    parts.dedup();
+    let mut all = leaving(&whole);
+    all.sort();
+    assert_eq!(parts, all);
+    assert_eq!(all, ["a de: set_deleted", "b de: set_deleted", "c de: set_deleted", "d de: set_deleted"]);
+}

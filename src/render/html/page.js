@@ -192,8 +192,8 @@
   const problem = (kind, ...content) => make("div", `problem ${kind}`, ...content);
   /** What the pull request changes about authority, above everything else. */
   const authority = (base) => {
+    if (!base || !base.counts) return;
     const box = problem("warning", make("h2", "", "Authority"), make("p", "", make("b", "", base.counts)));
-    box.id = "authority";
     const list = (title, items) => (items.length ? make("details", "", make("summary", "", `${title} (${grouped(items.length)})`), ...items.map((item) => make("p", "mono", item))) : null);
     for (const change of base.authority) {
       const at = change.at ? make("code", "", change.at) : null;
@@ -204,7 +204,7 @@
       rows.open = left.rows.length <= 20;
       box.append(make("p", "", make("b", "", left.what), ": ", make("code", "", left.of)), rows);
     }
-    return box;
+    byId("authority").append(box);
   };
   const problems = () => {
     const box = byId("problems");
@@ -214,7 +214,6 @@
       box.append(problem(found.error ? "" : "warning", make("p", "", make("b", "", found.error ? "error " : "warning "), found.message, " ", make("code", "", `[${found.code}]`)), at, ...help));
     }
     for (const text of data.base ? data.base.problems : []) box.append(problem("", make("p", "", text)));
-    if (data.base && data.base.counts) box.append(authority(data.base));
     for (const target of data.targets) {
       const name = () => make("b", "", target.name);
       if (target.unreadable !== null) {
@@ -478,6 +477,7 @@
 
   // ---- start ----
   about();
+  authority(data.base);
   problems();
   if (data.command !== "validate") {
     byId("summary").append(...[
