@@ -283,6 +283,9 @@ fn target_samples() -> Vec<Sample> {
     all
 }
 
+/// Fields of a kind and its provider, each with what else it needs.
+type KindFields<'a> = (&'static str, &'static str, &'a [(&'static str, Value)]);
+
 fn set_samples() -> Vec<Sample> {
     let mut all = Vec::new();
     for (kind, provider) in SETS {
@@ -305,7 +308,7 @@ fn set_samples() -> Vec<Sample> {
             of("ignore[].fields", rule(json!({})), rule(json!({ "fields": [field.name] })));
         }
     }
-    let scopes: [(&str, &str, &[(&str, Value)]); 3] = [
+    let scopes: [KindFields<'_>; 3] = [
         (
             "CanopyAssignments",
             "canopy",
@@ -332,7 +335,7 @@ fn set_samples() -> Vec<Sample> {
     }
     let services = json!({ "service_id": null, "service_ids": ["s", "x"] });
     all.push(sample("StreamlineAssignments", "streamline", "service_ids", json!({}), services));
-    let protects: &[(&str, &str, &[(&str, Value)])] = &[
+    let protects: &[KindFields<'_>] = &[
         (
             "CanopyAssignments",
             "canopy",
