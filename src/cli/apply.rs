@@ -182,7 +182,10 @@ impl Apply<'_> {
         let Self { session, plan, args, .. } = *self;
         if let Some(path) = args.undo_out.as_deref().filter(|_| work) {
             let state = session.sandbox_state(plan, &args.source.credentials)?;
-            let command = next::undo(path, &args.source, state.as_deref());
+            // Without an exact command, the words say what to put in.
+            let command = next::undo(path, &args.source, state.as_deref()).unwrap_or_else(|| {
+                "assignctl apply --complete FILE, with this file and the flags of this run".to_owned()
+            });
             undo::save(path, &command, session, plan, self.before)?;
             self.terminal.hint(&format!("The way back, which shows what it will do, and asks: {command}\n"));
         }

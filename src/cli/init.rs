@@ -1,7 +1,7 @@
 //! `init`: a starter repository of manifests, made from the providers' own tables. It reads and writes no target.
 
 use std::io::{self, BufRead};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, bail};
 use serde_json::{Map, json};
@@ -13,6 +13,7 @@ use crate::apply::Exit;
 use crate::manifest::Kind;
 use crate::manifest::common::API_VERSION;
 use crate::provider;
+use crate::render::shell;
 
 /// Where a repository keeps the schemas for its editors: hidden, so that nothing in it is taken for a manifest.
 pub(super) const SCHEMAS: &str = ".schemas";
@@ -206,9 +207,12 @@ fn settings(kinds: &[&'static Kind]) -> String {
 }
 
 fn next(dir: &Path, kinds: &[&'static Kind]) -> String {
-    let shown = if dir == Path::new(".") { PathBuf::new() } else { dir.to_path_buf() };
-    let prefix = if shown.as_os_str().is_empty() { String::new() } else { format!("cd {} && ", shown.display()) };
     let provider = kinds.first().map_or("", |kind| kind.provider());
+    let prefix = match shell::path(dir) {
+        _ if dir == Path::new(".") => String::new(),
+        Some(dir) => format!("cd {dir} && "),
+        None => String::new(),
+    };
     format!(
         "\nNext: write your account's ids in targets.yaml (`{TO_FILL_IN}`), export the tokens that it names, then\n  \
          {prefix}assignctl import --target {provider}-prod --out sets/{provider}\n"

@@ -1,79 +1,88 @@
-//! The next command to type: whole, and such that a shell takes it as it stands.
+//! The next command to type: whole, and such that a shell takes it as it stands. There is none where a word of it cannot be shown on one
+//! line exactly.
 
 use std::path::Path;
 
 use super::args::{CredentialArgs, PolicyArgs, SourceArgs};
 use crate::model::Mode;
+use crate::render::shell::{self, quote};
+
+/// A command under construction.
+struct Words(Option<Vec<String>>);
+
+impl Words {
+    fn new(command: &str) -> Self {
+        Self(Some(vec![command.to_owned()]))
+    }
+
+    fn add(&mut self, word: Option<String>) {
+        match (&mut self.0, word) {
+            (Some(words), Some(word)) => words.push(word),
+            (words, _) => *words = None,
+        }
+    }
+
+    fn switch(&mut self, name: &str, given: bool) {
+        if given {
+            self.add(Some(name.to_owned()));
+        }
+    }
+
+    fn flag(&mut self, name: &str, value: &dyn std::fmt::Display) {
+        self.add(quote(&value.to_string()).map(|value| format!("{name} {value}")));
+    }
+
+    fn file(&mut self, name: &str, value: &Path) {
+        self.add(value.to_str().and_then(quote).map(|value| format!("{name} {value}")));
+    }
+
+    /// What lets the same targets be reached within the same bounds.
+    fn surroundings(&mut self, credentials: &CredentialArgs, policy: &PolicyArgs) {
+        credentials.allow_host.iter().for_each(|host| self.flag("--allow-host", host));
+        credentials.secrets_dir.iter().for_each(|dir| self.file("--secrets-dir", dir));
+        credentials.ca_file.iter().for_each(|file| self.file("--ca-file", file));
+        policy.policy.iter().for_each(|file| self.file("--policy", file));
+    }
+
+    fn joined(self) -> Option<String> {
+        self.0.map(|words| words.join(" "))
+    }
+}
 
 /// After a plan: the same words, with `apply`.
-pub(super) fn apply(source: &SourceArgs, saved: Option<&Path>) -> String {
-    let mut words = vec!["assignctl apply".to_owned()];
-    if source.manifests.complete {
-        words.push("--complete".to_owned());
+pub(super) fn apply(source: &SourceArgs, saved: Option<&Path>) -> Option<String> {
+    let mut words = Words::new("assignctl apply");
+    words.switch("--complete", source.manifests.complete);
+    let paths = &source.manifests.paths;
+    // The current directory alone is what is taken without any path.
+    if !matches!(paths.as_slice(), [path] if path.as_os_str() == ".") {
+        paths.iter().for_each(|path| words.add(shell::path(path)));
     }
-    let paths = source.manifests.paths.iter().filter(|path| path.as_os_str() != ".");
-    words.extend(paths.map(|path| quoted(&path.display().to_string())));
     match saved {
         // The saved plan says itself which sets are concerned.
-        Some(out) => words.push(flag("--plan", &out.display())),
-        None => words.extend(selection(source)),
+        Some(out) => words.file("--plan", out),
+        None => selection(&mut words, source),
     }
-    words.extend(source.planning.as_mode.map(Mode::as_str).map(|mode| flag("--as", &mode)));
-    words.extend(source.planning.rotate.then(|| "--rotate".to_owned()));
-    words.extend(surroundings(&source.credentials, &source.policy));
-    words.extend(source.credentials.sandbox_state.iter().map(|path| flag("--sandbox-state", &path.display())));
-    words.join(" ")
+    source.planning.as_mode.map(Mode::as_str).iter().for_each(|mode| words.flag("--as", mode));
+    words.switch("--rotate", source.planning.rotate);
+    words.surroundings(&source.credentials, &source.policy);
+    source.credentials.sandbox_state.iter().for_each(|path| words.file("--sandbox-state", path));
+    words.joined()
 }
 
 /// After an apply: what takes it back. `state` is the embedded sandbox's file, where a target lives there.
-pub(super) fn undo(file: &Path, source: &SourceArgs, state: Option<&Path>) -> String {
-    let mut words = vec!["assignctl apply --complete".to_owned(), quoted(&file.display().to_string())];
-    words.extend(surroundings(&source.credentials, &source.policy));
-    words.extend(state.map(|state| flag("--sandbox-state", &state.display())));
-    words.join(" ")
+pub(super) fn undo(file: &Path, source: &SourceArgs, state: Option<&Path>) -> Option<String> {
+    let mut words = Words::new("assignctl apply --complete");
+    words.add(shell::path(file));
+    words.surroundings(&source.credentials, &source.policy);
+    state.iter().for_each(|state| words.file("--sandbox-state", state));
+    words.joined()
 }
 
-fn selection(source: &SourceArgs) -> Vec<String> {
+fn selection(words: &mut Words, source: &SourceArgs) {
     let select = &source.select;
-    let targets = select.target.iter().map(|name| flag("--target", name));
-    let sets = select.set.iter().map(|name| flag("--set", name));
-    let labels = select.selector.iter().map(|(key, value)| flag("-l", &format!("{key}={value}")));
-    targets.chain(sets).chain(labels).chain(select.shard.iter().map(|shard| flag("--shard", shard))).collect()
-}
-
-/// What lets the same targets be reached within the same bounds.
-fn surroundings(credentials: &CredentialArgs, policy: &PolicyArgs) -> Vec<String> {
-    let hosts = credentials.allow_host.iter().map(|host| flag("--allow-host", host));
-    let secrets = credentials.secrets_dir.iter().map(|dir| flag("--secrets-dir", &dir.display()));
-    let authority = credentials.ca_file.iter().map(|file| flag("--ca-file", &file.display()));
-    let policy = policy.policy.iter().map(|file| flag("--policy", &file.display()));
-    hosts.chain(secrets).chain(authority).chain(policy).collect()
-}
-
-fn flag(name: &str, value: &dyn std::fmt::Display) -> String {
-    format!("{name} {}", quoted(&value.to_string()))
-}
-
-/// A word as a POSIX shell reads it back.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', "'\\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::quoted;
-
-    #[test]
-    fn a_shell_reads_every_word_back() {
-        assert_eq!(quoted("teams/a-b_1.yaml"), "teams/a-b_1.yaml");
-        assert_eq!(quoted("my plans"), "'my plans'");
-        assert_eq!(quoted("it's"), "'it'\\''s'");
-        assert_eq!(quoted("$(x)"), "'$(x)'");
-        assert_eq!(quoted(""), "''");
-    }
+    select.target.iter().for_each(|name| words.flag("--target", name));
+    select.set.iter().for_each(|name| words.flag("--set", name));
+    select.selector.iter().for_each(|(key, value)| words.flag("-l", &format!("{key}={value}")));
+    select.shard.iter().for_each(|shard| words.flag("--shard", shard));
 }

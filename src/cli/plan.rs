@@ -37,8 +37,9 @@ fn make_and_show(args: &PlanArgs, terminal: &Terminal, reports: &mut Reports) ->
     let changes = plan.counts().changes() > 0;
     let exit = plan_exit(&plan);
     let exit = if args.detailed_exitcode && changes { exit.worse(Exit::Pending) } else { exit };
-    let next =
-        (changes && exit != Exit::Error && !terminal.quiet).then(|| next::apply(&args.source, args.out.as_deref()));
+    let next = (changes && exit != Exit::Error && !terminal.quiet)
+        .then(|| next::apply(&args.source, args.out.as_deref()))
+        .flatten();
     let shown = match args.output.format {
         Format::Text => show(&plan, args, terminal, next.as_deref()),
         Format::Json => terminal.json(&render::json::plan(&plan, exit)),

@@ -109,12 +109,15 @@ impl Reports {
             ReportFormat::Html => html::findings(out, diagnostics, sources),
             ReportFormat::Sarif => json(out, &sarif::findings(diagnostics, sources, self.sarif())),
             ReportFormat::Junit => junit::findings(out, diagnostics, sources),
-            // There are no counts and no events.
-            ReportFormat::GitlabTerraform | ReportFormat::Ndjson => Ok(()),
+            ReportFormat::GitlabTerraform => json(out, &render::gitlab::stopped()),
+            // There are no events.
+            ReportFormat::Ndjson => Ok(()),
         });
         let annotations = || github::findings(diagnostics, sources, &self.base);
         let summary = |options| markdown::findings(diagnostics, sources, options);
-        written.worse(self.github(terminal, annotations, summary, None))
+        let exit = if diagnostics.errors() > 0 { Exit::Error } else { Exit::Success };
+        let outputs = (exit == Exit::Error).then(|| github::stopped_outputs(exit));
+        written.worse(self.github(terminal, annotations, summary, outputs.as_deref()))
     }
 
     /// A plan.
@@ -172,11 +175,13 @@ impl Reports {
             ReportFormat::Html => html::stopped(out, stopped),
             ReportFormat::Sarif => json(out, &sarif::stopped(stopped, self.sarif())),
             ReportFormat::Junit => junit::stopped(out, stopped),
-            // There are no counts and no events.
-            ReportFormat::GitlabTerraform | ReportFormat::Ndjson => Ok(()),
+            ReportFormat::GitlabTerraform => json(out, &render::gitlab::stopped()),
+            // There are no events.
+            ReportFormat::Ndjson => Ok(()),
         });
         let summary = |_| markdown::stopped(stopped);
-        written.worse(self.github(terminal, || github::stopped(stopped), summary, None))
+        let outputs = github::stopped_outputs(stopped.exit);
+        written.worse(self.github(terminal, || github::stopped(stopped), summary, Some(&outputs)))
     }
 
     /// Where the events of an apply go as they come. These files grow while the apply runs, and are not replaced at its end.

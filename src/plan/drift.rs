@@ -10,7 +10,7 @@ use crate::model::{Action, DesiredSet, Instant, Key, Mode, Snapshot};
 
 use super::compare::instant;
 use super::planner::Input;
-use super::{Ignored, LeftAlone, Plan, PlannedChange, Reason, SetPlan, TargetPlan, Unmanaged};
+use super::{Claim, Ignored, LeftAlone, Plan, PlannedChange, Reason, SetPlan, TargetPlan, Unmanaged};
 
 /// How an assignment differs, or will.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -22,6 +22,8 @@ pub enum Kind {
     Missing,
     /// Live in an authoritative scope, and not declared.
     Extra,
+    /// Declared and not seen, in a listing that is not proven complete: it may or may not be live.
+    Unproven,
     /// Live, and its time is over.
     Expired,
     /// As declared, and its time is over soon.
@@ -34,8 +36,16 @@ pub enum Kind {
 
 impl Kind {
     /// All, in the order in which they are shown.
-    pub const ALL: [Kind; 7] =
-        [Kind::Changed, Kind::Missing, Kind::Extra, Kind::Expired, Kind::ExpiringSoon, Kind::Unmanaged, Kind::Ignored];
+    pub const ALL: [Kind; 8] = [
+        Kind::Changed,
+        Kind::Missing,
+        Kind::Extra,
+        Kind::Unproven,
+        Kind::Expired,
+        Kind::ExpiringSoon,
+        Kind::Unmanaged,
+        Kind::Ignored,
+    ];
 
     /// The word for people.
     pub fn word(self) -> &'static str {
@@ -47,6 +57,7 @@ impl Kind {
             Kind::ExpiringSoon => "expiring soon",
             Kind::Unmanaged => "unmanaged",
             Kind::Ignored => "ignored",
+            Kind::Unproven => "not proven",
         }
     }
 
@@ -54,6 +65,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::ExpiringSoon => "expiring_soon",
+            Kind::Unproven => "unproven",
             kind => kind.word(),
         }
     }
@@ -78,6 +90,9 @@ pub struct Counts {
     pub unmanaged: u64,
     /// Left alone by rules of `ignore`. Never drift.
     pub ignored: u64,
+    /// Declared and not seen, in a listing that is not proven complete. Never drift: it may be live.
+    #[serde(default)]
+    pub unproven: u64,
     /// Declared, and live as declared.
     pub unchanged: u64,
 }
@@ -93,6 +108,7 @@ impl Counts {
             Kind::ExpiringSoon => self.expiring_soon,
             Kind::Unmanaged => self.unmanaged,
             Kind::Ignored => self.ignored,
+            Kind::Unproven => self.unproven,
         }
     }
 
@@ -105,13 +121,14 @@ impl Counts {
             Kind::ExpiringSoon => &mut self.expiring_soon,
             Kind::Unmanaged => &mut self.unmanaged,
             Kind::Ignored => &mut self.ignored,
+            Kind::Unproven => &mut self.unproven,
         };
         *count += 1;
         self.drift += u64::from(finding.is_drift);
     }
 }
 
-crate::model::sum_fields!(Counts: drift, changed, missing, extra, expired, expiring_soon, unmanaged, ignored, unchanged);
+crate::model::sum_fields!(Counts: drift, changed, missing, extra, expired, expiring_soon, unmanaged, ignored, unproven, unchanged);
 
 /// One assignment that differs, or will.
 #[derive(Debug, Clone, Copy)]
@@ -153,6 +170,23 @@ pub struct TargetDrift<'a> {
 }
 
 impl TargetDrift<'_> {
+    /// Whether it was read, and everything that its sets claim was proven.
+    pub fn is_complete(&self) -> bool {
+        self.target.unreadable.is_none() && self.claim() != Claim::Incomplete
+    }
+
+    /// How much of what its sets claim was proven: the least of them.
+    pub fn claim(&self) -> Claim {
+        let claims = || self.sets.iter().map(|found| found.set.claim());
+        if claims().any(|claim| claim == Claim::Incomplete) {
+            Claim::Incomplete
+        } else if claims().any(|claim| claim == Claim::DeclaredOnly) {
+            Claim::DeclaredOnly
+        } else {
+            Claim::Proven
+        }
+    }
+
     /// The totals of its sets.
     pub fn counts(&self) -> Counts {
         self.sets.iter().map(|set| set.counts).sum()
@@ -177,6 +211,68 @@ impl Drift<'_> {
     /// Whether a target could not be read: what is not known is not "no drift".
     pub fn unreadable(&self) -> bool {
         self.targets.iter().any(|target| target.target.unreadable.is_some())
+    }
+
+    /// Whether at least one target could be read, or there is none to read.
+    pub fn any_readable(&self) -> bool {
+        self.targets.is_empty() || self.targets.iter().any(|found| found.target.unreadable.is_none())
+    }
+
+    /// Whether every target was read, and everything that its sets claim was proven.
+    pub fn is_complete(&self) -> bool {
+        self.targets.iter().all(TargetDrift::is_complete)
+    }
+
+    /// The drift in one word. Every output takes it from here.
+    pub fn verdict(&self) -> Verdict {
+        let any = |claim: Claim| self.targets.iter().any(|target| target.claim() == claim);
+        match () {
+            () if self.unreadable() => Verdict::Unreadable,
+            () if self.counts().drift > 0 => Verdict::Drift,
+            () if any(Claim::Incomplete) => Verdict::Incomplete,
+            () if any(Claim::DeclaredOnly) => Verdict::NoDriftDeclared,
+            () => Verdict::NoDrift,
+        }
+    }
+}
+
+/// The drift in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Live is as declared.
+    NoDrift,
+    /// Live is as declared where it is declared. Undeclared assignments in some scopes cannot be seen.
+    NoDriftDeclared,
+    /// Live differs.
+    Drift,
+    /// No drift was seen, and not everything that the sets claim was proven.
+    Incomplete,
+    /// At least one target could not be read: what is not known is not "no drift".
+    Unreadable,
+}
+
+impl Verdict {
+    /// The word as it is serialized.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::NoDrift => "no_drift",
+            Verdict::NoDriftDeclared => "no_drift_declared",
+            Verdict::Drift => "drift",
+            Verdict::Incomplete => "incomplete",
+            Verdict::Unreadable => "unreadable",
+        }
+    }
+
+    /// The verdict as a person would say it.
+    pub fn text(self) -> &'static str {
+        match self {
+            Verdict::NoDrift => "No drift",
+            Verdict::NoDriftDeclared => "No drift in what is declared; undeclared assignments cannot be seen",
+            Verdict::Drift => "Drift",
+            Verdict::Incomplete => "No drift seen; not every listing is proven complete",
+            Verdict::Unreadable => "Not every target could be read",
+        }
     }
 }
 
@@ -221,7 +317,8 @@ pub fn drift<'a>(plan: &'a Plan, endings: &[Endings], unmanaged: bool) -> Drift<
 }
 
 fn of_set<'a>(now: Instant, target: &TargetPlan, set: &'a SetPlan, ends: &[Ending], unmanaged: bool) -> SetDrift<'a> {
-    let mut findings: Vec<Finding<'a>> = set.changes.iter().map(of_change).collect();
+    let unproven: HashSet<Key> = set.unproven.iter().copied().collect();
+    let mut findings: Vec<Finding<'a>> = set.changes.iter().map(|planned| of_change(planned, &unproven)).collect();
     let mended = if ends.is_empty() { HashSet::new() } else { mended(target, set) };
     // What would mend it says more than that it ends.
     findings.extend(ends.iter().filter(|ending| !mended.contains(&ending.key)).map(|ending| of_ending(now, ending)));
@@ -237,17 +334,18 @@ fn blank<'a>(kind: Kind, key: Key) -> Finding<'a> {
     Finding { kind, is_drift: false, key, planned: None, ignored: None, since: None, until: None }
 }
 
-fn of_change(planned: &PlannedChange) -> Finding<'_> {
+fn of_change<'a>(planned: &'a PlannedChange, unproven: &HashSet<Key>) -> Finding<'a> {
     let change = &planned.change;
     let info = change.live.as_ref().and_then(|live| live.info.as_deref());
     let (kind, since) = match change.action {
+        Action::Create if unproven.contains(&change.key) => (Kind::Unproven, None),
         Action::Create => (Kind::Missing, None),
         // When it was made tells since when it is too much; a change after that does not make it less so.
         Action::Remove => (Kind::Extra, info.and_then(|info| info.created.or(info.updated))),
         Action::Update if planned.reason == Reason::Expired => (Kind::Expired, ended(planned)),
         Action::Update => (Kind::Changed, info.and_then(|info| info.updated)),
     };
-    Finding { is_drift: true, planned: Some(planned), since, ..blank(kind, change.key) }
+    Finding { is_drift: kind != Kind::Unproven, planned: Some(planned), since, ..blank(kind, change.key) }
 }
 
 /// When the live row of an update ended: the one date that the update clears.

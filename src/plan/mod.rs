@@ -78,6 +78,16 @@ impl Plan {
         self.targets.iter().flat_map(TargetPlan::changes)
     }
 
+    /// Whether at least one target could be read, or there is none to read.
+    pub fn any_readable(&self) -> bool {
+        self.targets.is_empty() || self.targets.iter().any(|target| target.unreadable.is_none())
+    }
+
+    /// Whether every target could be read and no listing has a gap.
+    pub fn is_complete(&self) -> bool {
+        self.targets.iter().all(TargetPlan::is_complete)
+    }
+
     /// Whether any target was refused by a guard.
     pub fn refused(&self) -> bool {
         self.targets.iter().any(|target| !target.refusals.is_empty())
@@ -145,6 +155,11 @@ pub struct TargetPlan {
 }
 
 impl TargetPlan {
+    /// Whether it could be read and no listing has a gap.
+    pub fn is_complete(&self) -> bool {
+        self.unreadable.is_none() && self.evidence.iter().all(|evidence| evidence.gap.is_none())
+    }
+
     /// Changes that an apply would carry out: those of selected sets that do not merely observe.
     pub fn changes(&self) -> impl Iterator<Item = &PlannedChange> {
         self.sets.iter().filter(|set| set.applies()).flat_map(|set| &set.changes)
@@ -210,6 +225,23 @@ pub struct SetPlan {
     pub names: Vec<ResolvedName>,
     /// What its author should know.
     pub warnings: Vec<Warning>,
+    /// Why the listing of its scope is not proven complete; `None` where it is, or where the set has no scope.
+    pub gap: Option<String>,
+    /// Declared keys that were not seen and that no complete listing proves absent; sorted.
+    pub unproven: Vec<Key>,
+}
+
+/// How much of what a set claims was proven by the reading (DESIGN section 6). An authoritative set claims its scope; any other set
+/// claims its declared keys. A row that was seen proves its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Claim {
+    /// All of it, and its scope where it has one.
+    Proven,
+    /// Its declared keys only: undeclared assignments in its scope may exist unseen.
+    DeclaredOnly,
+    /// Not all of it.
+    Incomplete,
 }
 
 /// A name that a set uses in place of an id, and the id that it was given by the live listing.
@@ -230,6 +262,16 @@ pub struct ResolvedName {
 }
 
 impl SetPlan {
+    /// How much of what the set claims was proven.
+    pub fn claim(&self) -> Claim {
+        match (&self.gap, self.unproven.is_empty()) {
+            (_, false) => Claim::Incomplete,
+            (Some(_), true) if self.mode == Mode::Authoritative => Claim::Incomplete,
+            (Some(_), true) => Claim::DeclaredOnly,
+            (None, true) => Claim::Proven,
+        }
+    }
+
     /// Whether its changes are carried out by an apply.
     pub fn applies(&self) -> bool {
         self.selected && self.mode != Mode::Observe

@@ -163,6 +163,8 @@ struct Join<'a> {
     creations: Vec<Creation<'a>>,
     /// (set, index of the live row)
     removals: Vec<(usize, usize)>,
+    /// Declared keys that were not seen, with their sets.
+    unseen: Vec<(usize, Key)>,
     /// What each set leaves alone.
     rules: Vec<Rules<'a>>,
 }
@@ -172,7 +174,7 @@ impl<'a> Join<'a> {
         let live = LiveRows::new(std::mem::take(&mut snapshot.rows));
         let plans = input.sets.iter().map(|set| empty_plan(input, set)).collect();
         let rules = input.sets.iter().map(|set| Rules::new(input, set.set)).collect();
-        Self { input, snapshot, live, plans, creations: Vec::new(), removals: Vec::new(), rules }
+        Self { input, snapshot, live, plans, creations: Vec::new(), removals: Vec::new(), unseen: Vec::new(), rules }
     }
 
     fn run(mut self) -> (Vec<SetPlan>, Snapshot) {
@@ -193,7 +195,10 @@ impl<'a> Join<'a> {
                         self.plans[set].live += 1;
                         self.compare(set, row, at);
                     }
-                    None => self.create(set, row),
+                    None => {
+                        self.unseen.push((set, row.key));
+                        self.create(set, row);
+                    }
                 }
             }
         }
@@ -385,6 +390,9 @@ impl<'a> Join<'a> {
     fn finish(mut self) -> (Vec<SetPlan>, Snapshot) {
         let ranks = self.input.ids.ranks();
         let coverages = Coverages::new(&self.snapshot.coverage);
+        for (set, key) in self.unseen.into_iter().filter(|(_, key)| !coverages.proves(key)) {
+            self.plans[set].unproven.push(key);
+        }
         for ((plan, input), rules) in self.plans.iter_mut().zip(self.input.sets).zip(self.rules) {
             rules.finish(plan, &ranks);
             plan.changes.sort_by_cached_key(|planned| (ranks.of(&planned.change.key), planned.change.action));
@@ -397,7 +405,9 @@ impl<'a> Join<'a> {
             }
             plan.counts.unmanaged = u64::try_from(plan.unmanaged.len()).unwrap_or(u64::MAX);
             let incomplete = plan.unmanaged.iter().filter(|row| row.why == LeftAlone::Incomplete).count();
-            if let Some(gap) = gap(&coverages, input).filter(|_| input.mode == Mode::Authoritative) {
+            plan.unproven.sort_by_cached_key(|key| ranks.of(key));
+            plan.gap = gap(&coverages, input).map(str::to_owned);
+            if let Some(gap) = plan.gap.as_deref().filter(|_| input.mode == Mode::Authoritative) {
                 let message = format!("{gap}: no removal is planned here ({incomplete} undeclared rows were seen)");
                 plan.warnings.push(Warning { code: "incomplete-listing".to_owned(), message, at: plan.at.clone() });
             }
@@ -428,6 +438,8 @@ fn empty_plan(input: &Input<'_>, set: &SetInput<'_>) -> SetPlan {
         ignored: Vec::new(),
         names: names(input.ids, set.set),
         warnings: Vec::new(),
+        gap: None,
+        unproven: Vec::new(),
     }
 }
 

@@ -70,6 +70,13 @@ pub fn is_unsafe(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
         || matches!(c, '\u{e0000}'..='\u{e007f}')
+        || is_noncharacter(c)
+}
+
+/// Code points that Unicode reserves for internal use (section 23.7). XML 1.0 forbids U+FFFE and U+FFFF even as references, so a name
+/// with one would make a whole JUnit report unreadable.
+fn is_noncharacter(c: char) -> bool {
+    matches!(u32::from(c), 0xfdd0..=0xfdef) || u32::from(c) & 0xfffe == 0xfffe
 }
 
 #[cfg(test)]
@@ -79,6 +86,15 @@ mod tests {
     #[test]
     fn ordinary_text_is_not_copied() {
         assert!(matches!(terminal("Ånna Bērg 👩‍🔧 <a@b.example>"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn what_xml_cannot_hold_is_shown_as_an_escape() {
+        assert_eq!(
+            terminal("Anna \u{ffff}\u{fffe}\u{fdd0}\u{1fffe}\u{10ffff}"),
+            "Anna \\u{ffff}\\u{fffe}\\u{fdd0}\\u{1fffe}\\u{10ffff}"
+        );
+        assert!(matches!(terminal("\u{fffd}\u{fdcf}\u{fdf0}"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use crate::diag::Location;
-use crate::plan::drift::{Counts, Drift, Finding, Kind, SetDrift, TargetDrift};
-use crate::plan::{Reason, field_changes};
+use crate::plan::drift::{Counts, Drift, Finding, Kind, SetDrift, TargetDrift, Verdict};
+use crate::plan::{Claim, Reason, field_changes};
 
 use super::style::FOLD;
 use super::words::{self, Speaker};
@@ -95,7 +95,7 @@ fn finding(page: &mut Page<'_>, finding: &Finding<'_>) -> io::Result<()> {
         Kind::Changed | Kind::Expired => page.style.update,
         Kind::Missing => page.style.remove,
         Kind::Extra => page.style.loss,
-        Kind::ExpiringSoon => page.style.warning,
+        Kind::ExpiringSoon | Kind::Unproven => page.style.warning,
         Kind::Unmanaged | Kind::Ignored => dim,
     };
     let key = page.speaker.key(&finding.key, None);
@@ -117,6 +117,7 @@ pub(super) fn notes(finding: &Finding<'_>) -> Vec<String> {
     notes.extend(finding.since.map(|since| format!("since {since}")));
     notes.extend(finding.until.map(|until| format!("ends {until}")));
     match (finding.planned, finding.ignored) {
+        _ if finding.kind == Kind::Unproven => notes.push("the listing is not proven complete".to_owned()),
         (Some(planned), _) if planned.reason == Reason::Expired => notes.push("declared without an end".to_owned()),
         (None, Some(ignored)) if ignored.fields.is_empty() => {
             notes.push(format!("{}: {}", ignored.difference.word(), ignored.reason));
@@ -172,10 +173,20 @@ fn verdict(out: &mut dyn Write, drift: &Drift<'_>, options: &Options<'_>) -> io:
         let differ = words::counted(counts.drift, "assignment");
         let verb = if counts.drift == 1 { "differs" } else { "differ" };
         writeln!(out, "{error}Drift:{error:#} {differ} {verb} from the manifests ({rest}).")?;
-    } else if drift.unreadable() {
-        writeln!(out, "No drift seen in what could be read ({rest}).")?;
     } else {
-        writeln!(out, "{good}No drift.{good:#} ({rest})")?;
+        match drift.verdict() {
+            Verdict::Unreadable if !drift.any_readable() => {
+                writeln!(out, "Nothing compared: no target could be read.")?;
+            }
+            Verdict::Unreadable => writeln!(out, "No drift seen in what could be read ({rest}).")?,
+            Verdict::NoDrift => writeln!(out, "{good}No drift.{good:#} ({rest})")?,
+            verdict => writeln!(out, "{}. ({rest})", verdict.text())?,
+        }
+    }
+    let incomplete = drift.targets.iter().filter(|found| found.claim() == Claim::Incomplete);
+    let names: Vec<_> = incomplete.map(|found| words::value(&found.target.name)).collect();
+    if !names.is_empty() {
+        writeln!(out, "{error}Incomplete:{error:#} {}; see above.", names.join(", "))?;
     }
     let unreadable = drift.targets.iter().filter(|found| found.target.unreadable.is_some());
     let names: Vec<_> = unreadable.map(|found| words::value(&found.target.name)).collect();

@@ -184,9 +184,21 @@ pub fn drift(drift: &Drift<'_>, base: &str) -> String {
     annotations.text
 }
 
-/// The outputs of a step that looked for drift: `drift` (how many assignments), `exit-code`.
+/// A count as an output: `unknown` where it is zero and not everything could be read.
+fn count(number: u64, complete: bool) -> String {
+    if number == 0 && !complete { "unknown".to_owned() } else { number.to_string() }
+}
+
+/// The outputs of a step that looked for drift: `drift` (how many assignments, or `unknown`), `verdict`, `complete`, `exit-code`.
 pub fn drift_outputs(drift: &Drift<'_>, exit: Exit) -> String {
-    format!("drift={}\nexit-code={}\n", drift.counts().drift, exit.code())
+    let complete = drift.is_complete();
+    let found = count(drift.counts().drift, complete);
+    format!("drift={found}\nverdict={}\ncomplete={complete}\nexit-code={}\n", drift.verdict().word(), exit.code())
+}
+
+/// The outputs of a step that ended before it had a result.
+pub fn stopped_outputs(exit: Exit) -> String {
+    format!("verdict=error\ncomplete=false\nexit-code={}\n", exit.code())
 }
 
 /// The annotation of a run that ended before there was a plan.
@@ -208,10 +220,12 @@ pub fn findings(diagnostics: &Diagnostics, sources: &Sources, base: &str) -> Str
     annotations.text
 }
 
-/// The outputs of a step: `changes`, `create`, `update`, `remove`, `verdict`, `exit-code`; compared with a base also `base` (`used`,
-/// `in_part` or `not_used`) and, where it was used, `authority` and `leaving`. Numbers and words only, so no value needs a delimiter.
+/// The outputs of a step: `changes`, `create`, `update` and `remove` (numbers, or `unknown`), `verdict`, `complete`, `exit-code`; compared
+/// with a base also `base` (`used`, `in_part` or `not_used`) and, where it was used, `authority` and `leaving`. Numbers and words only, so
+/// no value needs a delimiter.
 pub fn outputs(plan: &Plan, exit: Exit) -> String {
-    let counts = plan.counts();
+    let (counts, complete) = (plan.counts(), plan.is_complete());
+    let count = |number| count(number, complete);
     let base = match &plan.base {
         None => String::new(),
         Some(base) if base.not_used.is_some() => "base=not_used\n".to_owned(),
@@ -221,11 +235,11 @@ pub fn outputs(plan: &Plan, exit: Exit) -> String {
         }
     };
     format!(
-        "changes={}\ncreate={}\nupdate={}\nremove={}\nverdict={}\nexit-code={}\n{base}",
-        counts.changes(),
-        counts.create,
-        counts.update,
-        counts.remove,
+        "changes={}\ncreate={}\nupdate={}\nremove={}\nverdict={}\ncomplete={complete}\nexit-code={}\n{base}",
+        count(counts.changes()),
+        count(counts.create),
+        count(counts.update),
+        count(counts.remove),
         Verdict::of(plan).word(),
         exit.code()
     )

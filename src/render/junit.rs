@@ -25,7 +25,7 @@ use super::{Stopped, clean};
 pub fn plan(out: &mut dyn Write, plan: &Plan) -> io::Result<()> {
     let status = |_: &TargetPlan, _: ChangeId, speaker: Speaker<'_>, planned: &PlannedChange| {
         let mut status = TestCaseStatus::skipped();
-        status.set_type(speaker.action(planned.action())).set_message(pending(speaker, planned));
+        status.set_type(speaker.action(planned.action())).set_message(&*clean::terminal(&pending(speaker, planned)));
         status
     };
     write(out, plan, &status)
@@ -56,6 +56,8 @@ fn drift_suite(target: &TargetPlan, set: &SetDrift<'_>, speaker: Speaker<'_>) ->
         let mut status = match (finding.is_drift, finding.kind) {
             (true, _) => TestCaseStatus::non_success(NonSuccessKind::Failure),
             (false, Kind::Ignored) => TestCaseStatus::skipped(),
+            // Neither a pass nor a failure: it was not seen, and nothing proves it absent.
+            (false, Kind::Unproven) => TestCaseStatus::non_success(NonSuccessKind::Error),
             _ => continue,
         };
         let said: Vec<String> = std::iter::once(finding.kind.word().to_owned()).chain(drift_notes(finding)).collect();
@@ -92,7 +94,7 @@ pub fn report(out: &mut dyn Write, plan: &Plan, report: &Report) -> io::Result<(
             Some(Outcome::Blocked { .. }) => "waits for a grant that did not come".to_owned(),
             Some(outcome) => said(outcome).unwrap_or_default(),
         };
-        status.set_type(outcome.map_or("observed", Outcome::word)).set_message(message);
+        status.set_type(outcome.map_or("observed", Outcome::word)).set_message(&*clean::terminal(&message));
         status
     };
     write(out, plan, &status)

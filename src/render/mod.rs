@@ -19,6 +19,7 @@ pub mod openmetrics;
 pub mod progress;
 pub mod report;
 pub mod sarif;
+pub mod shell;
 mod stopped;
 mod style;
 mod words;

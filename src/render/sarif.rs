@@ -374,6 +374,7 @@ fn difference(
     let (level, rule) = match (found.is_drift, found.kind) {
         (true, kind) => ("warning", format!("drift-{}", kind.name())),
         (false, Kind::ExpiringSoon) => ("note", "expiring-soon".to_owned()),
+        (false, Kind::Unproven) => ("warning", "drift-unproven".to_owned()),
         _ => return,
     };
     let key = speaker.key(&found.key, None);

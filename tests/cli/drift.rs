@@ -334,5 +334,38 @@ fn a_pipeline_sees_drift_where_it_looks() {
     assert_eq!(run.stdout.matches("::warning file=sets/austria.yaml,").count(), 3, "{}", run.text());
     let read = |name: &str| std::fs::read_to_string(place.path().join(name)).unwrap();
     assert!(read(files[0]).contains("**Drift:** 3 assignments differ"));
-    assert_eq!(read(files[1]), "drift=3\nexit-code=2\n");
+    assert_eq!(read(files[1]), "drift=3\nverdict=drift\ncomplete=true\nexit-code=2\n");
+}
+
+#[test]
+fn outputs_that_cannot_be_written_do_not_hide_the_drift() {
+    let place = settled();
+    behind_its_back(&place, "at", "a, b, x");
+    place.write("here", "a file in place of a directory");
+    let run =
+        place.run(&["drift", "--history", "here/h.ndjson", "--metrics", "here/m.prom", "--report", "json=d.json"]);
+    assert_eq!(run.code, 2, "{}", run.text());
+    assert!(run.stderr.contains("here/h.ndjson") && run.stderr.contains("here/m.prom"), "{}", run.text());
+    assert!(place.path().join("d.json").is_file());
+    // Without drift to report, what failed is the result.
+    let place = settled();
+    place.write("here", "a file in place of a directory");
+    assert_eq!(place.run(&["drift", "--metrics", "here/m.prom"]).code, 1);
+}
+
+#[test]
+fn a_run_that_stops_leaves_no_values_of_an_earlier_run() {
+    let place = settled();
+    let files = ["--metrics", "m.prom", "--history", "h.ndjson"];
+    let read = |name: &str| std::fs::read_to_string(place.path().join(name)).unwrap();
+    assert_eq!(place.run(&[&["drift"], &files[..]].concat()).code, 0);
+    assert!(read("m.prom").contains("assignctl_drift_exit_code 0"));
+    place.write("sets/bad.yaml", "kind: Nonsense\n");
+    assert_eq!(place.run(&[&["drift"], &files[..]].concat()).code, 1);
+    let metrics = read("m.prom");
+    assert!(metrics.contains("assignctl_drift_exit_code 1") && !metrics.contains("set="), "{metrics}");
+    let history = read("h.ndjson");
+    let last: Value = serde_json::from_str(history.lines().last().unwrap()).unwrap();
+    assert_eq!((history.lines().count(), last["exit"]["code"].as_u64()), (2, Some(1)));
+    assert!(last.get("counts").is_none() && last["complete"] == false, "{last}");
 }

@@ -155,7 +155,7 @@ fn github_is_given_a_summary_annotations_and_outputs() {
     let annotation = format!("::warning file={base}/sets/austria.yaml,line=3,col=19,title=remove in austria::d / at: ");
     assert!(run.stdout.lines().any(|line| line.starts_with(&annotation)), "{}", run.text());
     assert!(read(&place, "summary.md").starts_with("before\n\n**Plan:** 1 to create"));
-    let outputs = "changes=2\ncreate=1\nupdate=0\nremove=1\nverdict=changes\nexit-code=0\n";
+    let outputs = "changes=2\ncreate=1\nupdate=0\nremove=1\nverdict=changes\ncomplete=true\nexit-code=0\n";
     assert_eq!(read(&place, "output"), outputs);
     let json = on_github(&["plan", "--format", "json"]);
     assert_eq!(json.json()["counts"]["create"], 1, "standard output is JSON and nothing else");

@@ -2,6 +2,7 @@
 
 mod authority;
 mod cause;
+mod drift;
 mod guards;
 mod ignore;
 mod properties;

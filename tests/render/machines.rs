@@ -168,7 +168,7 @@ fn annotations_stop_where_github_stops_and_name_removals_first() {
 fn outputs_are_numbers_and_words() {
     assert_eq!(
         github::outputs(&shapes::refused(), Exit::Refused),
-        "changes=24\ncreate=0\nupdate=0\nremove=24\nverdict=refused\nexit-code=3\n"
+        "changes=24\ncreate=0\nupdate=0\nremove=24\nverdict=refused\ncomplete=true\nexit-code=3\n"
     );
 }
 

@@ -499,6 +499,7 @@ pub(super) fn plan(plan: &Plan, exit: Exit) -> Page<'_> {
         Verdict::Changes => "Changes",
         Verdict::Refused => "Refused by a guard",
         Verdict::Unreadable => "Not every target could be read",
+        Verdict::Incomplete => "No changes planned; not every listing is proven complete",
     };
     of(plan, None, "plan", verdict, exit)
 }
@@ -550,19 +551,18 @@ const POINTS: usize = 365;
 
 pub(super) fn drift<'a>(found: &'a Drift<'a>, exit: Exit, history: &'a [Moment]) -> Page<'a> {
     let counts = found.counts();
-    let verdict = match (found.unreadable(), counts.drift > 0) {
-        (true, _) => "Not every target could be read",
-        (false, true) => "Drift",
-        (false, false) => "No drift",
-    };
-    let shown = history.iter().skip(history.len().saturating_sub(POINTS));
-    let point = |run: &'a Moment| {
-        let drift::Counts { drift, changed, missing, extra, .. } = run.counts;
-        Point { t: &run.checked_at, n: drift, k: [changed, missing, extra] }
-    };
+    let verdict = found.verdict().text();
+    let drawn: Vec<Point<'a>> = history
+        .iter()
+        .filter_map(|run| {
+            let drift::Counts { drift, changed, missing, extra, .. } = *run.drawn()?;
+            Some(Point { t: &run.checked_at, n: drift, k: [changed, missing, extra] })
+        })
+        .collect();
+    let skipped = drawn.len().saturating_sub(POINTS);
     Page {
         drift: Some(counts),
-        trend: shown.map(point).collect(),
+        trend: drawn.into_iter().skip(skipped).collect(),
         rows: Rows { plan: None, report: None, drift: Some(found) },
         requests: 0,
         ..of(found.plan, None, "drift", verdict, exit)

@@ -64,7 +64,7 @@
   // ---- summary ----
   const DRIFT = data.command === "drift";
   const ACTIONS = ["create", "update", "remove", "archive"];
-  const KINDS = ["changed", "missing", "extra", "expired", "expiring_soon", "unmanaged", "ignored"];
+  const KINDS = ["changed", "missing", "extra", "unproven", "expired", "expiring_soon", "unmanaged", "ignored"];
   /** How a row is drawn: as something that goes, comes, or becomes another; null for what is no change and no drift. */
   const STACKED = DRIFT
     ? { extra: "remove", changed: "update", expired: "update", missing: "create" }

@@ -162,6 +162,8 @@ fn summary(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resul
         writeln!(out, "{heading}Plan:{heading:#} {}; {rest}. {requests} to apply.", changes_text(plan))?;
     } else if !held.is_empty() {
         writeln!(out, "{heading}Nothing left to apply{heading:#} of the approved plan: {rest}.")?;
+    } else if !plan.any_readable() {
+        writeln!(out, "{heading}Nothing planned:{heading:#} no target could be read.")?;
     } else if unreadable > 0 {
         writeln!(out, "{heading}No changes planned{heading:#} for what could be read: {rest}.")?;
     } else if sets().all(|set| !set.selected) {

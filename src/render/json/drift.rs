@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use crate::apply::Exit;
 use crate::diag::Location;
-use crate::model::{Account, Ids, Mode};
-use crate::plan::drift::{Counts, Drift, Finding, Kind, SetDrift, TargetDrift};
-use crate::plan::{Difference, Evidence, Warning};
+use crate::model::{Account, Ids, Instant, Mode};
+use crate::plan::drift::{Counts, Drift, Finding, Kind, SetDrift, TargetDrift, Verdict};
+use crate::plan::{Claim, Difference, Evidence, Warning};
 use crate::render::words::Speaker;
 
 use super::plan::{ChangeView, RefusalView, UnreadableView};
@@ -21,9 +21,9 @@ pub fn drift<'a>(drift: &'a Drift<'a>, exit: Exit, remediation: Option<&'a str>)
         tool: Tool::THIS,
         checked_at: drift.plan.now.to_string(),
         policy: PolicyView::of(drift.plan),
-        verdict: Verdict::of(drift),
+        verdict: drift.verdict(),
         exit: exit.into(),
-        counts: drift.counts(),
+        counts: drift.any_readable().then(|| drift.counts()),
         remediation,
         shard: ShardView::of(drift.plan),
         missing_shards: None,
@@ -48,8 +48,9 @@ pub(super) struct DriftView<'a> {
     verdict: Verdict,
     /// The exit code of the command.
     exit: ExitView,
-    /// Totals over all selected sets.
-    counts: Counts,
+    /// Totals over the selected sets of the targets that could be read; absent where none could be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<Counts>,
     /// The command that would mend it (`--remediate`).
     #[serde(skip_serializing_if = "Option::is_none")]
     remediation: Option<&'a str>,
@@ -61,30 +62,6 @@ pub(super) struct DriftView<'a> {
     missing_shards: Option<Vec<u64>>,
     /// One a target, sorted by name.
     targets: Each<'a, TargetView<'a>>,
-}
-
-/// The drift in one word.
-#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Verdict {
-    /// Live is as declared.
-    NoDrift,
-    /// Live differs.
-    Drift,
-    /// At least one target could not be read: what is not known is not "no drift".
-    Unreadable,
-}
-
-impl Verdict {
-    fn of(drift: &Drift<'_>) -> Self {
-        if drift.unreadable() {
-            Verdict::Unreadable
-        } else if drift.counts().drift > 0 {
-            Verdict::Drift
-        } else {
-            Verdict::NoDrift
-        }
-    }
 }
 
 /// One account of a provider.
@@ -102,8 +79,12 @@ struct TargetView<'a> {
     /// Why it could not be read; then nothing is known of it. In a joined report: why a part could not read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     unreadable: Option<UnreadableView<'a>>,
-    /// Totals of its selected sets.
-    counts: Counts,
+    /// How much of what its sets claim was proven; absent where it could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim: Option<Claim>,
+    /// Totals of its selected sets; absent where it could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<Counts>,
     /// What the guards would refuse if this were applied. Nothing is refused here.
     would_be_refused: Each<'a, RefusalView<'a>>,
     /// The selected sets, sorted by name.
@@ -124,7 +105,8 @@ impl<'a> TargetView<'a> {
             endpoint: &target.endpoint,
             account: &target.account,
             unreadable: target.unreadable.as_ref().map(UnreadableView::of),
-            counts: found.counts(),
+            claim: target.unreadable.is_none().then(|| found.claim()),
+            counts: target.unreadable.is_none().then(|| found.counts()),
             would_be_refused: Each::of(&target.refusals, move |refusal| RefusalView::of(speaker, refusal)),
             sets: Each::of(&found.sets, move |set| SetView::of(speaker, set)),
             not_selected: target.sets.iter().filter(|set| !set.selected).map(|set| set.name.as_str()).collect(),
@@ -151,6 +133,11 @@ struct SetView<'a> {
     findings: Each<'a, FindingView<'a>>,
     /// What its author should know.
     warnings: &'a [Warning],
+    /// How much of what it claims was proven.
+    claim: Claim,
+    /// Why the listing of its scope is not proven complete; absent where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gap: Option<&'a str>,
 }
 
 impl<'a> SetView<'a> {
@@ -163,6 +150,8 @@ impl<'a> SetView<'a> {
             counts: found.counts,
             findings: Each::of(&found.findings, move |finding| FindingView::of(speaker, finding)),
             warnings: &found.set.warnings,
+            claim: found.set.claim(),
+            gap: found.set.gap.as_deref(),
         }
     }
 }
@@ -235,10 +224,25 @@ pub fn drift_history<'a>(drift: &'a Drift<'a>, exit: Exit) -> impl Serialize + '
         format_version: FORMAT_VERSION,
         tool: Tool::THIS,
         checked_at: drift.plan.now.to_string(),
-        verdict: Verdict::of(drift),
+        verdict: Some(drift.verdict()),
         exit: exit.into(),
-        counts: drift.counts(),
+        complete: drift.is_complete(),
+        counts: drift.any_readable().then(|| drift.counts()),
         targets: drift.targets.iter().map(HistoryTarget::of).collect(),
+    }
+}
+
+/// A run of `drift` that ended before it compared anything, as a line of its history.
+pub fn stopped_history(now: Instant, exit: Exit) -> impl Serialize {
+    HistoryView {
+        format_version: FORMAT_VERSION,
+        tool: Tool::THIS,
+        checked_at: now.to_string(),
+        verdict: None,
+        exit: exit.into(),
+        complete: false,
+        counts: None,
+        targets: Vec::new(),
     }
 }
 
@@ -247,8 +251,19 @@ pub fn drift_history<'a>(drift: &'a Drift<'a>, exit: Exit) -> impl Serialize + '
 pub struct Moment {
     /// When it looked, RFC 3339 in UTC.
     pub checked_at: String,
-    /// Totals over its sets.
-    pub counts: Counts,
+    /// Totals over the sets of the targets that could be read; `None` where the run read none.
+    #[serde(default)]
+    pub counts: Option<Counts>,
+    /// Whether all that the sets claim was proven. Lines of older versions do not say it.
+    #[serde(default)]
+    pub complete: Option<bool>,
+}
+
+impl Moment {
+    /// The counts to draw: none where a zero would only mean that something was not read.
+    pub fn drawn(&self) -> Option<&Counts> {
+        self.counts.as_ref().filter(|counts| counts.drift > 0 || self.complete != Some(false))
+    }
 }
 
 /// The runs of a history, the oldest first, and how many lines are none: a file that others write too may hold anything.
@@ -269,12 +284,16 @@ pub(super) struct HistoryView<'a> {
     tool: Tool,
     /// When it looked, RFC 3339 in UTC.
     checked_at: String,
-    /// The drift in one word.
-    verdict: Verdict,
+    /// The drift in one word; absent where the run ended before it compared anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<Verdict>,
     /// The exit code of the command.
     exit: ExitView,
-    /// Totals over all selected sets.
-    counts: Counts,
+    /// Whether every target was read, and all that its sets claim was proven.
+    complete: bool,
+    /// Totals over the selected sets of the targets that could be read; absent where none could be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<Counts>,
     /// One a target, sorted by name.
     targets: Vec<HistoryTarget<'a>>,
 }
@@ -286,10 +305,13 @@ struct HistoryTarget<'a> {
     name: &'a str,
     /// The provider.
     provider: &'static str,
-    /// Whether it could be read; if not, its counts say nothing.
+    /// Whether it could be read.
     readable: bool,
-    /// Totals of its selected sets.
-    counts: Counts,
+    /// Whether all that its sets claim was proven.
+    complete: bool,
+    /// Totals of its selected sets; absent where it could not be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<Counts>,
 }
 
 impl<'a> HistoryTarget<'a> {
@@ -298,7 +320,8 @@ impl<'a> HistoryTarget<'a> {
             name: &found.target.name,
             provider: found.target.provider,
             readable: found.target.unreadable.is_none(),
-            counts: found.counts(),
+            complete: found.is_complete(),
+            counts: found.target.unreadable.is_none().then(|| found.counts()),
         }
     }
 }

@@ -16,7 +16,7 @@ pub mod read;
 mod report;
 mod value;
 
-pub use drift::{Moment, drift, drift_history, read_drift_history};
+pub use drift::{Moment, drift, drift_history, read_drift_history, stopped_history};
 pub(super) use plan::Verdict;
 pub(super) use value::FieldView;
 

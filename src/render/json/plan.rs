@@ -26,7 +26,7 @@ pub fn plan(plan: &Plan, exit: Exit) -> impl Serialize + '_ {
         policy: PolicyView::of(plan),
         verdict: Verdict::of(plan),
         exit: exit.into(),
-        counts: plan.counts(),
+        counts: plan.any_readable().then(|| plan.counts()),
         role_changes: plan.changes().filter(|planned| planned.change.from_key.is_some()).count(),
         write_requests: plan.targets.iter().map(|target| target.write_requests).sum(),
         base: BaseView::of(plan),
@@ -54,8 +54,9 @@ pub(super) struct PlanView<'a> {
     verdict: Verdict,
     /// The exit code of the command.
     exit: ExitView,
-    /// Totals over all selected sets.
-    counts: Counts,
+    /// Totals over the selected sets of the targets that could be read; absent where none could be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<Counts>,
     /// Updates that replace a key part and keep the assignment, such as its role; counted in `counts.update` too.
     role_changes: usize,
     /// Requests that an apply will take, retries aside.
@@ -87,6 +88,8 @@ pub(in crate::render) enum Verdict {
     Refused,
     /// At least one target could not be read.
     Unreadable,
+    /// No change is planned, and a listing is not proven complete.
+    Incomplete,
 }
 
 impl Verdict {
@@ -98,6 +101,7 @@ impl Verdict {
             Verdict::Changes => "changes",
             Verdict::Refused => "refused",
             Verdict::Unreadable => "unreadable",
+            Verdict::Incomplete => "incomplete",
         }
     }
 
@@ -110,6 +114,8 @@ impl Verdict {
             Verdict::Changes
         } else if plan.base.as_ref().is_some_and(Base::changes_authority) {
             Verdict::AuthorityChanges
+        } else if !plan.is_complete() {
+            Verdict::Incomplete
         } else {
             Verdict::NoChanges
         }
@@ -243,6 +249,12 @@ struct SetView<'a> {
     ignored: Each<'a, IgnoredView<'a>>,
     /// What its author should know.
     warnings: &'a [Warning],
+    /// Why the listing of its scope is not proven complete; absent where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gap: Option<&'a str>,
+    /// Declared keys that were not seen and that no complete listing proves absent; absent where there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unproven: Option<Each<'a, KeyView<'a>>>,
 }
 
 impl<'a> SetView<'a> {
@@ -262,6 +274,8 @@ impl<'a> SetView<'a> {
             unmanaged: Each::of(&set.unmanaged, move |row| UnmanagedView::of(speaker, row)),
             ignored: Each::of(&set.ignored, move |row| IgnoredView::of(speaker, row)),
             warnings: &set.warnings,
+            gap: set.gap.as_deref(),
+            unproven: (!set.unproven.is_empty()).then(|| Each::of(&set.unproven, move |key| value::key(speaker, key))),
         }
     }
 }

@@ -187,6 +187,9 @@ struct SetDoc {
     unmanaged: Vec<UnmanagedDoc>,
     ignored: Vec<IgnoredDoc>,
     warnings: Vec<Warning>,
+    gap: Option<String>,
+    #[serde(default)]
+    unproven: Vec<KeyDoc>,
 }
 
 #[derive(Deserialize)]
@@ -290,6 +293,8 @@ impl Reader<'_> {
             moved_away: Vec::new(),
             names: set.names,
             warnings: set.warnings,
+            gap: set.gap,
+            unproven: set.unproven.iter().map(|key| self.key(key)).collect::<Result<_, _>>()?,
         })
     }
 
@@ -394,6 +399,8 @@ fn not_selected(name: String) -> SetPlan {
         ignored: Vec::new(),
         names: Vec::new(),
         warnings: Vec::new(),
+        gap: None,
+        unproven: Vec::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Drift as Markdown: how many assignments differ, then what is live and should not be, what is not as declared, what is missing.
 
 use crate::plan::TargetPlan;
-use crate::plan::drift::{Drift, Finding, Kind, SetDrift};
+use crate::plan::drift::{Drift, Finding, Kind, SetDrift, Verdict};
 use crate::plan::field_changes;
 use crate::render::drift::{notes, place, rest};
 use crate::render::words::{self, Speaker};
@@ -11,10 +11,11 @@ use super::page::{Page, Table};
 use super::{Options, details, key};
 
 /// Kinds in the order in which they matter: access that nobody declared comes first.
-const ORDER: [(Kind, &str); 6] = [
+const ORDER: [(Kind, &str); 7] = [
     (Kind::Extra, "Live, and not declared"),
     (Kind::Changed, "Not as declared"),
     (Kind::Missing, "Declared, and not live"),
+    (Kind::Unproven, "Declared, and neither seen nor proven absent"),
     (Kind::Expired, "Declared without an end, and expired"),
     (Kind::Unmanaged, "Unmanaged"),
     (Kind::ExpiringSoon, "Ends soon"),
@@ -41,13 +42,19 @@ fn summary(drift: &Drift<'_>) -> String {
     let rest = rest(&counts);
     let differ = words::counted(counts.drift, "assignment");
     let verb = if counts.drift == 1 { "differs" } else { "differ" };
+    if !drift.any_readable() {
+        return "**No target could be read:** nothing was compared.".to_owned();
+    }
     match (counts.drift > 0, drift.unreadable()) {
         (true, false) => format!("**Drift:** {differ} {verb} from the manifests ({rest})."),
         (true, true) => {
             format!("**Drift:** {differ} {verb} from the manifests, and not every target could be read ({rest}).")
         }
         (false, true) => format!("**Not every target could be read:** no drift in what was seen ({rest})."),
-        (false, false) => format!("**No drift.** Live state is as declared ({rest})."),
+        (false, false) if drift.verdict() == Verdict::NoDrift => {
+            format!("**No drift.** Live state is as declared ({rest}).")
+        }
+        (false, false) => format!("**{}** ({rest}).", drift.verdict().text()),
     }
 }
 
@@ -80,7 +87,7 @@ fn findings<'a>(drift: &'a Drift<'a>) -> impl Iterator<Item = Found<'a>> {
 
 /// What stands in a table: drift, and what ends soon. The rest is folded.
 fn is_shown(finding: &Finding<'_>) -> bool {
-    finding.is_drift || finding.kind == Kind::ExpiringSoon
+    finding.is_drift || matches!(finding.kind, Kind::ExpiringSoon | Kind::Unproven)
 }
 
 fn table(page: &mut Page, drift: &Drift<'_>, kind: Kind, title: &str) {
@@ -100,7 +107,7 @@ fn table(page: &mut Page, drift: &Drift<'_>, kind: Kind, title: &str) {
 
 /// Which fields differ, and what else there is to say.
 fn how(speaker: Speaker<'_>, finding: &Finding<'_>) -> String {
-    let mut said = Vec::new();
+    let mut said = vec![finding.kind.word().to_owned()];
     if let Some(planned) = finding.planned.filter(|_| finding.kind == Kind::Changed) {
         let fields: Vec<&str> =
             field_changes(&planned.change, speaker.capabilities).iter().map(|field| field.name).collect();
@@ -110,7 +117,7 @@ fn how(speaker: Speaker<'_>, finding: &Finding<'_>) -> String {
         said.push(code(&names.join(", ")));
     }
     said.extend(notes(finding).iter().map(|note| code(note)));
-    if said.is_empty() { finding.kind.word().to_owned() } else { said.join(", ") }
+    said.join(", ")
 }
 
 fn warnings(page: &mut Page, drift: &Drift<'_>) {

@@ -126,7 +126,11 @@ fn summary(plan: &Plan) -> String {
     let declared = plan.targets.iter().flat_map(|target| &target.sets).any(|set| set.selected);
     match () {
         () if plan.refused() => format!("**Refused by a guard:** {changes}; {rest}."),
-        () if unreadable => format!("**Not every target could be read:** {changes}; {rest}."),
+        () if !plan.any_readable() => {
+            "**No target could be read:** nothing is known, and nothing is planned.".to_owned()
+        }
+        () if unreadable && counts.changes() > 0 => format!("**Not every target could be read:** {changes}; {rest}."),
+        () if unreadable => format!("**Not every target could be read:** no change is planned for the others; {rest}."),
         () if counts.changes() > 0 => format!("**Plan:** {changes}; {rest}. {requests} to apply."),
         () if !declared => "**Nothing to plan:** no set is declared or selected.".to_owned(),
         () if counts.observed > 0 => format!("**No changes to apply.** Sets that only observe differ: {rest}."),

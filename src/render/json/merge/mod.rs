@@ -15,6 +15,7 @@ use self::recipe::{APPLY, DRIFT, Field, PLAN, Rule};
 use super::{ExitView, FORMAT_VERSION};
 use crate::apply::Exit;
 use crate::plan;
+use crate::render::shell;
 
 /// One report, with the name that messages call it by.
 #[derive(Debug, Clone, Copy)]
@@ -303,7 +304,11 @@ impl Merging<'_> {
             Rule::Any => Node::Flag(all::<bool>(values, place)?.contains(&true)),
             Rule::FirstOf(words) => first_of(words, values, place)?,
             Rule::Exit => self.exit_node(),
-            Rule::Unnarrowed => return Ok(all::<String>(values, place)?.first().map(|text| unnarrowed(text))),
+            Rule::Unnarrowed => {
+                return Ok(all::<String>(values, place)?
+                    .first()
+                    .map(|text| Node::Text(shell::without_flag(text, "--shard"))));
+            }
             Rule::Union => union(values, place, &[])?,
             Rule::SortedUnion(fields) => union(values, place, fields)?,
             Rule::Common => common(values, place)?,
@@ -396,20 +401,6 @@ fn first_of(words: &[&str], values: &Values<'_>, place: &str) -> Result<Node, Me
     }
     let first = words.iter().find(|word| there.iter().any(|there| there == *word));
     Ok(Node::Text(first.copied().unwrap_or_default().to_owned()))
-}
-
-/// The command for the whole: without the one flag that narrows it to a part.
-fn unnarrowed(command: &str) -> Node {
-    let mut words = command.split(' ');
-    let mut kept = Vec::new();
-    while let Some(word) = words.next() {
-        if word == "--shard" {
-            words.next();
-        } else {
-            kept.push(word);
-        }
-    }
-    Node::Text(kept.join(" "))
 }
 
 /// Every item once, sorted by the texts of some fields; without fields in the order in which they are met.
