@@ -92,12 +92,19 @@ fn json(field: &FieldChange<'_>) -> Vec<(char, String)> {
             return vec![line('-', before), line('+', after)];
         }
     };
+    let head = format!("{}: ", field.name);
     let mut lines = Vec::new();
-    for (index, group) in groups.into_iter().enumerate() {
-        if index > 0 {
+    for group in groups {
+        // A group from the middle of the document does not show the field that it belongs to.
+        if group.first().is_some_and(|(_, line)| !line.starts_with(&head)) {
+            lines.push((' ', format!("{head}…")));
+        }
+        // Only the last line of a document of several lines closes it without an indent.
+        let ends_within = group.last().is_some_and(|(_, line)| line.starts_with(' ') || line.ends_with(['{', '[']));
+        lines.extend(group.into_iter().map(|(sign, line)| (sign, line.to_owned())));
+        if ends_within {
             lines.push((' ', "…".to_owned()));
         }
-        lines.extend(group.into_iter().map(|(sign, line)| (sign, line.to_owned())));
     }
     lines
 }

@@ -2,12 +2,25 @@
 
 use std::fmt::Write as _;
 
+use std::borrow::Cow;
+
 use crate::render::clean;
+
+/// Characters of one untrusted text that are shown. One display name may not fill the page, which would cut the losses after it.
+const LONGEST: usize = 1_000;
+
+/// The text, cut with a sign where it is too long to show.
+fn bounded(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
+        None => text,
+    }
+}
 
 /// Text in a code span. Where a code span could be broken out of (backquotes, and the pipes and backslashes that tables look at
 /// first), a `<code>` element with every special character as an entity.
 pub(super) fn code(text: &str) -> String {
-    let text = clean::terminal(text);
+    let text = bounded(clean::terminal(text));
     if text.is_empty() {
         return "`\"\"`".to_owned();
     }
@@ -23,7 +36,7 @@ pub(super) fn phrase(text: &str) -> String {
 
 /// Text in a `<code>` element inside an HTML block, where Markdown means nothing.
 pub(super) fn html_code(text: &str) -> String {
-    format!("<code>{}</code>", entities(&clean::terminal(text)))
+    format!("<code>{}</code>", entities(&bounded(clean::terminal(text))))
 }
 
 /// Every character that could mean something, and the dots and colons of addresses.

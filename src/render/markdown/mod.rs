@@ -62,54 +62,54 @@ pub fn plan(plan: &Plan, options: Options) -> String {
     if let (Some(base), Some(causes)) = (&plan.base, words::causes(plan)) {
         page.push(&format!("\n**Compared with** {}: {causes}.\n", code(&base.name)));
     }
-    let reserved = losses(plan, page.room());
-    page.reserve(reserved);
+    // Losses are never cut before anything else: whatever stands above them leaves their room free.
+    let causes: Vec<Option<Cause>> = Cause::ALL.into_iter().map(Some).chain([None]).collect();
+    page.reserve(losses(plan, &causes, page.room()));
     authority::write(&mut page, plan);
-    page.release();
     problems(&mut page, plan);
     // What the pull request does leads, and drift is kept apart: a reviewer approves the right thing.
-    for cause in Cause::ALL.into_iter().map(Some).chain([None]) {
-        let heading = match cause {
-            _ if plan.base.is_none() => "",
-            Some(cause) => words::by(cause),
-            None => "Not compared",
-        };
-        tables(&mut page, plan, heading, cause);
+    for (index, cause) in causes.iter().enumerate() {
+        let heading = if plan.base.is_none() { "" } else { heading(*cause) };
+        page.release();
+        let above = loss_table(&mut page, plan, heading, *cause);
+        page.reserve(losses(plan, &causes[index + 1..], page.room()));
+        tables(&mut page, plan, above, *cause);
     }
+    page.release();
     warnings(&mut page, plan);
     folded(&mut page, plan);
     page.end("The JSON and HTML reports have everything.")
 }
 
-/// The changes of one cause: who loses, who gains, and the rest. The heading stands above the first of them.
-fn tables(page: &mut Page, plan: &Plan, heading: &str, cause: Option<Cause>) {
-    let of = move |planned: &PlannedChange| planned.cause == cause;
-    let loses = |planned: &PlannedChange| !planned.losses.is_empty();
-    let gains = move |planned: &PlannedChange| of(planned) && !loses(planned) && !planned.grants.is_empty();
-    let neither = move |planned: &PlannedChange| of(planned) && !loses(planned) && planned.grants.is_empty();
-    // A removal takes everything away, any other loss only a part: removals stand first.
-    let removal = move |planned: &PlannedChange| of(planned) && planned.action() == Action::Remove;
-    let partial = move |planned: &PlannedChange| of(planned) && loses(planned) && planned.action() != Action::Remove;
-    let mut above = heading;
-    let mut add = |title: &str, what: &'static str, filters: &[&dyn Fn(&PlannedChange) -> bool]| {
-        if table(page, plan, above, title, what, filters) {
-            above = "";
-        }
-    };
-    add("Loses access", "losses", &[&removal, &partial]);
-    add("Gains access", "grants", &[&gains]);
-    add("Other changes", "other changes", &[&neither]);
+/// What stands above the changes of a cause.
+fn heading(cause: Option<Cause>) -> &'static str {
+    cause.map_or("Not compared", words::by)
 }
 
-/// The room that the problems and the tables of losses take: what stands above them may not take it.
-fn losses(plan: &Plan, room: usize) -> usize {
+/// Who loses by one cause. Gives the heading that is still to be written.
+fn loss_table<'a>(page: &mut Page, plan: &Plan, heading: &'a str, cause: Option<Cause>) -> &'a str {
+    let loses = move |planned: &PlannedChange| planned.cause == cause && !planned.losses.is_empty();
+    // A removal takes everything away, any other loss only a part: removals stand first.
+    let removal = move |planned: &PlannedChange| loses(planned) && planned.action() == Action::Remove;
+    let partial = move |planned: &PlannedChange| loses(planned) && planned.action() != Action::Remove;
+    if table(page, plan, heading, "Loses access", "losses", &[&removal, &partial]) { "" } else { heading }
+}
+
+/// The other changes of one cause: who gains, and the rest. The heading stands above the first of them.
+fn tables(page: &mut Page, plan: &Plan, heading: &str, cause: Option<Cause>) {
+    let keeps = move |planned: &PlannedChange| planned.cause == cause && planned.losses.is_empty();
+    let gains = move |planned: &PlannedChange| keeps(planned) && !planned.grants.is_empty();
+    let neither = move |planned: &PlannedChange| keeps(planned) && planned.grants.is_empty();
+    let above = if table(page, plan, heading, "Gains access", "grants", &[&gains]) { "" } else { heading };
+    table(page, plan, above, "Other changes", "other changes", &[&neither]);
+}
+
+/// The room that the tables of losses of some causes take.
+fn losses(plan: &Plan, causes: &[Option<Cause>], room: usize) -> usize {
     let mut page = Page::new("", room);
     let empty = page.room();
-    problems(&mut page, plan);
-    let loses = |planned: &PlannedChange| !planned.losses.is_empty();
-    for cause in Cause::ALL.into_iter().map(Some).chain([None]) {
-        let of = move |planned: &PlannedChange| planned.cause == cause && loses(planned);
-        table(&mut page, plan, cause.map_or("Not compared", words::by), "Loses access", "losses", &[&of]);
+    for cause in causes {
+        loss_table(&mut page, plan, heading(*cause), *cause);
     }
     empty.saturating_sub(page.room())
 }
