@@ -46,7 +46,8 @@ pub enum Event<'a> {
         batch: u64,
         /// What it carries.
         changes: &'a [&'a Change],
-        /// It comes after the re-read: an answer was lost and the change is certainly not there, or its block is gone.
+        /// It comes after a re-read: an answer was lost and the change is certainly not there, or the grants that it waited for
+        /// are proven.
         again: bool,
     },
     /// A batch is on its way: sent, or the next to be, where the limits of the target hold it back.

@@ -75,7 +75,8 @@ impl<'b> Flight<'b> {
             let at = queue.next()?;
             let admitted = ledger.admit(&batches[at]);
             if admitted.is_empty() {
-                continue; // all of it is blocked; only losses can be, and nothing waits for losses
+                queue.ended(&batches[at]); // all of it is blocked
+                continue;
             }
             let number = ledger.next_batch();
             let (slots, changes): (Vec<usize>, Vec<&Change>) =
@@ -164,7 +165,7 @@ pub(super) async fn send(
     again: bool,
 ) -> Option<Halt> {
     let concurrency = run.concurrency.max(1);
-    let mut queue = Queue::new(batches, run.plan.capabilities.order_by);
+    let mut queue = Queue::new(batches, run.plan.capabilities);
     let mut prepared: VecDeque<Flight<'_>> = VecDeque::new();
     let mut next = Vec::new();
     let mut flights = FuturesUnordered::new();
