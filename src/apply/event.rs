@@ -5,7 +5,7 @@ use crate::model::{Change, Route, WriteOutcome};
 use crate::plan::saved::Held;
 use crate::plan::{PlannedChange, SetPlan, TargetPlan};
 
-use super::{Outcome, Totals, Verification};
+use super::{NotLookedAt, Outcome, Totals, Verification};
 
 /// Something that happened. Events of different targets interleave; those of one target keep the order
 /// `TargetStarted`, `Held`…, (`BatchPrepared`, `BatchStarted`, `BatchEnded`, `Finished`)…, (`Verifying`, batches sent again)…, `Settled`…,
@@ -109,6 +109,8 @@ pub enum Event<'a> {
         target: &'a TargetPlan,
         /// The result.
         verification: &'a Verification,
+        /// What the re-read says nothing about.
+        not_looked_at: &'a [NotLookedAt],
     },
     /// A target is through.
     TargetEnded {

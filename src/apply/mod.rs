@@ -18,7 +18,10 @@ mod verify;
 pub use event::{Ended, Event, Silent, Sink, Sinks};
 pub use exit::Exit;
 pub use outcome::{ChangeId, Outcome, Totals};
-pub use report::{ChangeReport, Leftover, NotRun, Remaining, Report, TargetReport, Verification, held_outcome};
+pub use report::{
+    ChangeReport, Leftover, NotLookedAt, NotRun, Remaining, Report, TargetReport, Verification, held_outcome,
+};
+pub use send::Halt;
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -31,6 +34,7 @@ use crate::plan::{TargetPlan, batches};
 use crate::provider::{Reader, Writer};
 
 use ledger::Ledger;
+use verify::Verified;
 
 /// Seconds that a listing may lag behind an answered write. What it then still shows otherwise is contradicted. Replicas lag by
 /// a second or two; a listing that is wrong for longer should not hold a run up.
@@ -126,35 +130,44 @@ async fn apply_target(
     }
     let mut ledger = Ledger::new(target, sink);
     let not_run = not_run(target, stale);
-    let verification = match not_run {
+    let (halt, verified) = match not_run {
         Some(reason) => {
             ledger.skip_unsent(reason.why());
-            Verification::Untouched
+            (None, Verified::only(Verification::Untouched))
         }
         None => carry_out(run, stop, options, &mut ledger).await,
     };
     let changes = ledger.close();
+    let Verified { verification, not_looked_at } = verified;
     if verification != Verification::Untouched {
-        sink.event(&Event::Verified { target, verification: &verification });
+        sink.event(&Event::Verified { target, verification: &verification, not_looked_at: &not_looked_at });
     }
-    let held = target.held.clone();
-    let report = TargetReport { name: target.name.clone(), changes, held, not_run, verification };
+    let (name, held) = (target.name.clone(), target.held.clone());
+    let report = TargetReport { name, changes, held, not_run, halt, verification, not_looked_at };
     sink.event(&Event::TargetEnded { target, totals: report.totals() });
     sink.flush(); // other targets may take longer
     report
 }
 
-async fn carry_out(run: &TargetRun<'_>, stop: &Stop, options: &Options, ledger: &mut Ledger<'_>) -> Verification {
-    if let Some(halt) = send::send(run, stop, ledger, &batches(run.plan), false).await {
+/// Sends, reads again, and says why the sending ended early, if it did.
+async fn carry_out(
+    run: &TargetRun<'_>,
+    stop: &Stop,
+    options: &Options,
+    ledger: &mut Ledger<'_>,
+) -> (Option<Halt>, Verified) {
+    let halt = send::send(run, stop, ledger, &batches(run.plan), false).await;
+    if let Some(halt) = halt {
         ledger.skip_unsent(halt.why());
     }
-    if !ledger.touched() {
-        Verification::Untouched
+    let verified = if !ledger.touched() {
+        Verified::only(Verification::Untouched)
     } else if options.verify || ledger.entries.iter().any(|entry| entry.stand.needs_proof()) {
         verify::verify(run, stop, options, ledger).await
     } else {
-        Verification::NotVerified { why: "not asked for".to_owned() }
-    }
+        Verified::only(Verification::NotVerified { why: "not asked for".to_owned() })
+    };
+    (halt, verified)
 }
 
 fn not_run(target: &TargetPlan, stale: bool) -> Option<NotRun> {

@@ -31,12 +31,12 @@ const WRITER_GRACE: Duration = Duration::from_millis(250);
 
 /// Why the sending ended before all was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Halt {
-    /// A stop was asked for.
+pub enum Halt {
+    /// A stop was requested.
     Interrupted,
-    /// The system is not available.
+    /// The system is temporarily unavailable.
     Unavailable,
-    /// A sink cannot keep what it is told.
+    /// A sink can no longer write down what happens.
     Unkept,
 }
 

@@ -10,6 +10,7 @@ use futures::future::{Either, select};
 use tokio::time::Instant;
 
 use crate::model::{Action, Coverages, Fields, Key, Live, Proof, Snapshot, Stop, WriteOutcome};
+use crate::plan::saved::HeldWhy;
 use crate::plan::{PlannedBatch, PlannedChange, Reason, SetPlan, TargetPlan, group};
 use crate::provider::ReadError;
 
@@ -17,7 +18,7 @@ use super::ledger::{Entry, Ledger};
 use super::queue::keys;
 use super::resolve::{GAP, MASKED, Sight, Stand};
 use super::send::{Halt, send};
-use super::{ChangeId, Event, LONGEST_WAIT, Leftover, Options, Remaining, TargetRun, Verification};
+use super::{ChangeId, Event, LONGEST_WAIT, Leftover, NotLookedAt, Options, Remaining, TargetRun, Verification};
 
 /// What was read after the writes.
 struct View {
@@ -33,6 +34,19 @@ struct View {
     touching: HashMap<Key, ChangeId>,
 }
 
+/// What the re-read says, and about what it says nothing.
+pub(super) struct Verified {
+    pub(super) verification: Verification,
+    pub(super) not_looked_at: Vec<NotLookedAt>,
+}
+
+impl Verified {
+    /// Where nothing was read again.
+    pub(super) fn only(verification: Verification) -> Self {
+        Self { verification, not_looked_at: Vec::new() }
+    }
+}
+
 /// Why nothing was seen.
 enum Blind {
     Interrupted,
@@ -43,12 +57,7 @@ enum Blind {
 ///
 /// Where losses wait for grants that no answer proved, the first reading is of their sets only. What it proves is sent, and a
 /// reading of all sets follows.
-pub(super) async fn verify(
-    run: &TargetRun<'_>,
-    stop: &Stop,
-    options: &Options,
-    ledger: &mut Ledger<'_>,
-) -> Verification {
+pub(super) async fn verify(run: &TargetRun<'_>, stop: &Stop, options: &Options, ledger: &mut Ledger<'_>) -> Verified {
     let touched = run.plan.touched_sets();
     let mut rounds = 0;
     let mut sets = ledger.waiting_sets();
@@ -57,7 +66,7 @@ pub(super) async fn verify(
         let view = match look_until_settled(run, if in_between { &sets } else { &touched }, stop, options, ledger).await
         {
             Ok(view) => view,
-            Err(blind) => return blind.conclude(ledger),
+            Err(blind) => return Verified::only(blind.conclude(ledger)),
         };
         sets.clear();
         let batches = if rounds < options.resend_rounds { again(&view, ledger) } else { Vec::new() };
@@ -73,7 +82,7 @@ pub(super) async fn verify(
             break;
         }
     }
-    Blind::Interrupted.conclude(ledger)
+    Verified::only(Blind::Interrupted.conclude(ledger))
 }
 
 impl Blind {
@@ -246,13 +255,26 @@ fn repeatable(entry: &Entry<'_>) -> Option<ChangeId> {
     }
 }
 
-fn conclude(view: &View, options: &Options, ledger: &Ledger<'_>) -> Verification {
+fn conclude(view: &View, options: &Options, ledger: &Ledger<'_>) -> Verified {
     if !options.verify {
         let why = "not asked for: only changes whose answers prove nothing were looked up".to_owned();
-        return Verification::NotVerified { why };
+        return Verified::only(Verification::NotVerified { why });
     }
     let remaining = remaining(view, ledger);
-    if remaining.is_empty() { Verification::Clean } else { Verification::Remaining(remaining) }
+    let verification = if remaining.is_empty() { Verification::Clean } else { Verification::Remaining(remaining) };
+    Verified { verification, not_looked_at: not_looked_at(view, ledger.plan) }
+}
+
+fn not_looked_at(view: &View, plan: &TargetPlan) -> Vec<NotLookedAt> {
+    let withheld = plan.held.iter().filter(|held| held.why != HeldWhy::Already).count();
+    let touched = plan.touched_sets();
+    let others = plan.sets.iter().map(|set| set.name.as_str()).filter(|name| !touched.contains(name));
+    let others: Vec<String> = others.map(str::to_owned).collect();
+    let gaps: BTreeSet<&str> = view.plan.evidence.iter().filter_map(|evidence| evidence.gap.as_deref()).collect();
+    let withheld = (withheld > 0).then(|| NotLookedAt::Withheld(u64::try_from(withheld).unwrap_or(u64::MAX)));
+    let others = (!others.is_empty()).then_some(NotLookedAt::OtherSets(others));
+    let gaps = gaps.into_iter().map(|gap| NotLookedAt::Incomplete(gap.to_owned()));
+    withheld.into_iter().chain(others).chain(gaps).collect()
 }
 
 /// What the new plan still wants, and what was not carried out although the new plan cannot see it (incomplete listings, secrets).

@@ -652,6 +652,38 @@ async fn missing_answers_are_unknown_until_the_re_read() {
 }
 
 #[tokio::test]
+async fn what_was_not_read_again_or_withheld_is_named_and_never_called_verified() {
+    use crate::plan::saved::{Held, HeldWhy};
+    let mut case = Case::new(&["anna/old", "bob/keep"], &["anna/new", "bob/keep"]);
+    case.options.partial = true;
+    let mut plan = case.first_plan();
+    let key = plan.sets[0].changes[0].change.key;
+    let held = |why, gives| Held { set: "all".to_owned(), action: Action::Update, key, from_key: None, gives, why };
+    plan.held = vec![held(HeldWhy::New, false), held(HeldWhy::Already, true)];
+    case.world.gap.store(true, Ordering::SeqCst);
+    let end = case.run_plan(&plan).await;
+    assert_eq!(end.verification(), &Verification::Clean);
+    let gap = NotLookedAt::Incomplete("the list was cut".to_owned());
+    assert_eq!(end.report.targets[0].not_looked_at, [NotLookedAt::Withheld(1), gap]);
+    let texts: Vec<String> = end.report.targets[0].not_looked_at.iter().map(NotLookedAt::text).collect();
+    assert_eq!(texts[0], "1 change that the approved plan withholds");
+    assert_eq!(texts[1], "rows that an incomplete listing does not show (the list was cut)");
+}
+
+#[tokio::test]
+async fn what_is_skipped_for_an_outage_that_passed_keeps_the_exit_from_being_0() {
+    let declared = ["a/1", "b/1", "c/1", "d/1"];
+    // The system carries out what it refuses, three times: the re-read finds it done.
+    let case =
+        declared[..3].iter().fold(Case::new(&["z/keep"], &["a/1", "b/1", "c/1", "d/1", "z/keep"]), |case, key| {
+            case.act(key, &[Act::BusyDone])
+        });
+    let end = case.run().await;
+    assert_eq!((end.word("a/1"), end.word("c/1"), end.word("d/1")), ("already", "already", "skipped"));
+    assert_eq!(end.report.exit(), Exit::Temporary);
+}
+
+#[tokio::test]
 async fn a_refused_plan_is_not_run() {
     let case = Case::new(&["anna/old"], &[]).without_expect();
     let end = case.run().await;

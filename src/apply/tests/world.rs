@@ -80,6 +80,8 @@ pub(super) enum Act {
     Already,
     /// The retry budget is spent.
     Busy,
+    /// Carries it out, and says that the retry budget is spent.
+    BusyDone,
     /// Carries it out; the answers of the batch end before this one.
     Mute,
     /// Does nothing: a stop came before it was sent.
@@ -192,7 +194,7 @@ impl World {
             status: Some(if temporary { 503 } else { 400 }),
             temporary,
         };
-        if matches!(act, Act::Do | Act::Silent | Act::Lost | Act::Mute | Act::Overtaken) {
+        if matches!(act, Act::Do | Act::Silent | Act::Lost | Act::Mute | Act::Overtaken | Act::BusyDone) {
             self.carry_out(change);
         }
         Some(match act {
@@ -204,7 +206,7 @@ impl World {
                 lost()
             }
             Act::Refuse | Act::Overtaken => failed(false),
-            Act::Busy => failed(true),
+            Act::Busy | Act::BusyDone => failed(true),
             Act::Already => WriteOutcome::Already("exists".to_owned()),
             Act::NotSent => WriteOutcome::NotSent { why: "the run was stopped".to_owned() },
             Act::Mute => return None,
