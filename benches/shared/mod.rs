@@ -3,10 +3,12 @@
 
 #![allow(dead_code)] // each bench uses its part
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
-use assignctl::apply::{self, Options, Report, Sink, TargetRun};
+use assignctl::apply::{self, Options, Report, Reread, Sink, TargetRun};
 use assignctl::http::{Client, Config, HostPolicy, SignIn};
 use assignctl::manifest::{Inputs, Loaded, load};
 use assignctl::model::{
@@ -284,9 +286,17 @@ impl Reader for Willing {
     }
 }
 
+/// Nothing is read again.
+struct Unread;
+
+impl Reread for Unread {
+    fn request(&self, _: &BTreeSet<&str>) -> ReadRequest<'_> {
+        unreachable!("nothing is read")
+    }
+}
+
 /// Carries a plan out.
 pub fn apply(plan: &Plan, sink: &dyn Sink) -> Report {
-    let nothing = ReadRequest { scopes: Vec::new(), rows: Vec::new(), names: false };
     let runs: Vec<TargetRun<'_>> = plan
         .targets
         .iter()
@@ -295,8 +305,9 @@ pub fn apply(plan: &Plan, sink: &dyn Sink) -> Report {
             reader: &Willing,
             writer: &Willing,
             replan: &|_| unreachable!("nothing is read"),
-            read: &nothing,
+            reread: &Unread,
             concurrency: 16,
+            settle_timeout: Duration::ZERO,
         })
         .collect();
     let options = Options { verify: false, ..Options::default() };

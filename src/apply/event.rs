@@ -5,7 +5,7 @@ use crate::model::{Change, Route, WriteOutcome};
 use crate::plan::saved::Held;
 use crate::plan::{PlannedChange, SetPlan, TargetPlan};
 
-use super::{Outcome, Totals, Verification};
+use super::{NotLookedAt, Outcome, Totals, Verification};
 
 /// Something that happened. Events of different targets interleave; those of one target keep the order
 /// `TargetStarted`, `Held`…, (`BatchPrepared`, `BatchStarted`, `BatchEnded`, `Finished`)…, (`Verifying`, batches sent again)…, `Settled`…,
@@ -46,7 +46,8 @@ pub enum Event<'a> {
         batch: u64,
         /// What it carries.
         changes: &'a [&'a Change],
-        /// It comes after the re-read: an answer was lost and the change is certainly not there, or its block is gone.
+        /// It comes after a re-read: an answer was lost and the change is certainly not there, or the grants that it waited for
+        /// are proven.
         again: bool,
     },
     /// A batch is on its way: sent, or the next to be, where the limits of the target hold it back.
@@ -108,6 +109,8 @@ pub enum Event<'a> {
         target: &'a TargetPlan,
         /// The result.
         verification: &'a Verification,
+        /// What the re-read says nothing about.
+        not_looked_at: &'a [NotLookedAt],
     },
     /// A target is through.
     TargetEnded {

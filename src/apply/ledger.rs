@@ -1,13 +1,14 @@
 //! The book of one target: every change of its plan, where it stands, and what was told of it. Every change ends with exactly one
 //! outcome because there is exactly one entry for it here.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::model::{Sym, WriteOutcome};
-use crate::plan::{PlannedBatch, PlannedChange, SetPlan, TargetPlan};
+use crate::model::{Proof, WriteOutcome};
+use crate::plan::saved::{Held, HeldWhy};
+use crate::plan::{PlannedBatch, PlannedChange, SetPlan, Step, TargetPlan};
 
-use super::queue::subjects;
+use super::queue::{Subject, holders, keys};
 use super::resolve::{Sight, Stand};
 use super::{ChangeId, ChangeReport, Ended, Event, Outcome, Sink};
 
@@ -48,10 +49,27 @@ impl Entry<'_> {
         self.stand.settle(self.lost, self.sight, unread)
     }
 
-    /// Whether losses of the same subject have to wait for it. An update that gives nothing holds up no revocation.
+    /// Whether losses of the same holder wait for it. An update that gives nothing holds back no loss.
     pub(super) fn grants(&self) -> bool {
         !self.planned.grants.is_empty()
     }
+
+    /// Whether it is certain that it is as planned.
+    fn is_proven(&self) -> bool {
+        self.outcome("").is_converged()
+    }
+}
+
+/// The holders that a saved plan withholds a grant from.
+fn withheld(plan: &TargetPlan) -> HashMap<Subject, &Held> {
+    let mut withheld = HashMap::new();
+    for held in plan.held.iter().filter(|held| held.gives && held.why != HeldWhy::Already) {
+        let keys = std::iter::once(held.key).chain(held.from_key);
+        for holder in holders(keys, plan.capabilities.held_by, true) {
+            withheld.entry(holder).or_insert(held);
+        }
+    }
+    withheld
 }
 
 /// The book of one target.
@@ -69,8 +87,10 @@ pub(super) struct Ledger<'a> {
     batches: u64,
     /// Where the entries of each set start; sets that are not applied have none.
     starts: Vec<usize>,
-    /// Subjects whose grants did not come, with the first that did not.
-    pub(super) blockers: HashMap<Sym, ChangeId>,
+    /// Holders with a grant that is not proven, by the step of the grant, with the first of them.
+    blockers: HashMap<(Step, Subject), ChangeId>,
+    /// Holders with a grant that the saved plan withholds.
+    withheld: HashMap<Subject, &'a Held>,
     /// Why nothing was read after the writes, where that is so.
     pub(super) unread: String,
 }
@@ -102,6 +122,7 @@ impl<'a> Ledger<'a> {
             batches: 0,
             starts,
             blockers: HashMap::new(),
+            withheld: withheld(plan),
             unread: String::new(),
         }
     }
@@ -140,26 +161,39 @@ impl<'a> Ledger<'a> {
         self.starts[set] + index
     }
 
-    /// The first grant that did not come, of those that a change of a batch has to wait for.
-    fn blocker(&self, batch: &PlannedBatch<'_>, change: &PlannedChange) -> Option<ChangeId> {
-        let mut subjects = subjects(change, self.plan.capabilities.order_by).filter(|_| batch.takes_away);
-        subjects.find_map(|subject| self.blockers.get(&subject)).copied()
+    /// Why a change may not be sent now, where a grant of the same holder is withheld or not proven. A loss waits for every such
+    /// grant. An exchange waits for those of creates and mere updates: exchanges of one request cannot wait for each other.
+    pub(super) fn blocked(&self, change: &PlannedChange) -> Option<Stand> {
+        let step = Step::of(change);
+        if step == Step::Give {
+            return None;
+        }
+        let steps = [Step::Give, Step::Exchange].into_iter().filter(|earlier| *earlier < step);
+        let holders = || holders(keys(change), self.plan.capabilities.held_by, false);
+        if let Some(held) = holders().find_map(|holder| self.withheld.get(&holder)) {
+            return Some(Stand::Withheld((*held).clone()));
+        }
+        let by = steps.flat_map(|step| holders().map(move |holder| (step, holder)));
+        by.into_iter().find_map(|subject| self.blockers.get(&subject)).map(|by| Stand::Blocked(*by))
     }
 
     /// Whether [`Self::admit`] would let all of a batch travel.
     pub(super) fn is_free(&self, batch: &PlannedBatch<'_>) -> bool {
-        batch.changes.iter().all(|(_, _, change)| self.blocker(batch, change).is_none())
+        batch.changes.iter().all(|(_, _, change)| self.blocked(change).is_none())
     }
 
-    /// Takes out of a batch what its subject's failed grants block; gives what may travel, as (entry, change).
+    /// Takes out of a batch what waits for a grant; gives what may travel, as (entry, change).
     pub(super) fn admit<'b>(&mut self, batch: &PlannedBatch<'b>) -> Vec<(usize, &'b PlannedChange)> {
         let mut admitted = Vec::with_capacity(batch.changes.len());
         for (set, index, change) in &batch.changes {
             let slot = self.slot(*set, *index);
-            match self.blocker(batch, change) {
-                Some(by) => {
-                    self.entries[slot].stand = Stand::Blocked(by);
+            match self.blocked(change) {
+                Some(stand) => {
+                    self.entries[slot].stand = stand;
                     self.untold.push_back(slot);
+                    if self.entries[slot].grants() {
+                        self.block_for(slot); // an exchange, which losses of the same holder wait for
+                    }
                 }
                 None => admitted.push((slot, *change)),
             }
@@ -167,16 +201,37 @@ impl<'a> Ledger<'a> {
         admitted
     }
 
-    /// Notes which of some changes were grants that did not come, by the answers to them.
+    /// Notes which of some changes were grants that their answers do not prove.
     pub(super) fn block(&mut self, slots: &[usize], answers: &[WriteOutcome]) {
         for (slot, answer) in slots.iter().zip(answers) {
-            let entry = &self.entries[*slot];
-            if entry.grants() && matches!(answer, WriteOutcome::Failed { .. } | WriteOutcome::Unknown { .. }) {
-                for subject in subjects(entry.planned, self.plan.capabilities.order_by) {
-                    self.blockers.entry(subject).or_insert(entry.id);
-                }
+            if *answer != WriteOutcome::Done(Proof::Answer) && self.entries[*slot].grants() {
+                self.block_for(*slot);
             }
         }
+    }
+
+    fn block_for(&mut self, slot: usize) {
+        let Entry { id, planned, .. } = self.entries[slot];
+        for holder in holders(keys(planned), self.plan.capabilities.held_by, true) {
+            self.blockers.entry((Step::of(planned), holder)).or_insert(id);
+        }
+    }
+
+    /// After a re-read: only grants that are not proven still hold back losses, unless they are sent again first.
+    pub(super) fn block_anew(&mut self, is_sent_again: impl Fn(&Entry<'_>) -> bool) {
+        self.blockers.clear();
+        let unproven = |entry: &Entry<'_>| entry.grants() && !entry.is_proven() && !is_sent_again(entry);
+        let slots: Vec<usize> = (0..self.entries.len()).filter(|slot| unproven(&self.entries[*slot])).collect();
+        slots.into_iter().for_each(|slot| self.block_for(slot));
+    }
+
+    /// The sets of the losses that wait for grants, and of those grants.
+    pub(super) fn waiting_sets(&self) -> BTreeSet<&'a str> {
+        let blocked = self.entries.iter().filter_map(|entry| match entry.stand {
+            Stand::Blocked(by) => Some([entry.id.set, by.set]),
+            _ => None,
+        });
+        blocked.flatten().filter_map(|set| self.plan.sets.get(set)).map(|set| set.name.as_str()).collect()
     }
 
     /// Notes the answer to a change, and the ids of the answers that its batch got. It is told later.

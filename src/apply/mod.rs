@@ -18,8 +18,12 @@ mod verify;
 pub use event::{Ended, Event, Silent, Sink, Sinks};
 pub use exit::Exit;
 pub use outcome::{ChangeId, Outcome, Totals};
-pub use report::{ChangeReport, Leftover, NotRun, Remaining, Report, TargetReport, Verification, held_outcome};
+pub use report::{
+    ChangeReport, Leftover, NotLookedAt, NotRun, Remaining, Report, TargetReport, Verification, held_outcome,
+};
+pub use send::Halt;
 
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -30,11 +34,18 @@ use crate::plan::{TargetPlan, batches};
 use crate::provider::{Reader, Writer};
 
 use ledger::Ledger;
+use verify::Verified;
 
-/// How often a target is read at most until all that should be there is seen: reads may lag behind writes.
-pub const READ_ATTEMPTS: u32 = 4;
-/// The wait before the second reading; each further one waits twice as long. With four readings a lag of 1.75 s is bridged.
+/// Seconds that a listing may lag behind an answered write. What it then still shows otherwise is contradicted. Replicas lag by
+/// a second or two; a listing that is wrong for longer should not hold a run up.
+pub const READ_LAG: Duration = Duration::from_secs(5);
+/// Milliseconds before the second reading; each further one waits twice as long, up to [`LONGEST_WAIT`]. A short lag then costs
+/// little time, and a long one few requests.
 pub const FIRST_WAIT: Duration = Duration::from_millis(250);
+/// Seconds that a write is looked for whose answer did not come.
+pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Seconds between two readings at most, so that what came late is soon seen.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(4);
 /// How often what certainly did not happen is sent again. Twice bridges an unlucky repeat; what is lost a third time is for the next run.
 pub const RESEND_ROUNDS: u32 = 2;
 
@@ -43,8 +54,6 @@ pub const RESEND_ROUNDS: u32 = 2;
 pub struct Options {
     /// Read every touched target again afterwards. Without it, only targets with changes whose answers prove nothing are.
     pub verify: bool,
-    /// Readings at most, before and after each repeat; at least 1.
-    pub read_attempts: u32,
     /// The wait before the second reading.
     pub first_wait: Duration,
     /// Repeats at most.
@@ -55,14 +64,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            verify: true,
-            read_attempts: READ_ATTEMPTS,
-            first_wait: FIRST_WAIT,
-            resend_rounds: RESEND_ROUNDS,
-            partial: false,
-        }
+        Self { verify: true, first_wait: FIRST_WAIT, resend_rounds: RESEND_ROUNDS, partial: false }
     }
+}
+
+/// Says what a re-read of some sets of a target asks for.
+pub trait Reread: Send + Sync {
+    /// At least the scopes and keys of these sets.
+    fn request(&self, sets: &BTreeSet<&str>) -> ReadRequest<'_>;
 }
 
 /// One target's plan with the means to carry it out.
@@ -76,9 +85,10 @@ pub struct TargetRun<'a> {
     pub writer: &'a dyn Writer,
     /// Plans the target anew from what is live now: same manifests, selection and moment as `plan`.
     pub replan: &'a (dyn Fn(Snapshot) -> TargetPlan + Send + Sync),
-    /// What is read again afterwards: at least the scopes and keys of [`TargetPlan::touched_sets`]. Differences in other sets are not
-    /// looked at.
-    pub read: &'a ReadRequest<'a>,
+    /// What is read again.
+    pub reread: &'a dyn Reread,
+    /// The longest that a write is looked for whose answer did not come.
+    pub settle_timeout: Duration,
     /// Batches in flight at once, at least 1.
     pub concurrency: usize,
 }
@@ -120,35 +130,44 @@ async fn apply_target(
     }
     let mut ledger = Ledger::new(target, sink);
     let not_run = not_run(target, stale);
-    let verification = match not_run {
+    let (halt, verified) = match not_run {
         Some(reason) => {
             ledger.skip_unsent(reason.why());
-            Verification::Untouched
+            (None, Verified::only(Verification::Untouched))
         }
         None => carry_out(run, stop, options, &mut ledger).await,
     };
     let changes = ledger.close();
+    let Verified { verification, not_looked_at } = verified;
     if verification != Verification::Untouched {
-        sink.event(&Event::Verified { target, verification: &verification });
+        sink.event(&Event::Verified { target, verification: &verification, not_looked_at: &not_looked_at });
     }
-    let held = target.held.clone();
-    let report = TargetReport { name: target.name.clone(), changes, held, not_run, verification };
+    let (name, held) = (target.name.clone(), target.held.clone());
+    let report = TargetReport { name, changes, held, not_run, halt, verification, not_looked_at };
     sink.event(&Event::TargetEnded { target, totals: report.totals() });
     sink.flush(); // other targets may take longer
     report
 }
 
-async fn carry_out(run: &TargetRun<'_>, stop: &Stop, options: &Options, ledger: &mut Ledger<'_>) -> Verification {
-    if let Some(halt) = send::send(run, stop, ledger, &batches(run.plan), false).await {
+/// Sends, reads again, and says why the sending ended early, if it did.
+async fn carry_out(
+    run: &TargetRun<'_>,
+    stop: &Stop,
+    options: &Options,
+    ledger: &mut Ledger<'_>,
+) -> (Option<Halt>, Verified) {
+    let halt = send::send(run, stop, ledger, &batches(run.plan), false).await;
+    if let Some(halt) = halt {
         ledger.skip_unsent(halt.why());
     }
-    if !ledger.touched() {
-        Verification::Untouched
+    let verified = if !ledger.touched() {
+        Verified::only(Verification::Untouched)
     } else if options.verify || ledger.entries.iter().any(|entry| entry.stand.needs_proof()) {
         verify::verify(run, stop, options, ledger).await
     } else {
-        Verification::NotVerified { why: "not asked for".to_owned() }
-    }
+        Verified::only(Verification::NotVerified { why: "not asked for".to_owned() })
+    };
+    (halt, verified)
 }
 
 fn not_run(target: &TargetPlan, stale: bool) -> Option<NotRun> {

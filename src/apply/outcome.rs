@@ -29,9 +29,9 @@ pub enum Outcome {
         /// Why it was not sent.
         why: String,
     },
-    /// Not sent, because a grant that has to come first did not come.
+    /// Not sent, because a grant of the same holder, which has to come first, is not proven.
     Blocked {
-        /// The grant, in the same target. Where its answer was lost, the re-read may have found it done too late to go on.
+        /// The grant, in the same target. The re-read may have found it done too late to go on.
         by: ChangeId,
     },
     /// Refused, or impossible to send. The live state is as it was.

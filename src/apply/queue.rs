@@ -1,48 +1,93 @@
 //! Which batch may be sent next. Pure bookkeeping: it sends nothing and knows no outcome.
 //!
 //! ```text
-//! grants and updates ──ended──▶ subject (identity, definition, assembly) ──none left──▶ losses of that subject
+//! earlier steps of a subject or holder ──all ended──▶ later steps of the same
 //! ```
-//! A batch of losses waits for its own subjects only, so that unrelated losses fill the wire while the last grants are under way.
-//! Counting by subject keeps this linear: ten thousand grants and ten thousand losses of one definition are twenty thousand steps.
+//! A subject (identity, assembly, service, definition) decides the order. A holder decides what a failed grant holds back, so
+//! losses wait for the grants of their holders too. Unrelated losses are sent while the last grants are under way. Counting by
+//! subject keeps this linear: ten thousand grants and ten thousand losses of one definition are twenty thousand steps.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use crate::model::Sym;
-use crate::plan::{PlannedBatch, PlannedChange};
+use crate::model::{Capabilities, Key, Sym};
+use crate::plan::{PlannedBatch, PlannedChange, Step};
 
-/// The ids whose grants come before their losses, for one change.
-pub(super) fn subjects(change: &PlannedChange, order_by: usize) -> impl Iterator<Item = Sym> {
-    let change = &change.change;
-    std::iter::once(change.key).chain(change.from_key).map(move |key| key.part(order_by))
+/// Who is concerned by an assignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Subject {
+    /// The id by which changes are ordered.
+    Order(Sym),
+    /// One holder.
+    Holder(Sym, Sym),
+    /// Some holder of a group, such as a definition.
+    OneOf(Sym),
+    /// Every holder of a group.
+    AllOf(Sym),
+}
+
+/// The holders that a change concerns, as what it gives (`true`) or as what it takes away.
+///
+/// What is given to one holder matters to losses of that holder and of all; what is given to all matters to every loss of the
+/// group.
+pub(super) fn holders(
+    keys: impl Iterator<Item = Key>,
+    held_by: &'static [usize],
+    gives: bool,
+) -> impl Iterator<Item = Subject> {
+    keys.flat_map(move |key| match *held_by {
+        [] => [None, None],
+        [part] => [Some(Subject::Holder(key.part(part), Sym::NONE)), None],
+        [group, part, ..] => {
+            let (group, holder) = (key.part(group), key.part(part));
+            match (holder.is_none(), gives) {
+                (true, true) => [Some(Subject::AllOf(group)), None],
+                (true, false) => [Some(Subject::AllOf(group)), Some(Subject::OneOf(group))],
+                (false, true) => [Some(Subject::Holder(group, holder)), Some(Subject::OneOf(group))],
+                (false, false) => [Some(Subject::Holder(group, holder)), Some(Subject::AllOf(group))],
+            }
+        }
+    })
+    .flatten()
+}
+
+/// The keys that a change touches.
+pub(super) fn keys(change: &PlannedChange) -> impl Iterator<Item = Key> + use<> {
+    std::iter::once(change.change.key).chain(change.change.from_key)
+}
+
+/// What later steps of a change's subjects and holders wait for, or what it waits for.
+fn subjects(change: &PlannedChange, capabilities: &Capabilities, gives: bool) -> impl Iterator<Item = Subject> + use<> {
+    let order_by = capabilities.order_by;
+    let order = keys(change).map(move |key| Subject::Order(key.part(order_by)));
+    order.chain(holders(keys(change), capabilities.held_by, gives))
 }
 
 /// Batches in the order in which they may be sent.
 pub(super) struct Queue {
-    order_by: usize,
+    capabilities: &'static Capabilities,
     ready: VecDeque<usize>,
-    /// For each batch, how many of its subjects still have grants under way.
+    /// For each batch, how many subjects it waits for.
     waits: Vec<usize>,
     /// How many batches wait.
     waiting: usize,
-    open: HashMap<Sym, Subject>,
+    open: HashMap<(Step, Subject), Pending>,
 }
 
 #[derive(Default)]
-struct Subject {
-    /// Batches of grants and updates that have not ended.
-    pending: usize,
-    /// Batches of losses that wait for them.
+struct Pending {
+    /// Batches of this step that have not ended.
+    batches: usize,
+    /// Batches of later steps that wait for them.
     waiting: Vec<usize>,
 }
 
 impl Queue {
-    pub(super) fn new(batches: &[PlannedBatch<'_>], order_by: usize) -> Self {
+    pub(super) fn new(batches: &[PlannedBatch<'_>], capabilities: &'static Capabilities) -> Self {
         let (ready, waits, open) = (VecDeque::new(), vec![0; batches.len()], HashMap::new());
-        let mut queue = Self { order_by, ready, waits, waiting: 0, open };
-        for batch in batches.iter().filter(|batch| !batch.takes_away) {
-            for subject in queue.subjects_of(batch) {
-                queue.open.entry(subject).or_default().pending += 1;
+        let mut queue = Self { capabilities, ready, waits, waiting: 0, open };
+        for batch in batches.iter().filter(|batch| batch.step != Step::Take) {
+            for subject in queue.subjects_of(batch, true) {
+                queue.open.entry((batch.step, subject)).or_default().batches += 1;
             }
         }
         for (at, batch) in batches.iter().enumerate() {
@@ -52,10 +97,12 @@ impl Queue {
     }
 
     fn enter(&mut self, at: usize, batch: &PlannedBatch<'_>) {
-        if batch.takes_away {
-            for subject in self.subjects_of(batch) {
-                if let Some(subject) = self.open.get_mut(&subject) {
-                    subject.waiting.push(at);
+        let earlier = [Step::Give, Step::Exchange].into_iter().filter(|step| *step < batch.step);
+        let subjects = if batch.step == Step::Give { BTreeSet::new() } else { self.subjects_of(batch, false) };
+        for step in earlier {
+            for subject in &subjects {
+                if let Some(pending) = self.open.get_mut(&(step, *subject)) {
+                    pending.waiting.push(at);
                     self.waits[at] += 1;
                 }
             }
@@ -79,17 +126,17 @@ impl Queue {
 
     /// A batch has ended, however it ended. Says whether others were waiting for that and may now be sent.
     pub(super) fn ended(&mut self, batch: &PlannedBatch<'_>) -> bool {
-        if batch.takes_away || self.waiting == 0 {
+        if batch.step == Step::Take || self.waiting == 0 {
             return false; // nothing waits for losses, and most often nothing at all
         }
         let ready = self.ready.len();
-        for subject in self.subjects_of(batch) {
-            let Some(open) = self.open.get_mut(&subject) else { continue };
-            open.pending -= 1;
-            if open.pending > 0 {
+        for subject in self.subjects_of(batch, true) {
+            let Some(pending) = self.open.get_mut(&(batch.step, subject)) else { continue };
+            pending.batches -= 1;
+            if pending.batches > 0 {
                 continue;
             }
-            for at in std::mem::take(&mut open.waiting) {
+            for at in std::mem::take(&mut pending.waiting) {
                 self.waits[at] -= 1;
                 if self.waits[at] == 0 {
                     self.ready.push_back(at);
@@ -101,7 +148,7 @@ impl Queue {
         freed > 0
     }
 
-    fn subjects_of(&self, batch: &PlannedBatch<'_>) -> BTreeSet<Sym> {
-        batch.changes.iter().flat_map(|(_, _, change)| subjects(change, self.order_by)).collect()
+    fn subjects_of(&self, batch: &PlannedBatch<'_>, gives: bool) -> BTreeSet<Subject> {
+        batch.changes.iter().flat_map(|(_, _, change)| subjects(change, self.capabilities, gives)).collect()
     }
 }

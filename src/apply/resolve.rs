@@ -2,7 +2,10 @@
 
 use crate::model::{Proof, WriteOutcome};
 
-use super::{ChangeId, Outcome};
+use std::time::Duration;
+
+use super::{ChangeId, Outcome, READ_LAG, TargetRun};
+use crate::plan::saved::Held;
 
 /// Where a change stands with the sending.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,8 +14,10 @@ pub(super) enum Stand {
     Unsent,
     /// It will not be sent.
     Skipped(String),
-    /// A grant of the same subject did not come.
+    /// A grant of the same holder is not proven.
     Blocked(ChangeId),
+    /// The saved plan withholds a grant of the same holder.
+    Withheld(Held),
     /// It was sent, or failed or was stopped before it could be.
     Answered(WriteOutcome),
 }
@@ -40,7 +45,8 @@ pub(super) const MASKED: &str = "secret values cannot be read back";
 
 const LOST: &str = "the answer was lost; the re-read shows it";
 const SENT_AGAIN: &str = "sent again: the first answer was lost, and the re-read showed that nothing had happened";
-const NOT_VISIBLE: &str = "done, not visible yet: the API confirmed it, but the re-read does not show it";
+const CONFIRMED: &str = "the API confirmed it";
+const WITHHELD: &str = "not sent: it takes access from a holder whose grant the saved plan withholds";
 const CONVERGED: &str = "not sent; the re-read shows it as planned";
 const NEXT: &str = "look at the live state, then plan again";
 
@@ -51,9 +57,14 @@ impl Stand {
         matches!(self, Stand::Answered(W::Done(Proof::Listing) | W::Already(_) | W::Unknown { .. }))
     }
 
-    /// Whether waiting for a listing that lags behind may still change how it ended.
-    pub(super) fn may_lag(&self) -> bool {
-        self.needs_proof() || matches!(self, Stand::Answered(WriteOutcome::Done(Proof::Answer)))
+    /// How long a re-read may still change how it ended: a listing lags behind an answered write, and a server may take long
+    /// over a write whose answer did not come.
+    pub(super) fn visible_within(&self, run: &TargetRun<'_>) -> Duration {
+        match self {
+            Stand::Answered(WriteOutcome::Unknown { .. }) => run.settle_timeout,
+            Stand::Answered(WriteOutcome::Done(_) | WriteOutcome::Already(_)) => run.settle_timeout.min(READ_LAG),
+            _ => Duration::ZERO,
+        }
     }
 
     /// The outcome as far as it is known before any re-read.
@@ -71,8 +82,13 @@ impl Stand {
         match self {
             Stand::Unsent => Outcome::Skipped { why: "its turn did not come".to_owned() },
             Stand::Skipped(why) => Outcome::Skipped { why: why.clone() },
-            Stand::Blocked(_) if sight == Sight::Converged => Outcome::Already { note: Some(CONVERGED.to_owned()) },
+            Stand::Blocked(_) | Stand::Withheld(_) if sight == Sight::Converged => {
+                Outcome::Already { note: Some(CONVERGED.to_owned()) }
+            }
             Stand::Blocked(by) => Outcome::Blocked { by: *by },
+            Stand::Withheld(held) => {
+                Outcome::Skipped { why: format!("{WITHHELD} ({}: {})", held.set, held.why.text()) }
+            }
             Stand::Answered(answer) => answered(answer, lost, sight, unread),
         }
     }
@@ -81,12 +97,14 @@ impl Stand {
 fn answered(answer: &WriteOutcome, lost: bool, sight: Sight, unread: &str) -> Outcome {
     let doubt = match sight {
         Sight::Unclear(why) => why,
-        Sight::Different { .. } => "the re-read shows the state from before",
+        Sight::Different { again: Some(_) } => "the re-read shows the state from before",
+        Sight::Different { again: None } => "the re-read shows another state than it leaves",
         Sight::Unread | Sight::Converged => unread,
     };
     match (answer, sight) {
         (WriteOutcome::Done(_), Sight::Converged) => done(lost.then_some(SENT_AGAIN)),
-        (WriteOutcome::Done(Proof::Answer), Sight::Different { .. }) => done(Some(NOT_VISIBLE)),
+        // The re-read may lag behind, or someone else was faster: either way nobody knows.
+        (WriteOutcome::Done(Proof::Answer), Sight::Different { .. }) => unknown(CONFIRMED, doubt),
         (WriteOutcome::Done(Proof::Answer), _) => done(lost.then_some(SENT_AGAIN)),
         (WriteOutcome::Done(Proof::Listing), _) => unknown("the API accepted it without saying what it did", doubt),
         // An earlier answer was lost: what is there now is this run's own work.

@@ -31,12 +31,12 @@ const WRITER_GRACE: Duration = Duration::from_millis(250);
 
 /// Why the sending ended before all was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Halt {
-    /// A stop was asked for.
+pub enum Halt {
+    /// A stop was requested.
     Interrupted,
-    /// The system is not available.
+    /// The system is temporarily unavailable.
     Unavailable,
-    /// A sink cannot keep what it is told.
+    /// A sink can no longer write down what happens.
     Unkept,
 }
 
@@ -75,7 +75,8 @@ impl<'b> Flight<'b> {
             let at = queue.next()?;
             let admitted = ledger.admit(&batches[at]);
             if admitted.is_empty() {
-                continue; // all of it is blocked; only losses can be, and nothing waits for losses
+                queue.ended(&batches[at]); // all of it is blocked
+                continue;
             }
             let number = ledger.next_batch();
             let (slots, changes): (Vec<usize>, Vec<&Change>) =
@@ -164,7 +165,7 @@ pub(super) async fn send(
     again: bool,
 ) -> Option<Halt> {
     let concurrency = run.concurrency.max(1);
-    let mut queue = Queue::new(batches, run.plan.capabilities.order_by);
+    let mut queue = Queue::new(batches, run.plan.capabilities);
     let mut prepared: VecDeque<Flight<'_>> = VecDeque::new();
     let mut next = Vec::new();
     let mut flights = FuturesUnordered::new();

@@ -3,20 +3,22 @@
 //! Reads may lag behind writes, so what should be there and is not is looked for a few times. Only what is then certainly not there, on
 //! an object that is exactly as it was when the change was planned, is sent again (DESIGN section 5: nothing is resent blindly).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::pin::pin;
 
 use futures::future::{Either, select};
+use tokio::time::Instant;
 
-use crate::model::{Action, Coverages, Fields, Key, Live, Snapshot, Stop, Sym, WriteOutcome};
+use crate::model::{Action, Coverages, Fields, Key, Live, Proof, Snapshot, Stop, WriteOutcome};
+use crate::plan::saved::HeldWhy;
 use crate::plan::{PlannedBatch, PlannedChange, Reason, SetPlan, TargetPlan, group};
 use crate::provider::ReadError;
 
 use super::ledger::{Entry, Ledger};
-use super::queue::subjects;
+use super::queue::keys;
 use super::resolve::{GAP, MASKED, Sight, Stand};
 use super::send::{Halt, send};
-use super::{ChangeId, Event, Leftover, Options, Outcome, Remaining, TargetRun, Verification};
+use super::{ChangeId, Event, LONGEST_WAIT, Leftover, NotLookedAt, Options, Remaining, TargetRun, Verification};
 
 /// What was read after the writes.
 struct View {
@@ -32,6 +34,19 @@ struct View {
     touching: HashMap<Key, ChangeId>,
 }
 
+/// What the re-read says, and about what it says nothing.
+pub(super) struct Verified {
+    pub(super) verification: Verification,
+    pub(super) not_looked_at: Vec<NotLookedAt>,
+}
+
+impl Verified {
+    /// Where nothing was read again.
+    pub(super) fn only(verification: Verification) -> Self {
+        Self { verification, not_looked_at: Vec::new() }
+    }
+}
+
 /// Why nothing was seen.
 enum Blind {
     Interrupted,
@@ -39,26 +54,35 @@ enum Blind {
 }
 
 /// Reads the target again until every change is settled or the bounds are reached, and sends again what may be.
-pub(super) async fn verify(
-    run: &TargetRun<'_>,
-    stop: &Stop,
-    options: &Options,
-    ledger: &mut Ledger<'_>,
-) -> Verification {
-    for round in 0.. {
-        let view = match look_until_settled(run, stop, options, ledger).await {
+///
+/// Where losses wait for grants that no answer proved, the first reading is of their sets only. What it proves is sent, and a
+/// reading of all sets follows.
+pub(super) async fn verify(run: &TargetRun<'_>, stop: &Stop, options: &Options, ledger: &mut Ledger<'_>) -> Verified {
+    let touched = run.plan.touched_sets();
+    let mut rounds = 0;
+    let mut sets = ledger.waiting_sets();
+    loop {
+        let in_between = !sets.is_empty() && sets.len() < touched.len();
+        let view = match look_until_settled(run, if in_between { &sets } else { &touched }, stop, options, ledger).await
+        {
             Ok(view) => view,
-            Err(blind) => return blind.conclude(ledger),
+            Err(blind) => return Verified::only(blind.conclude(ledger)),
         };
-        let batches = if round < options.resend_rounds { again(&view, ledger) } else { Vec::new() };
-        if batches.is_empty() || stop.requested().is_some() {
-            return conclude(&view, options, ledger);
+        sets.clear();
+        let batches = if rounds < options.resend_rounds { again(&view, ledger) } else { Vec::new() };
+        match (batches.is_empty(), in_between) {
+            _ if stop.requested().is_some() && in_between => break,
+            (_, false) if stop.requested().is_some() => return conclude(&view, options, ledger),
+            (true, false) => return conclude(&view, options, ledger),
+            (true, true) => continue,
+            (false, _) => {}
         }
+        rounds += 1;
         if send(run, stop, ledger, &batches, true).await == Some(Halt::Interrupted) {
             break;
         }
     }
-    Blind::Interrupted.conclude(ledger)
+    Verified::only(Blind::Interrupted.conclude(ledger))
 }
 
 impl Blind {
@@ -77,42 +101,48 @@ impl Blind {
     }
 }
 
-/// Reads until nothing that should be visible is missing, at most `read_attempts` times, waiting twice as long each time.
+/// Reads sets until nothing that should be visible in them is missing, waiting twice as long each time.
 async fn look_until_settled(
     run: &TargetRun<'_>,
+    sets: &BTreeSet<&str>,
     stop: &Stop,
     options: &Options,
     ledger: &mut Ledger<'_>,
 ) -> Result<View, Blind> {
+    let started = Instant::now();
     let mut wait = options.first_wait;
     let mut attempt = 1;
     loop {
         ledger.emit(&Event::Verifying { target: run.plan, attempt });
-        let view = look(run, stop, ledger).await?;
-        for entry in &mut ledger.entries {
+        let view = look(run, sets, stop, ledger).await?;
+        for entry in ledger.entries.iter_mut().filter(|entry| sets.contains(entry.set.name.as_str())) {
             // Seen once is seen: another replica may still lag behind.
             let concerned = options.verify || entry.stand.needs_proof();
             if concerned && entry.sight != Sight::Converged {
                 entry.sight = view.sight(entry.planned);
             }
         }
-        let missing = |entry: &Entry<'_>| entry.stand.may_lag() && matches!(entry.sight, Sight::Different { .. });
-        if attempt >= options.read_attempts || !ledger.entries.iter().any(missing) {
+        let missing = |entry: &Entry<'_>| matches!(entry.sight, Sight::Different { .. });
+        let bounds = ledger.entries.iter().filter(|entry| missing(entry)).map(|entry| entry.stand.visible_within(run));
+        let left = bounds.max().unwrap_or_default().saturating_sub(started.elapsed());
+        if left.is_zero() {
             return Ok(view);
         }
-        unless_stopped(stop, ledger, tokio::time::sleep(wait)).await.ok_or(Blind::Interrupted)?;
+        let wait_now = wait.min(LONGEST_WAIT).min(left);
+        unless_stopped(stop, ledger, tokio::time::sleep(wait_now)).await.ok_or(Blind::Interrupted)?;
         wait *= 2;
         attempt += 1;
     }
 }
 
-async fn look(run: &TargetRun<'_>, stop: &Stop, ledger: &mut Ledger<'_>) -> Result<View, Blind> {
-    let read = unless_stopped(stop, ledger, run.reader.read(run.read)).await.ok_or(Blind::Interrupted)?;
+async fn look(run: &TargetRun<'_>, sets: &BTreeSet<&str>, stop: &Stop, ledger: &mut Ledger<'_>) -> Result<View, Blind> {
+    let request = run.reread.request(sets);
+    let read = unless_stopped(stop, ledger, run.reader.read(&request)).await.ok_or(Blind::Interrupted)?;
     let snapshot = read.map_err(|error| Blind::Unreadable {
         message: error.to_string(),
         temporary: matches!(error, ReadError::Temporary(_)),
     })?;
-    let view = View::new(&ledger.entries, snapshot, run);
+    let view = View::new(&ledger.entries, snapshot, sets, run);
     match &view.plan.unreadable {
         None => Ok(view),
         Some(why) => Err(Blind::Unreadable { message: why.message.clone(), temporary: why.temporary }),
@@ -129,7 +159,7 @@ async fn unless_stopped<T>(stop: &Stop, ledger: &mut Ledger<'_>, work: impl Futu
 }
 
 impl View {
-    fn new(entries: &[Entry<'_>], snapshot: Snapshot, run: &TargetRun<'_>) -> Self {
+    fn new(entries: &[Entry<'_>], snapshot: Snapshot, sets: &BTreeSet<&str>, run: &TargetRun<'_>) -> Self {
         let concerned: HashSet<Key> = entries.iter().flat_map(|entry| keys(entry.planned)).collect();
         let live: HashSet<Key> =
             snapshot.rows.iter().map(|row| row.key).filter(|key| concerned.contains(key)).collect();
@@ -137,8 +167,7 @@ impl View {
         let coverages = Coverages::new(&snapshot.coverage);
         let unproven = absent.filter(|key| !coverages.proves(key)).collect();
         let plan = (run.replan)(snapshot);
-        let touched = run.plan.touched_sets();
-        let read = plan.sets.iter().map(|set| touched.contains(set.name.as_str())).collect();
+        let read = plan.sets.iter().map(|set| sets.contains(set.name.as_str())).collect();
         let mut view = Self { live, unproven, plan, read, touching: HashMap::new() };
         view.touching = view.changes().flat_map(|(id, _, change)| keys(change).map(move |key| (key, id))).collect();
         view
@@ -182,11 +211,6 @@ impl View {
     }
 }
 
-/// The keys that a change touches.
-fn keys(planned: &PlannedChange) -> impl Iterator<Item = Key> + use<> {
-    std::iter::once(planned.change.key).chain(planned.change.from_key)
-}
-
 /// Whether a change of the new plan is the one that was planned before, on an object that has not moved since.
 fn unmoved(before: &PlannedChange, now: &PlannedChange) -> bool {
     let (before, now) = (&before.change, &now.change);
@@ -213,31 +237,12 @@ fn again<'v>(view: &'v View, ledger: &mut Ledger<'_>) -> Vec<PlannedBatch<'v>> {
     if !view.plan.refusals.is_empty() {
         return Vec::new();
     }
-    let order_by = ledger.plan.capabilities.order_by;
-    ledger.blockers = still_blocking(ledger, order_by);
+    ledger.block_anew(|entry| repeatable(entry).is_some());
     let candidates = ledger.entries.iter().filter_map(|entry| {
         let id = repeatable(entry)?;
-        let blocked = subjects(entry.planned, order_by).any(|subject| ledger.blockers.contains_key(&subject));
-        let held = blocked && entry.planned.action() == Action::Remove;
-        (!held).then(|| (entry.id.set, entry.id.index, view.change(id)))
+        ledger.blocked(entry.planned).is_none().then(|| (entry.id.set, entry.id.index, view.change(id)))
     });
     group(candidates)
-}
-
-/// Subjects with a grant that did not come and will not be sent again.
-fn still_blocking(ledger: &Ledger<'_>, order_by: usize) -> HashMap<Sym, ChangeId> {
-    let stuck = ledger.entries.iter().filter(|entry| {
-        entry.grants()
-            && repeatable(entry).is_none()
-            && matches!(entry.outcome(""), Outcome::Failed { .. } | Outcome::Unknown { .. })
-    });
-    let mut blockers = HashMap::new();
-    for entry in stuck {
-        for subject in subjects(entry.planned, order_by) {
-            blockers.entry(subject).or_insert(entry.id);
-        }
-    }
-    blockers
 }
 
 /// The change of the new plan that may be sent for an entry.
@@ -250,13 +255,26 @@ fn repeatable(entry: &Entry<'_>) -> Option<ChangeId> {
     }
 }
 
-fn conclude(view: &View, options: &Options, ledger: &Ledger<'_>) -> Verification {
+fn conclude(view: &View, options: &Options, ledger: &Ledger<'_>) -> Verified {
     if !options.verify {
         let why = "not asked for: only changes whose answers prove nothing were looked up".to_owned();
-        return Verification::NotVerified { why };
+        return Verified::only(Verification::NotVerified { why });
     }
     let remaining = remaining(view, ledger);
-    if remaining.is_empty() { Verification::Clean } else { Verification::Remaining(remaining) }
+    let verification = if remaining.is_empty() { Verification::Clean } else { Verification::Remaining(remaining) };
+    Verified { verification, not_looked_at: not_looked_at(view, ledger.plan) }
+}
+
+fn not_looked_at(view: &View, plan: &TargetPlan) -> Vec<NotLookedAt> {
+    let withheld = plan.held.iter().filter(|held| held.why != HeldWhy::Already).count();
+    let touched = plan.touched_sets();
+    let others = plan.sets.iter().map(|set| set.name.as_str()).filter(|name| !touched.contains(name));
+    let others: Vec<String> = others.map(str::to_owned).collect();
+    let gaps: BTreeSet<&str> = view.plan.evidence.iter().filter_map(|evidence| evidence.gap.as_deref()).collect();
+    let withheld = (withheld > 0).then(|| NotLookedAt::Withheld(u64::try_from(withheld).unwrap_or(u64::MAX)));
+    let others = (!others.is_empty()).then_some(NotLookedAt::OtherSets(others));
+    let gaps = gaps.into_iter().map(|gap| NotLookedAt::Incomplete(gap.to_owned()));
+    withheld.into_iter().chain(others).chain(gaps).collect()
 }
 
 /// What the new plan still wants, and what was not carried out although the new plan cannot see it (incomplete listings, secrets).
@@ -280,9 +298,11 @@ fn remaining(view: &View, ledger: &Ledger<'_>) -> Vec<Remaining> {
 }
 
 fn leftover(entry: &Entry<'_>) -> Leftover {
+    let confirmed = entry.stand == Stand::Answered(WriteOutcome::Done(Proof::Answer));
     match (entry.outcome("").is_converged(), entry.sight) {
         (true, Sight::Converged) => Leftover::New,
         (true, _) => Leftover::NotVisibleYet,
+        (false, _) if confirmed => Leftover::NotVisibleYet,
         (false, _) => Leftover::NotApplied,
     }
 }

@@ -1,6 +1,7 @@
 //! `apply`: show the plan, ask, carry it out, say how every change ended.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -20,7 +21,7 @@ use super::report::{Reports, Run, STDOUT};
 use super::session::{Open, Session, Step, plan_exit, runtime};
 use super::terminal::Terminal;
 use super::undo;
-use crate::apply::{self, Exit, NotRun, Options, Report, Silent, Sink, Sinks, TargetRun};
+use crate::apply::{self, Exit, NotRun, Options, Report, Reread, Silent, Sink, Sinks, TargetRun};
 use crate::model::{Mode, NamePlace, ReadRequest, Snapshot};
 use crate::plan::digest::Digest;
 use crate::plan::{Plan, SetPlan, TargetPlan};
@@ -221,28 +222,40 @@ impl Apply<'_> {
             Box::new(move |live| session.plan_target(target, Ok(live))) as Replan<'_>
         };
         let replans: Vec<Replan<'_>> = self.open.iter().map(replan).collect();
-        let plans = self.open.iter().zip(&self.plan.targets);
-        let reread: Vec<ReadRequest<'_>> =
-            plans.map(|(open, plan)| session.reread_request(open.target, plan)).collect();
+        let reread = |open: &Open| TargetSets { session, target: open.target };
+        let rereads: Vec<TargetSets<'_>> = self.open.iter().map(reread).collect();
         let runs: Vec<TargetRun<'_>> = self
             .open
             .iter()
             .zip(&self.plan.targets)
-            .zip(replans.iter().zip(&reread))
-            .filter_map(|((open, target), (replan, read))| {
+            .zip(replans.iter().zip(&rereads))
+            .filter_map(|((open, target), (replan, reread))| {
                 let connection = open.connection.as_ref().ok()?;
                 Some(TargetRun {
                     plan: target,
                     reader: connection.reader.as_ref(),
                     writer: connection.writer.as_ref(),
                     replan: replan.as_ref(),
-                    read,
+                    reread,
                     concurrency: session.target(open.target).limits.concurrency,
+                    settle_timeout: apply::SETTLE_TIMEOUT,
                 })
             })
             .collect();
         let options = Options { verify: !self.args.no_verify, partial: self.args.partial, ..Options::default() };
         apply::apply(&runs, self.terminal.signals.stop(), &Sinks(&sinks), &options).await
+    }
+}
+
+/// The sets of a target, as they are read again.
+struct TargetSets<'a> {
+    session: &'a Session,
+    target: usize,
+}
+
+impl Reread for TargetSets<'_> {
+    fn request(&self, sets: &BTreeSet<&str>) -> ReadRequest<'_> {
+        self.session.reread_request(self.target, sets)
     }
 }
 

@@ -1,5 +1,6 @@
 //! What `plan` and `apply` share: load the manifests, choose sets, read the targets concerned, plan.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -361,11 +362,9 @@ impl Session {
         }
     }
 
-    /// What is read again after a target's changes: the scopes and keys of the sets that its plan touches, and what holders are counted
-    /// in.
-    pub(super) fn reread_request(&self, target: usize, plan: &TargetPlan) -> ReadRequest<'_> {
-        let touched = plan.touched_sets();
-        self.request_of(target, |set| touched.contains(set.name.as_str()))
+    /// What is read again after changes in some sets of a target: their scopes and keys, and what holders are counted in.
+    pub(super) fn reread_request(&self, target: usize, sets: &BTreeSet<&str>) -> ReadRequest<'_> {
+        self.request_of(target, |set| sets.contains(set.name.as_str()))
     }
 
     /// Compares every plan with the manifests of a base. Say it before the targets are opened: both are read at once.

@@ -82,6 +82,10 @@ pub struct Capabilities {
     pub window: Option<Window>,
     /// The key part whose grants come before its losses, such as the identity.
     pub order_by: usize,
+    /// The key parts that together name who holds an assignment, one or two. A grant that did not come holds back the losses
+    /// of the same holder, and no others. Where the second of two parts is empty, the assignment concerns every holder that
+    /// shares the first (Semaphor: `ALL_TENANTS` of a definition).
+    pub held_by: &'static [usize],
     /// The key part whose distinct values are "holders" for `min_holders`; `None`: not counted here.
     pub holder: Option<usize>,
     /// Whether a removal archives.

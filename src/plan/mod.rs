@@ -22,7 +22,7 @@ pub mod undo;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-pub use batches::{PlannedBatch, batches, group};
+pub use batches::{PlannedBatch, Step, batches, group};
 pub use cause::{Base, BaseGap, BaseGapKind, Cause};
 pub use compare::{FieldChange, field_changes};
 pub use guard::{Guard, Refusal, Thresholds};

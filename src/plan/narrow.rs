@@ -17,6 +17,8 @@ pub struct Held {
     pub key: Key,
     /// The live row's key where a key part would be replaced.
     pub from_key: Option<Key>,
+    /// Whether it would give access, so that losses of the same holder wait for it.
+    pub gives: bool,
     /// Why it is held.
     pub why: HeldWhy,
 }
@@ -84,9 +86,22 @@ fn unread(ids: &Ids, capabilities: &Capabilities, saved: &SavedTarget) -> Vec<He
         action: change.action,
         key: key_of(ids, capabilities, &change.key),
         from_key: change.from_key.as_ref().map(|key| key_of(ids, capabilities, key)),
+        gives: may_give(capabilities, change),
         why: HeldWhy::Unread,
     };
     saved.sets.iter().flat_map(|set| set.changes.iter().map(move |change| held(set, change))).collect()
+}
+
+/// Whether a saved change may have been a grant: a create, a role change, or an update of dates.
+fn may_give(capabilities: &Capabilities, saved: &SavedChange) -> bool {
+    let dates = || {
+        capabilities.window.is_some_and(|window| [window.from, window.to].iter().any(|n| saved.after.contains_key(*n)))
+    };
+    match saved.action {
+        Action::Create => true,
+        Action::Update => saved.from_key.is_some() || dates(),
+        Action::Remove => false,
+    }
 }
 
 /// What narrowing a set needs to know of its target.
@@ -119,14 +134,22 @@ impl Narrowing<'_> {
             };
             match why {
                 None => kept.push(planned),
-                Some(why) => held.push(Held { set: set.name.clone(), action: id.0, key: id.1, from_key: id.2, why }),
+                Some(why) => held.push(Held {
+                    set: set.name.clone(),
+                    action: id.0,
+                    key: id.1,
+                    from_key: id.2,
+                    gives: !planned.grants.is_empty(),
+                    why,
+                }),
             }
         }
         let mut gone: Vec<Held> = approved
             .into_iter()
             .map(|((action, key, from_key), saved)| {
                 let contested = seen.contains(&key) || from_key.is_some_and(|from| seen.contains(&from));
-                Held { set: set.name.clone(), action, key, from_key, why: self.not_planned(saved, contested) }
+                let gives = may_give(self.capabilities, saved);
+                Held { set: set.name.clone(), action, key, from_key, gives, why: self.not_planned(saved, contested) }
             })
             .collect();
         let ranks = self.ids.ranks();

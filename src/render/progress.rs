@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::apply::{Ended, Event, Outcome, Sink, Verification};
+use crate::apply::{Ended, Event, NotLookedAt, Outcome, Sink, Verification};
 use crate::model::Ids;
 use crate::plan::{PlannedChange, TargetPlan};
 
@@ -146,7 +146,9 @@ impl Sink for Lines {
                 }
             }
             Event::Verifying { target, attempt } => state.say(&verifying(target, *attempt)),
-            Event::Verified { target, verification } => state.say(&verified(target, verification)),
+            Event::Verified { target, verification, not_looked_at } => {
+                state.say(&verified(target, verification, not_looked_at));
+            }
             Event::Interrupted => state.say(INTERRUPTED),
             _ => {}
         }
@@ -163,12 +165,12 @@ fn verifying(target: &TargetPlan, attempt: u32) -> String {
     }
 }
 
-fn verified(target: &TargetPlan, verification: &Verification) -> String {
+fn verified(target: &TargetPlan, verification: &Verification, not_looked_at: &[NotLookedAt]) -> String {
     let said = match verification {
         Verification::Untouched => "nothing was sent".to_owned(),
-        Verification::Clean => "verified, live state equals the manifests".to_owned(),
+        Verification::Clean => format!("verified, {}", words::verified(not_looked_at)),
         Verification::Remaining(left) => {
-            format!("verified, {} remaining", words::counted(words::len(left), "difference"))
+            format!("read again, {} remaining", words::counted(words::len(left), "difference"))
         }
         Verification::NotVerified { why } => format!("not verified: {}", clean::terminal(why)),
         Verification::Unreadable { message, .. } => format!("could not be read again: {}", clean::terminal(message)),
@@ -247,7 +249,9 @@ impl Sink for Bars {
             }
             Event::Settled { target, ended } => self.trouble(target, ended),
             Event::Verifying { target, .. } => self.with_bar(target, |bar| bar.set_message("reading again")),
-            Event::Verified { target, verification } => self.above(&verified(target, verification)),
+            Event::Verified { target, verification, not_looked_at } => {
+                self.above(&verified(target, verification, not_looked_at));
+            }
             Event::TargetEnded { target, .. } => {
                 self.with_bar(target, |bar| {
                     bar.set_message("ended");

@@ -3,7 +3,9 @@
 
 use std::io::{self, Write};
 
-use crate::apply::{ChangeReport, Leftover, NotRun, Outcome, Remaining, Report, TargetReport, Totals, Verification};
+use crate::apply::{
+    ChangeReport, Leftover, NotLookedAt, NotRun, Outcome, Remaining, Report, TargetReport, Totals, Verification,
+};
 use crate::model::Ids;
 use crate::plan::{Plan, PlannedChange, TargetPlan};
 
@@ -56,7 +58,7 @@ fn target(
     }
     outcomes(&mut page, ended)?;
     held::write(page.out, page.style, page.speaker, &ended.held, page.full)?;
-    verification(&mut page, &ended.verification)?;
+    verification(&mut page, &ended.verification, &ended.not_looked_at)?;
     if let Some(note) = plan.capabilities.after_apply.filter(|_| ended.totals().done > 0) {
         writeln!(page.out, "  {dim}Note: {note}.{dim:#}")?;
     }
@@ -170,11 +172,11 @@ pub(super) fn outcome_style(style: Style, outcome: &Outcome) -> anstyle::Style {
     }
 }
 
-fn verification(page: &mut Page<'_>, verification: &Verification) -> io::Result<()> {
+fn verification(page: &mut Page<'_>, verification: &Verification, not_looked_at: &[NotLookedAt]) -> io::Result<()> {
     let Style { good, warning, error, .. } = page.style;
     match verification {
         Verification::Untouched => writeln!(page.out, "  Nothing was sent."),
-        Verification::Clean => writeln!(page.out, "  {good}Verified:{good:#} live state equals the manifests."),
+        Verification::Clean => writeln!(page.out, "  {good}Verified:{good:#} {}.", words::verified(not_looked_at)),
         Verification::NotVerified { why } => {
             writeln!(page.out, "  {warning}Not verified:{warning:#} {}", clean::terminal(why))
         }
@@ -185,7 +187,8 @@ fn verification(page: &mut Page<'_>, verification: &Verification) -> io::Result<
         }
         Verification::Remaining(remaining) => {
             let differences = words::counted(words::len(remaining), "difference");
-            writeln!(page.out, "  {warning}Verified:{warning:#} {differences} remaining:")?;
+            let rest = words::unseen(not_looked_at).map(|rest| format!("; {rest}")).unwrap_or_default();
+            writeln!(page.out, "  {warning}Read again:{warning:#} {differences} remaining{rest}:")?;
             left_over(page, remaining)
         }
     }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::apply::NotLookedAt;
 use crate::diag::Location;
 use crate::model::{Action, Capabilities, Ids, Key, Names, OnRemove, Sym};
 use crate::plan::authority::{AuthorityChange, Effect, Leaving, LeavingRow, What};
@@ -327,6 +328,18 @@ pub(super) fn sign(action: Action) -> char {
         Action::Update => '~',
         Action::Remove => '-',
     }
+}
+
+/// What a re-read found to be as declared, and what it says nothing about: `live state equals the manifests`.
+pub(super) fn verified(not_looked_at: &[NotLookedAt]) -> String {
+    let Some(rest) = unseen(not_looked_at) else { return "live state equals the manifests".to_owned() };
+    format!("what was read again is as declared; {rest}")
+}
+
+/// `not looked at: 2 other sets (a, b)`; `None` where all was looked at.
+pub(super) fn unseen(not_looked_at: &[NotLookedAt]) -> Option<String> {
+    let all: Vec<String> = not_looked_at.iter().map(NotLookedAt::text).collect();
+    (!all.is_empty()).then(|| format!("not looked at: {}", clean::terminal(&all.join("; "))))
 }
 
 /// `12 unchanged, 1 unmanaged, 2 observed differences`; what is zero is left out, but for the first.

@@ -1,15 +1,16 @@
 //! Runs of the program in this process: load, connect, read, plan, apply, as the command line does it, a hundred times faster than by
 //! starting processes. The only place of these tests that knows how the parts are put together.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use assignctl::apply::{self, Report, Silent, TargetRun};
+use assignctl::apply::{self, Report, Reread, Silent, TargetRun};
 use assignctl::http::{Client, Config, HostPolicy, SignIn};
 use assignctl::manifest::{self, Inputs, Loaded};
 use assignctl::model::{
-    Endpoint, Ids, Instant, ReadRequest, ResolveError, SecretRef, SecretResolver, SecretString, Snapshot, Stop,
+    DesiredSet, Endpoint, Ids, Instant, ReadRequest, ResolveError, SecretRef, SecretResolver, SecretString, Snapshot,
+    Stop,
 };
 use assignctl::plan::{Input, Plan, SetInput, TargetPlan, Thresholds, Unreadable, plan_target};
 use assignctl::provider::{self, Connection, ReadError};
@@ -17,6 +18,9 @@ use assignctl::sandbox::{LoggedRequest, Options, Running, start};
 
 /// The first wait of a verification and of a backoff, short: the server is in this process.
 pub const FIRST_WAIT: Duration = Duration::from_millis(10);
+
+/// What is looked for after a write with [`FIRST_WAIT`]: four readings.
+pub const SETTLED: Duration = FIRST_WAIT.saturating_mul(7);
 /// The largest body that is read. The worlds of these tests are small.
 const MAX_BODY: usize = 1 << 20;
 
@@ -111,11 +115,11 @@ impl Stage {
 
     /// Plans and applies as a new process would.
     pub async fn apply(&self) -> Ran {
-        self.apply_with(&apply::Options { first_wait: FIRST_WAIT, ..apply::Options::default() }).await
+        self.apply_with(&apply::Options { first_wait: FIRST_WAIT, ..apply::Options::default() }, SETTLED).await
     }
 
     /// The same, with more or less patience.
-    pub async fn apply_with(&self, options: &apply::Options) -> Ran {
+    pub async fn apply_with(&self, options: &apply::Options, settle_timeout: Duration) -> Ran {
         self.server.clear_requests();
         let (open, now) = (self.open(), now());
         let plan = self.planned(&open, now).await;
@@ -125,17 +129,20 @@ impl Stage {
             Box::new(move |live| self.plan_target(target, Ok(live), now)) as Replan<'_>
         };
         let replans: Vec<Replan<'_>> = open.iter().map(replan).collect();
+        let reread = |open: &Open<'_>| Sets { stage: self, target: open.target };
+        let rereads: Vec<Sets<'_>> = open.iter().map(reread).collect();
         let runs: Vec<TargetRun<'_>> = open
             .iter()
             .zip(&plan.targets)
-            .zip(&replans)
-            .map(|((open, target), replan)| TargetRun {
+            .zip(replans.iter().zip(&rereads))
+            .map(|((open, target), (replan, reread))| TargetRun {
                 plan: target,
                 reader: open.connection.reader.as_ref(),
                 writer: open.connection.writer.as_ref(),
                 replan: replan.as_ref(),
-                read: &open.request,
+                reread,
                 concurrency: self.loaded.targets[open.target].limits.concurrency,
+                settle_timeout,
             })
             .collect();
         let report = apply::apply(&runs, &Stop::default(), &Silent, options).await;
@@ -143,7 +150,6 @@ impl Stage {
     }
 
     fn open(&self) -> Vec<Open<'_>> {
-        let sets = &self.loaded.sets;
         let target = |(index, target): (usize, &assignctl::model::Target)| {
             let provider = provider::find(target.provider).expect("the provider is known");
             let Endpoint::Url(url) = &target.endpoint else { panic!("targets of these tests have an address") };
@@ -158,16 +164,21 @@ impl Stage {
             };
             let client = Client::impatient(config, MAX_BODY, FIRST_WAIT);
             let client = client.unwrap_or_else(|error| panic!("the client is made: {error}"));
-            let of_target = || sets.iter().filter(move |set| set.target == index);
-            let request = ReadRequest {
-                scopes: of_target().filter_map(|set| set.scope.clone()).collect(),
-                rows: of_target().map(|set| set.rows.as_slice()).collect(),
-                names: false,
-            };
+            let request = self.request(index, |_| true);
             let connection = (provider.connect)(target, client, Arc::clone(&self.ids), Arc::new(Secrets));
             Open { target: index, connection, request }
         };
         self.loaded.targets.iter().enumerate().map(target).collect()
+    }
+
+    /// What some sets of a target need.
+    fn request(&self, target: usize, wanted: impl Fn(&DesiredSet) -> bool) -> ReadRequest<'_> {
+        let sets = || self.loaded.sets.iter().filter(|set| set.target == target && wanted(set));
+        ReadRequest {
+            scopes: sets().filter_map(|set| set.scope.clone()).collect(),
+            rows: sets().map(|set| set.rows.as_slice()).collect(),
+            names: false,
+        }
     }
 
     async fn planned(&self, open: &[Open<'_>], now: Instant) -> Plan {
@@ -202,6 +213,18 @@ impl Stage {
             sets: &sets,
         };
         plan_target(&input, live)
+    }
+}
+
+/// The sets of a target, as they are read again.
+struct Sets<'a> {
+    stage: &'a Stage,
+    target: usize,
+}
+
+impl Reread for Sets<'_> {
+    fn request(&self, sets: &BTreeSet<&str>) -> ReadRequest<'_> {
+        self.stage.request(self.target, |set| sets.contains(set.name.as_str()))
     }
 }
 

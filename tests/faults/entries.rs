@@ -1,6 +1,8 @@
 //! What hostile bytes are given to: manifests, saved plans, and the answers of each system. Used by the fuzz targets and by the bounded
 //! test beside this file. A failure is a panic.
 
+use std::time::Duration;
+
 use assignctl::diag::Sources;
 use assignctl::manifest::{self, Inputs, Policy};
 use assignctl::model::Ids;
@@ -82,8 +84,8 @@ impl Answers {
                 let fault = format!("{request}=200;body={body}:*");
                 stage.server.add_fault(fault.parse().expect("a fault is written like this"));
             }
-            let hasty = apply::Options { read_attempts: 1, resend_rounds: 0, ..apply::Options::default() };
-            let ran = self.runtime.block_on(stage.apply_with(&hasty));
+            let hasty = apply::Options { resend_rounds: 0, ..apply::Options::default() };
+            let ran = self.runtime.block_on(stage.apply_with(&hasty, Duration::ZERO));
             assert_eq!(ran.miscounted(), None, "{}", ran.told());
         }
     }

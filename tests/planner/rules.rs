@@ -1,7 +1,7 @@
 //! What becomes a create, an update, a removal, or nothing.
 
 use assignctl::model::{Instant, Mode, Value};
-use assignctl::plan::{Grant, LeftAlone, Loss, Reason, batches};
+use assignctl::plan::{Grant, LeftAlone, Loss, Reason, Step, batches};
 use serde_json::json;
 
 use super::world::{DAY, NOW, World};
@@ -193,7 +193,7 @@ fn the_forecast_counts_batches_and_losses_come_last() {
     let world = authoritative(&["a de r", "b de r", "c de r", "d de r"], &["x de q", "y de q", "z de r", "q de r"]);
     let plan = world.plan();
     let sizes: Vec<(bool, usize)> =
-        batches(&plan).iter().map(|batch| (batch.takes_away, batch.changes.len())).collect();
+        batches(&plan).iter().map(|batch| (batch.step == Step::Take, batch.changes.len())).collect();
     assert_eq!(sizes, [(false, 3), (false, 1), (true, 3), (true, 1)]);
     assert_eq!(plan.write_requests, 4);
 }

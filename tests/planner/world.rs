@@ -24,6 +24,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     pairing: Some(Pairing { slot: &[0, 1], replaced: 2 }),
     window: Some(Window { from: "effective_from", to: "effective_to" }),
     order_by: 0,
+    held_by: &[0],
     holder: Some(0),
     on_remove: OnRemove::Remove,
     after_apply: None,

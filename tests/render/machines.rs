@@ -218,7 +218,7 @@ fn events_are_lines_that_hold_their_schema() {
         Event::Finished { target, ended, provisional: true },
         Event::Verifying { target, attempt: 1 },
         Event::Settled { target, ended: Ended { outcome: &done, ..ended } },
-        Event::Verified { target, verification: &Verification::Clean },
+        Event::Verified { target, verification: &Verification::Clean, not_looked_at: &[] },
         Event::TargetEnded { target, totals },
         Event::Interrupted,
         Event::Ended { totals },

@@ -86,7 +86,7 @@ fn play(plan: &Plan, sink: &dyn Sink, outcome: impl Fn(usize) -> Outcome) {
         }
         sink.event(&Event::Verifying { target, attempt: 1 });
         sink.event(&Event::Verifying { target, attempt: 2 });
-        sink.event(&Event::Verified { target, verification: &Verification::Clean });
+        sink.event(&Event::Verified { target, verification: &Verification::Clean, not_looked_at: &[] });
         sink.event(&Event::TargetEnded { target, totals: Totals::default() });
     }
     sink.event(&Event::Ended { totals: Totals::default() });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use assignctl::apply::{
-    ChangeId, ChangeReport, Leftover, NotRun, Outcome, Remaining, Report, TargetReport, Verification,
+    ChangeId, ChangeReport, Leftover, NotLookedAt, NotRun, Outcome, Remaining, Report, TargetReport, Verification,
 };
 use assignctl::model::{Action, Signal};
 use assignctl::plan::{Plan, TargetPlan};
@@ -41,7 +41,15 @@ fn target_report(target: &TargetPlan, outcomes: &[Outcome], verification: Verifi
         .enumerate()
         .map(|(at, id)| ChangeReport { id, outcome: outcome(at), request_ids: Arc::default() })
         .collect();
-    TargetReport { name: target.name.clone(), changes, held: Vec::new(), not_run: None, verification }
+    TargetReport {
+        name: target.name.clone(),
+        changes,
+        held: Vec::new(),
+        not_run: None,
+        halt: None,
+        verification,
+        not_looked_at: Vec::new(),
+    }
 }
 
 /// What is left of a target's first change.
@@ -57,6 +65,13 @@ fn remaining(target: &TargetPlan, why: Leftover) -> Remaining {
     }
 }
 
+/// Each kind of what a re-read does not look at.
+fn everything_unseen() -> Vec<NotLookedAt> {
+    let sets = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
+    let gap = "the list was cut \u{1b}[31m".to_owned();
+    vec![NotLookedAt::Withheld(2), NotLookedAt::OtherSets(sets), NotLookedAt::Incomplete(gap)]
+}
+
 /// A report with each kind of outcome, over [`fixture::everything`].
 pub fn every_outcome(plan: &Plan) -> Report {
     let [canopy, partium, semaphor, streamline] = &plan.targets[..] else { panic!("four targets") };
@@ -70,10 +85,10 @@ pub fn every_outcome(plan: &Plan) -> Report {
         ),
         target_report(
             partium,
-            &[unknown(), Outcome::Done { note: note("done, not visible yet") }],
+            &[unknown(), Outcome::Done { note: note("the answer was lost; the re-read shows it") }],
             Verification::Unreadable { message: "503 maintenance".to_owned(), temporary: true },
         ),
-        target_report(semaphor, &[done()], Verification::Clean),
+        TargetReport { not_looked_at: everything_unseen(), ..target_report(semaphor, &[done()], Verification::Clean) },
         target_report(streamline, &[skipped("interrupted")], Verification::Untouched),
     ];
     Report { targets, interrupted: None }

@@ -109,7 +109,7 @@ async fn a_loss_goes_when_the_answers_to_all_grants_of_its_subject_are_told() {
 }
 
 #[tokio::test]
-async fn a_failed_grant_blocks_the_losses_of_its_subject_only() {
+async fn a_failed_grant_blocks_the_losses_of_its_holder_only() {
     let case = Case::new(&["anna/old", "bob/old"], &["anna/new", "cleo/new"]).batch(10).act("anna/new", &[Act::Refuse]);
     let end = case.run().await;
     assert_eq!(end.word("anna/new"), "failed");
@@ -122,6 +122,125 @@ async fn a_failed_grant_blocks_the_losses_of_its_subject_only() {
     assert_eq!(end.leftovers(), [Leftover::NotApplied, Leftover::NotApplied]);
     let totals = end.report.totals();
     assert_eq!((totals.done, totals.failed, totals.blocked, totals.all()), (2, 1, 1, end.planned));
+}
+
+#[tokio::test]
+async fn an_impossible_grant_holds_back_no_loss_of_other_holders_run_after_run() {
+    let live = ["pump/oslo", "mixer/bern", "pump/rome"];
+    for _ in 0..3 {
+        let case = Case::new(&live, &["pump/bern", "pump/rome"]).held_by_second().act("pump/bern", &[Act::Refuse; 9]);
+        let end = case.run().await;
+        // Of the same assembly and another organization, and of the same organization and another assembly.
+        assert_eq!((end.word("pump/oslo"), end.word("mixer/bern")), ("done", "blocked"));
+        assert_eq!((case.sent("mixer/bern"), end.report.exit()), (0, Exit::Partial));
+    }
+}
+
+#[tokio::test]
+async fn a_loss_waits_for_the_grants_of_its_holder_whatever_they_are_ordered_by() {
+    let mut case = Case::new(&["mixer/bern", "lamp/oslo"], &["pump/bern"]).held_by_second().concurrency(3);
+    case.world.latency = 3 * send::LULL;
+    let end = case.run().await;
+    assert_eq!(end.report.exit(), Exit::Success);
+    let log = case.log();
+    let at = |line: &str| log.iter().position(|entry| entry == line).unwrap();
+    assert!(at("start mixer/bern") > at("end pump/bern"), "{log:?}");
+    assert!(at("start lamp/oslo") < at("end pump/bern"), "{log:?}");
+}
+
+#[tokio::test]
+async fn what_concerns_every_holder_of_a_group_waits_for_each_and_each_for_it() {
+    // The empty second part stands for all holders of the group.
+    for (live, declared, refused, blocked, free) in [
+        (["rows/", "other/eva"], "rows/eva", "rows/eva", "rows/", "other/eva"),
+        (["rows/eva", "other/eva"], "rows/", "rows/", "rows/eva", "other/eva"),
+        (["rows/eva", "rows/finn"], "rows/eva2", "rows/eva2", "", "rows/finn"),
+    ] {
+        let case = Case::new(&live, &[declared]).held_in_groups().act(refused, &[Act::Refuse; 9]);
+        let end = case.run().await;
+        assert_eq!(end.word(free), "done", "{live:?} {declared}");
+        assert!(blocked.is_empty() || end.word(blocked) == "blocked", "{live:?} {declared}");
+    }
+}
+
+#[tokio::test]
+async fn a_grant_that_no_answer_proves_is_read_before_the_losses_of_its_holder_are_sent() {
+    for act in [Act::Silent, Act::Lost] {
+        let case = Case::new(&["anna/old", "bob/old"], &["anna/new", "bob/new"]).act("anna/new", &[act]);
+        let end = case.run().await;
+        assert_eq!((end.word("anna/old"), end.word("bob/old"), end.report.exit()), ("done", "done", Exit::Success));
+        // Read once in between, and once in the end.
+        assert_eq!((case.reads(), case.sent("anna/old")), (2, 1));
+        let sent: Vec<&String> = end.events.iter().filter(|event| event.starts_with("send ")).collect();
+        assert_eq!(sent.last().unwrap().as_str(), "send 1 again=true");
+        assert_eq!(sent.len(), 4, "bob's loss waits for nothing: {sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_grant_that_was_rolled_back_holds_back_the_losses_of_its_holder_in_every_run() {
+    let case = Case::new(&["anna/old"], &["anna/new"]).act("anna/new", &[Act::Ignore; 9]);
+    for _ in 0..3 {
+        let end = case.run().await;
+        assert_eq!((end.word("anna/new"), end.word("anna/old")), ("unknown", "blocked"));
+        assert_eq!((case.sent("anna/old"), end.report.exit()), (0, Exit::Partial));
+    }
+}
+
+#[tokio::test]
+async fn a_loss_inside_an_update_waits_for_the_grants_of_its_holder_as_a_removal_does() {
+    use crate::plan::{Grant, Loss};
+    let live = ["anna/ends=1", "anna/moves=1", "bob/ends=1"];
+    let declared = ["anna/new", "anna/ends=2", "anna/moves=2", "bob/ends=2"];
+    let case = Case::new(&live, &declared).act("anna/new", &[Act::Refuse]);
+    let mut plan = case.first_plan();
+    for planned in &mut plan.sets[0].changes {
+        match case.world.label(&planned.change.key).split_once('/').unwrap().1 {
+            "ends" => planned.losses = vec![Loss::EndsEarlier],
+            "moves" => (planned.losses, planned.grants) = (vec![Loss::Replaced], vec![Grant::Replaced]),
+            _ => {}
+        }
+    }
+    let end = case.run_plan(&plan).await;
+    assert_eq!((end.word("anna/ends"), end.word("anna/moves")), ("blocked", "blocked"));
+    assert_eq!((end.word("bob/ends"), end.report.exit()), ("done", Exit::Partial));
+}
+
+#[tokio::test]
+async fn a_loss_waits_for_a_role_change_of_its_holder() {
+    use crate::plan::{Grant, Loss};
+    let case = Case::new(&["anna/moves=1", "anna/old"], &["anna/moves=2"]).act("anna/moves", &[Act::Refuse]);
+    let mut plan = case.first_plan();
+    for planned in plan.sets[0].changes.iter_mut().filter(|planned| planned.action() == Action::Update) {
+        (planned.losses, planned.grants) = (vec![Loss::Replaced], vec![Grant::Replaced]);
+    }
+    let end = case.run_plan(&plan).await;
+    assert_eq!((end.word("anna/moves"), end.word("anna/old")), ("failed", "blocked"));
+}
+
+#[tokio::test]
+async fn a_loss_whose_grant_the_saved_plan_withholds_is_withheld_too() {
+    use crate::plan::saved::{Held, HeldWhy};
+    let case = Case::new(&["anna/old", "bob/old"], &[]);
+    let key = Case::new(&[], &["anna/new"]).first_plan().sets[0].changes[0].change.key;
+    let ids = case.first_plan().sets[0].changes[0].change.key; // anna's
+    for (gives, why, word, exit) in [
+        (true, HeldWhy::Moved("it moved".to_owned()), "skipped", Exit::Stale),
+        (true, HeldWhy::New, "skipped", Exit::Stale),
+        (true, HeldWhy::Already, "done", Exit::Success),
+        (false, HeldWhy::New, "done", Exit::Stale),
+    ] {
+        let mut case = Case::new(&["anna/old", "bob/old"], &[]);
+        case.options.partial = true;
+        let mut plan = case.first_plan();
+        let anna = plan.sets[0].changes[0].change.key;
+        assert_eq!(anna, ids);
+        let withheld = anna.with(1, key.part(1));
+        let set = "all".to_owned();
+        plan.held.push(Held { set, action: Action::Create, key: withheld, from_key: None, gives, why });
+        let end = case.run_plan(&plan).await;
+        assert_eq!((end.word("anna/old"), end.word("bob/old"), end.report.exit()), (word, "done", exit));
+    }
 }
 
 #[tokio::test]
@@ -151,8 +270,8 @@ async fn what_certainly_did_not_happen_is_sent_again_and_frees_what_it_blocked()
     assert_eq!((case.sent("anna/new"), case.sent("anna/old")), (2, 1));
     assert_eq!((end.report.exit(), end.verification()), (Exit::Success, &Verification::Clean));
     assert!(end.events.contains(&"settled anna/old done".to_owned()));
-    // Before sending again it looked as often as a lagging listing may need.
-    assert_eq!(case.reads(), READ_ATTEMPTS as usize + 1);
+    // Before sending again it looked for as long as a slow server may need.
+    assert!(case.reads() > 3, "{}", case.reads());
 }
 
 #[tokio::test]
@@ -168,7 +287,9 @@ async fn sending_again_is_bounded() {
 async fn a_conflict_after_a_lost_answer_is_this_runs_own_work() {
     // The first send arrived late: nothing was to be seen, and the repeat met it.
     let case = Case::new(&["bob/keep"], &["anna/new", "bob/keep"]).act("anna/new", &[Act::Lost, Act::Already]);
-    case.world.lagging_reads.store(READ_ATTEMPTS as usize, Ordering::SeqCst);
+    let mut case = case;
+    case.settle_timeout = Duration::ZERO;
+    case.world.lagging_reads.store(1, Ordering::SeqCst);
     let end = case.run().await;
     assert!(end.text("anna/new").starts_with("Done"), "{}", end.text("anna/new"));
     assert_eq!((case.sent("anna/new"), end.report.exit()), (2, Exit::Success));
@@ -237,13 +358,13 @@ async fn a_lagging_listing_is_waited_for() {
 }
 
 #[tokio::test]
-async fn a_listing_that_never_catches_up_leaves_proven_changes_done_with_a_warning() {
+async fn what_the_listing_contradicts_for_too_long_is_unknown_and_never_done() {
     let case = Case::new(&["anna/old", "bob/keep"], &["anna/new", "bob/keep"]).act("anna/old", &[Act::Silent]);
     case.world.lagging_reads.store(100, Ordering::SeqCst);
     let end = case.run().await;
-    assert!(end.text("anna/new").contains("not visible yet"));
-    assert_eq!(end.word("anna/old"), "unknown");
-    assert_eq!(case.reads(), READ_ATTEMPTS as usize);
+    assert!(end.text("anna/new").contains("the API confirmed it"), "{}", end.text("anna/new"));
+    assert_eq!((end.word("anna/new"), end.word("anna/old"), end.report.exit()), ("unknown", "unknown", Exit::Partial));
+    assert!((3..100).contains(&case.reads()), "{}", case.reads());
     assert_eq!(end.leftovers(), [Leftover::NotVisibleYet, Leftover::NotApplied]);
 }
 
@@ -273,11 +394,19 @@ async fn nothing_is_sent_again_that_the_guards_would_now_refuse() {
 }
 
 #[tokio::test]
-async fn not_visible_yet_is_no_failure() {
-    let case = Case::new(&["bob/keep"], &["anna/new", "bob/keep"]);
-    case.world.lagging_reads.store(100, Ordering::SeqCst);
+async fn an_answer_that_names_the_change_proves_nothing_that_the_re_read_contradicts() {
+    // A field that the server ignored, a grant that it did not make, a row that it left.
+    let live = ["anna/keep=1", "bob/old", "cleo/keep"];
+    let case = Case::new(&live, &["anna/keep=2", "bob/new", "cleo/keep"])
+        .act("anna/keep", &[Act::Pretend])
+        .act("bob/new", &[Act::Pretend])
+        .act("bob/old", &[Act::Pretend]);
     let end = case.run().await;
-    assert_eq!((end.word("anna/new"), end.report.exit()), ("done", Exit::Success));
+    for key in ["anna/keep", "bob/new", "bob/old"] {
+        assert_eq!((end.word(key), case.sent(key)), ("unknown", 1), "{key}");
+    }
+    assert_eq!((end.report.totals().unknown, end.report.exit()), (3, Exit::Partial));
+    assert_eq!(end.leftovers(), [Leftover::NotVisibleYet; 3]);
 }
 
 #[tokio::test]
@@ -499,6 +628,7 @@ async fn a_stop_before_the_start_sends_nothing() {
 async fn a_stop_ends_the_waiting_for_a_lagging_listing() {
     let mut case = Case::new(&["bob/keep"], &["anna/new", "bob/keep"]);
     case.options.first_wait = Duration::from_secs(600);
+    case.settle_timeout = Duration::from_secs(600);
     case.world.lagging_reads.store(100, Ordering::SeqCst);
     let stop = case.stop.clone();
     let later = async {
@@ -506,7 +636,7 @@ async fn a_stop_ends_the_waiting_for_a_lagging_listing() {
         stop.request(Signal::Interrupt);
     };
     let (end, ()) = futures::future::join(case.run(), later).await;
-    assert_eq!((end.word("anna/new"), end.report.exit()), ("done", Exit::Interrupted));
+    assert_eq!((end.word("anna/new"), end.report.exit()), ("unknown", Exit::Interrupted));
 }
 
 #[tokio::test]
@@ -519,6 +649,38 @@ async fn missing_answers_are_unknown_until_the_re_read() {
     // b was carried out; c was not, and is sent again.
     assert_eq!((end.word("a/1"), end.word("b/1"), end.word("c/1")), ("done", "done", "done"));
     assert_eq!((case.sent("b/1"), case.sent("c/1")), (1, 2));
+}
+
+#[tokio::test]
+async fn what_was_not_read_again_or_withheld_is_named_and_never_called_verified() {
+    use crate::plan::saved::{Held, HeldWhy};
+    let mut case = Case::new(&["anna/old", "bob/keep"], &["anna/new", "bob/keep"]);
+    case.options.partial = true;
+    let mut plan = case.first_plan();
+    let key = plan.sets[0].changes[0].change.key;
+    let held = |why, gives| Held { set: "all".to_owned(), action: Action::Update, key, from_key: None, gives, why };
+    plan.held = vec![held(HeldWhy::New, false), held(HeldWhy::Already, true)];
+    case.world.gap.store(true, Ordering::SeqCst);
+    let end = case.run_plan(&plan).await;
+    assert_eq!(end.verification(), &Verification::Clean);
+    let gap = NotLookedAt::Incomplete("the list was cut".to_owned());
+    assert_eq!(end.report.targets[0].not_looked_at, [NotLookedAt::Withheld(1), gap]);
+    let texts: Vec<String> = end.report.targets[0].not_looked_at.iter().map(NotLookedAt::text).collect();
+    assert_eq!(texts[0], "1 change that the approved plan withholds");
+    assert_eq!(texts[1], "rows that an incomplete listing does not show (the list was cut)");
+}
+
+#[tokio::test]
+async fn what_is_skipped_for_an_outage_that_passed_keeps_the_exit_from_being_0() {
+    let declared = ["a/1", "b/1", "c/1", "d/1"];
+    // The system carries out what it refuses, three times: the re-read finds it done.
+    let case =
+        declared[..3].iter().fold(Case::new(&["z/keep"], &["a/1", "b/1", "c/1", "d/1", "z/keep"]), |case, key| {
+            case.act(key, &[Act::BusyDone])
+        });
+    let end = case.run().await;
+    assert_eq!((end.word("a/1"), end.word("c/1"), end.word("d/1")), ("already", "already", "skipped"));
+    assert_eq!(end.report.exit(), Exit::Temporary);
 }
 
 #[tokio::test]
@@ -536,14 +698,14 @@ async fn targets_do_not_stop_each_other() {
     let fine = Case::new(&[], &["bob/new"]);
     let (refused_plan, fine_plan) = (refused.first_plan(), fine.first_plan());
     let (replan_refused, replan_fine) = (|snapshot| refused.plan(snapshot), |snapshot| fine.plan(snapshot));
-    let read = ReadRequest::default();
     let run_refused = TargetRun {
         plan: &refused_plan,
         reader: &refused.world,
         writer: &refused.world,
         replan: &replan_refused,
-        read: &read,
+        reread: &world::Everything,
         concurrency: 1,
+        settle_timeout: Duration::ZERO,
     };
     let run_fine =
         TargetRun { plan: &fine_plan, reader: &fine.world, writer: &fine.world, replan: &replan_fine, ..run_refused };
@@ -600,7 +762,7 @@ async fn an_old_role_that_is_seen_says_more_than_a_gap() {
     case.world.gap.store(true, Ordering::SeqCst);
     case.world.lagging_reads.store(100, Ordering::SeqCst);
     let end = case.run_plan(&plan).await;
-    assert!(end.text("anna/new").contains("not visible yet"));
+    assert!(end.text("anna/new").contains("the API confirmed it"));
     assert_eq!(end.leftovers(), [Leftover::NotVisibleYet]);
 }
 

@@ -88,6 +88,15 @@ proptest! {
                 prop_assert_eq!(case.sent(&label), 0);
             }
         }
+        // Nobody ends with less than before and less than declared.
+        for change in plan.sets.iter().flat_map(|set| &set.changes).filter(|change| change.action() == Action::Create) {
+            let holder = change.change.key.part(0);
+            let lost = plan.changes().any(|other| {
+                let gone = !now.contains_key(&case.world.label(&other.change.key));
+                other.action() == Action::Remove && other.change.key.part(0) == holder && gone
+            });
+            prop_assert!(!lost || now.contains_key(&case.world.label(&change.change.key)), "{:?}", now);
+        }
         let converged = end.by_key.values().all(Outcome::is_converged);
         prop_assert_eq!(converged, end.report.exit() == Exit::Success);
 

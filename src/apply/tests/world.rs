@@ -1,7 +1,7 @@
 //! A system of its own for the executor's tests: rows in memory, a writer that follows a script, readings that may lag.
 //! Plans come from the real planner.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -31,7 +31,7 @@ fn route(change: &Change, limits: &Limits, _: &Fields) -> Route {
 
 const FIELDS: &[FieldSpec] = &[FieldSpec { name: "note", kind: FieldKind::Text, sent_with: None }];
 
-const fn capabilities(pairing: Option<Pairing>) -> Capabilities {
+const fn capabilities(pairing: Option<Pairing>, held_by: &'static [usize]) -> Capabilities {
     Capabilities {
         provider: "fake",
         key_fields: &["identity_id", "role_id"],
@@ -40,6 +40,7 @@ const fn capabilities(pairing: Option<Pairing>) -> Capabilities {
         pairing,
         window: None,
         order_by: 0,
+        held_by,
         holder: None,
         on_remove: OnRemove::Remove,
         after_apply: None,
@@ -47,8 +48,12 @@ const fn capabilities(pairing: Option<Pairing>) -> Capabilities {
     }
 }
 
-static PLAIN: Capabilities = capabilities(None);
-static PAIRING: Capabilities = capabilities(Some(Pairing { slot: &[0], replaced: 1 }));
+static PLAIN: Capabilities = capabilities(None, &[0]);
+static PAIRING: Capabilities = capabilities(Some(Pairing { slot: &[0], replaced: 1 }), &[0]);
+/// As Partium: the first part orders, the second one holds.
+static HELD_BY_SECOND: Capabilities = capabilities(None, &[1]);
+/// As Semaphor: a holder is one of a group, and an empty one is all of it.
+static HELD_IN_GROUPS: Capabilities = capabilities(None, &[0, 1]);
 
 /// What the writer does with a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,6 +66,8 @@ pub(super) enum Act {
     Ignore,
     /// Carries it out; the answer is lost.
     Lost,
+    /// Does nothing, and says that it did.
+    Pretend,
     /// Does nothing; the answer is lost.
     Drop,
     /// Does nothing, the answer is lost, and someone else changes the row.
@@ -73,6 +80,8 @@ pub(super) enum Act {
     Already,
     /// The retry budget is spent.
     Busy,
+    /// Carries it out, and says that the retry budget is spent.
+    BusyDone,
     /// Carries it out; the answers of the batch end before this one.
     Mute,
     /// Does nothing: a stop came before it was sent.
@@ -185,11 +194,11 @@ impl World {
             status: Some(if temporary { 503 } else { 400 }),
             temporary,
         };
-        if matches!(act, Act::Do | Act::Silent | Act::Lost | Act::Mute | Act::Overtaken) {
+        if matches!(act, Act::Do | Act::Silent | Act::Lost | Act::Mute | Act::Overtaken | Act::BusyDone) {
             self.carry_out(change);
         }
         Some(match act {
-            Act::Do => WriteOutcome::Done(Proof::Answer),
+            Act::Do | Act::Pretend => WriteOutcome::Done(Proof::Answer),
             Act::Silent | Act::Ignore => WriteOutcome::Done(Proof::Listing),
             Act::Lost | Act::Drop => lost(),
             Act::DropAndMove => {
@@ -197,7 +206,7 @@ impl World {
                 lost()
             }
             Act::Refuse | Act::Overtaken => failed(false),
-            Act::Busy => failed(true),
+            Act::Busy | Act::BusyDone => failed(true),
             Act::Already => WriteOutcome::Already("exists".to_owned()),
             Act::NotSent => WriteOutcome::NotSent { why: "the run was stopped".to_owned() },
             Act::Mute => return None,
@@ -265,6 +274,15 @@ fn fields(note: &str) -> Fields {
     Fields::new(if note.is_empty() { vec![] } else { vec![("note", Value::Text(note.into()))] })
 }
 
+/// The tests' system is always read whole.
+pub(super) struct Everything;
+
+impl Reread for Everything {
+    fn request(&self, _: &BTreeSet<&str>) -> ReadRequest<'_> {
+        ReadRequest::default()
+    }
+}
+
 /// A target, its one set, and the system behind it.
 pub(super) struct Case {
     pub(super) world: World,
@@ -274,6 +292,7 @@ pub(super) struct Case {
     capabilities: &'static Capabilities,
     pub(super) concurrency: usize,
     pub(super) options: Options,
+    pub(super) settle_timeout: Duration,
     pub(super) stop: Stop,
     /// Every update counts as a rotation.
     pub(super) rotate: bool,
@@ -356,6 +375,7 @@ impl Case {
             capabilities: &PLAIN,
             concurrency: 1,
             options,
+            settle_timeout: Duration::from_millis(20),
             stop: Stop::default(),
             rotate: false,
         }
@@ -373,6 +393,16 @@ impl Case {
 
     pub(super) fn pairing(mut self) -> Self {
         self.capabilities = &PAIRING;
+        self
+    }
+
+    pub(super) fn held_by_second(mut self) -> Self {
+        self.capabilities = &HELD_BY_SECOND;
+        self
+    }
+
+    pub(super) fn held_in_groups(mut self) -> Self {
+        self.capabilities = &HELD_IN_GROUPS;
         self
     }
 
@@ -430,14 +460,14 @@ impl Case {
             open: Mutex::default(),
         };
         let replan = |snapshot| self.plan(snapshot);
-        let read = ReadRequest::default();
         let run = TargetRun {
             plan,
             reader: &self.world,
             writer: &self.world,
             replan: &replan,
-            read: &read,
+            reread: &Everything,
             concurrency: self.concurrency,
+            settle_timeout: self.settle_timeout,
         };
         let report = {
             let runs = [run];

@@ -39,6 +39,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     pairing: Some(Pairing { slot: &[IDENTITY, NODE], replaced: ROLE }),
     window: Some(Window { from: "effective_from", to: "effective_to" }),
     order_by: IDENTITY,
+    held_by: &[IDENTITY],
     holder: Some(IDENTITY),
     on_remove: OnRemove::Remove,
     after_apply: None,

@@ -21,6 +21,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     pairing: None,
     window: None,
     order_by: ASS,
+    held_by: &[ORG],
     holder: None,
     on_remove: OnRemove::Remove,
     // apis/partium.md: After a change. It triggers nothing.

@@ -53,6 +53,7 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     pairing: None,
     window: None,
     order_by: DEFINITION,
+    held_by: &[DEFINITION, ACTOR],
     holder: None,
     on_remove: OnRemove::Remove,
     after_apply: None,

@@ -31,6 +31,8 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     pairing: None,
     window: None,
     order_by: SERVICE,
+    // The domain's own assignment is the default of all its services (apis/streamline.md: Domain scope).
+    held_by: &[DOMAIN, SERVICE],
     holder: None,
     on_remove: OnRemove::Archive,
     after_apply: None,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use crate::apply::{Exit, Outcome, Report, TargetReport, Totals, Verification};
+use crate::apply::{Exit, NotLookedAt, Outcome, Report, TargetReport, Totals, Verification};
 use crate::diag::{Diagnostics, Location, Severity, Sources};
 use crate::model::{FieldKind, Ids, Key, OnRemove, Sym};
 use crate::plan::authority::LeavingRow;
@@ -436,7 +436,7 @@ impl<'a> Of<'a> {
             gaps: target.evidence.iter().filter_map(|evidence| evidence.gap.as_deref()).collect(),
             sets: sets.collect(),
             held: target.held.iter().map(|held| self.held(held)).collect(),
-            verification: self.ended.map(|ended| self.verification(&ended.verification)),
+            verification: self.ended.map(|ended| self.verification(&ended.verification, &ended.not_looked_at)),
         }
     }
 
@@ -469,14 +469,15 @@ impl<'a> Of<'a> {
         names
     }
 
-    fn verification(self, verification: &Verification) -> String {
+    fn verification(self, verification: &Verification, not_looked_at: &[NotLookedAt]) -> String {
         match verification {
             Verification::Untouched => "Nothing was sent.".to_owned(),
-            Verification::Clean => "Verified: live state equals the manifests.".to_owned(),
+            Verification::Clean => format!("Verified: {}.", words::verified(not_looked_at)),
             Verification::NotVerified { why } => format!("Not verified: {why}"),
             Verification::Unreadable { message, .. } => format!("Not verified, it could not be read again: {message}"),
             Verification::Remaining(left) => {
-                format!("Verified: {} remaining.", words::counted(words::len(left), "difference"))
+                let rest = words::unseen(not_looked_at).map(|rest| format!("; {rest}")).unwrap_or_default();
+                format!("Read again: {} remaining{rest}.", words::counted(words::len(left), "difference"))
             }
         }
     }

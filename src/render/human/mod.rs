@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use crate::model::{Action, Ids, OnRemove};
-use crate::plan::saved::Held;
+use crate::plan::saved::{Held, HeldWhy};
 use crate::plan::{Base, Cause, Plan, Refusal, SetPlan, TargetPlan, batches};
 
 use super::words::{self, Speaker};
@@ -86,7 +86,10 @@ fn target_header(page: &mut Page<'_>, target: &TargetPlan) -> io::Result<()> {
         return Ok(());
     }
     let selected: Vec<_> = target.sets.iter().filter(|set| set.selected).collect();
-    let quiet: Vec<_> = selected.iter().filter(|set| set::is_quiet(set)).collect();
+    // What the approved plan withholds from a set is shown below: the set is not as declared.
+    let withheld = |name: &str| target.held.iter().any(|held| held.set == name && held.why != HeldWhy::Already);
+    let quiet = selected.iter().filter(|set| set::is_quiet(set) && !withheld(&set.name));
+    let quiet: Vec<_> = quiet.collect();
     if quiet.is_empty() {
         return Ok(());
     }

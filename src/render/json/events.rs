@@ -165,8 +165,9 @@ impl<'a> EventView<'a> {
             }
             Event::Settled { target, ended } => of(Name::Settled, target).ended(ids, target, ended),
             Event::Verifying { target, attempt } => Self { attempt: Some(attempt), ..of(Name::Verifying, target) },
-            Event::Verified { target, verification } => {
-                Self { verification: Some(verification.into()), ..of(Name::Verified, target) }
+            Event::Verified { target, verification, not_looked_at } => {
+                let verification = VerificationResult::of(verification, not_looked_at);
+                Self { verification: Some(verification), ..of(Name::Verified, target) }
             }
             Event::TargetEnded { target, totals } => Self { totals: Some(totals), ..of(Name::TargetEnded, target) },
             Event::Interrupted => new(Name::Interrupted),

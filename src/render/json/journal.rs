@@ -151,9 +151,9 @@ impl Sink for Journal {
                 return self.ended(Speaker::new(ids, target), target, ended);
             }
             Event::Verifying { target, attempt } => EventView::Reading { target: &target.name, attempt: *attempt },
-            Event::Verified { target, verification } => EventView::Verified {
+            Event::Verified { target, verification, not_looked_at } => EventView::Verified {
                 target: &target.name,
-                verification: VerificationView::of(Speaker::new(ids, target), verification),
+                verification: VerificationView::of(Speaker::new(ids, target), verification, not_looked_at),
             },
             Event::TargetEnded { target, totals } => EventView::TargetEnded { target: &target.name, totals: *totals },
             Event::Interrupted => EventView::Interrupted,

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::apply::{
-    ChangeId, ChangeReport, Leftover, NotRun, Outcome, Remaining, Report, TargetReport, Totals, Verification,
+    ChangeId, ChangeReport, Leftover, NotLookedAt, NotRun, Outcome, Remaining, Report, TargetReport, Totals,
+    Verification,
 };
 use crate::diag::Location;
 use crate::model::{Account, Action, Ids};
@@ -120,7 +121,7 @@ impl<'a> TargetReportView<'a> {
             account: &plan.account,
             not_run: ended.not_run.map(NotRunView::of),
             totals: ended.totals(),
-            verification: VerificationView::of(speaker, &ended.verification),
+            verification: VerificationView::of(speaker, &ended.verification, &ended.not_looked_at),
             changes: Each(Box::new(move || Box::new(changes()))),
             held: Each::of(&ended.held, move |held| HeldView::of(speaker, held)),
         }
@@ -358,6 +359,9 @@ pub(super) struct VerificationView<'a> {
     /// For `unreadable`: nothing is wrong with the input.
     #[serde(skip_serializing_if = "Option::is_none")]
     temporary: Option<bool>,
+    /// What the re-read says nothing about, in words: withheld changes, sets that the run did not touch, incomplete listings.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    not_looked_at: Vec<String>,
     /// Differences to the manifests that the re-read shows, in the order of the new plan.
     remaining: Each<'a, RemainingView<'a>>,
 }
@@ -370,6 +374,8 @@ pub(super) enum VerificationResult {
     Untouched,
     /// The live state equals the manifests.
     Clean,
+    /// What was read again is as declared, and not all was: `not_looked_at` names the rest.
+    CleanInPart,
     /// The live state still differs.
     Remaining,
     /// Not looked at.
@@ -378,10 +384,11 @@ pub(super) enum VerificationResult {
     Unreadable,
 }
 
-impl From<&Verification> for VerificationResult {
-    fn from(verification: &Verification) -> Self {
+impl VerificationResult {
+    pub(super) fn of(verification: &Verification, not_looked_at: &[NotLookedAt]) -> Self {
         match verification {
             Verification::Untouched => VerificationResult::Untouched,
+            Verification::Clean if !not_looked_at.is_empty() => VerificationResult::CleanInPart,
             Verification::Clean => VerificationResult::Clean,
             Verification::NotVerified { .. } => VerificationResult::NotVerified,
             Verification::Unreadable { .. } => VerificationResult::Unreadable,
@@ -391,19 +398,25 @@ impl From<&Verification> for VerificationResult {
 }
 
 impl<'a> VerificationView<'a> {
-    pub(super) fn of(speaker: Speaker<'a>, verification: &'a Verification) -> Self {
-        let plain = |result, message| Self { result, message, temporary: None, remaining: Each::none() };
+    pub(super) fn of(speaker: Speaker<'a>, verification: &'a Verification, not_looked_at: &[NotLookedAt]) -> Self {
+        let result = VerificationResult::of(verification, not_looked_at);
+        let plain = |message| Self {
+            result,
+            message,
+            temporary: None,
+            not_looked_at: not_looked_at.iter().map(NotLookedAt::text).collect(),
+            remaining: Each::none(),
+        };
         match verification {
-            Verification::Untouched => plain(VerificationResult::Untouched, None),
-            Verification::Clean => plain(VerificationResult::Clean, None),
-            Verification::NotVerified { why } => plain(VerificationResult::NotVerified, Some(why)),
+            Verification::Untouched => plain(None),
+            Verification::Clean => plain(None),
+            Verification::NotVerified { why } => plain(Some(why)),
             Verification::Unreadable { message, temporary } => {
-                Self { temporary: Some(*temporary), ..plain(VerificationResult::Unreadable, Some(message)) }
+                Self { temporary: Some(*temporary), ..plain(Some(message)) }
             }
-            Verification::Remaining(remaining) => Self {
-                remaining: Each::of(remaining, move |left| RemainingView::of(speaker, left)),
-                ..plain(VerificationResult::Remaining, None)
-            },
+            Verification::Remaining(remaining) => {
+                Self { remaining: Each::of(remaining, move |left| RemainingView::of(speaker, left)), ..plain(None) }
+            }
         }
     }
 }

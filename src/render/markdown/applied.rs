@@ -1,6 +1,6 @@
 //! What an apply did, as Markdown: what did not go through first, then who lost and who gained.
 
-use crate::apply::{ChangeReport, NotRun, Outcome, Report, TargetReport, Totals, Verification};
+use crate::apply::{ChangeReport, NotLookedAt, NotRun, Outcome, Report, TargetReport, Totals, Verification};
 use crate::plan::{Plan, PlannedChange, SetPlan, TargetPlan};
 use crate::render::Stopped;
 use crate::render::report::said;
@@ -73,7 +73,7 @@ fn targets(page: &mut Page, plan: &Plan, report: &Report) {
         format!(
             "- {}:{not_run} {}\n",
             code(&target.name),
-            verification(Speaker::new(&plan.ids, target), &ended.verification)
+            verification(Speaker::new(&plan.ids, target), &ended.verification, &ended.not_looked_at)
         )
     });
     let total = words::len(&report.targets);
@@ -100,10 +100,13 @@ fn held(page: &mut Page, plan: &Plan, report: &Report) {
     page.table(&table, rows, all().count() as u64);
 }
 
-fn verification(speaker: Speaker<'_>, verification: &Verification) -> String {
+fn verification(speaker: Speaker<'_>, verification: &Verification, not_looked_at: &[NotLookedAt]) -> String {
     match verification {
         Verification::Untouched => "nothing was sent".to_owned(),
-        Verification::Clean => "verified: live state equals the manifests".to_owned(),
+        Verification::Clean => match words::unseen(not_looked_at) {
+            None => "verified: live state equals the manifests".to_owned(),
+            Some(rest) => format!("verified: what was read again is as declared; {}", code(&rest)),
+        },
         Verification::NotVerified { why } => format!("not verified: {}", code(why)),
         Verification::Unreadable { message, .. } => {
             format!("**not verified**, it could not be read again: {}", code(message))
@@ -112,7 +115,8 @@ fn verification(speaker: Speaker<'_>, verification: &Verification) -> String {
             let differences = words::counted(words::len(left), "difference");
             let first = left.first().map(|left| code(&speaker.key(&left.key, None))).unwrap_or_default();
             let such = if left.len() == 1 { "" } else { "such as " };
-            format!("verified: **{differences} remaining**, {such}{first}")
+            let rest = words::unseen(not_looked_at).map(|rest| format!("; {}", code(&rest))).unwrap_or_default();
+            format!("read again: **{differences} remaining**, {such}{first}{rest}")
         }
     }
 }

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use assignctl::apply::{self, READ_ATTEMPTS};
+use assignctl::apply;
 use assignctl::sandbox::{Clock, LoggedRequest, Options};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Notify;
 
-use super::super::drive::FIRST_WAIT;
+use super::super::drive::{FIRST_WAIT, SETTLED};
 use super::super::routes::{Class, ROUTES, Route};
-use super::super::worlds::PARTIUM;
 use super::cases::{Case, DRIP, Fault, LONG_LAG, SLOW, TIMEOUT, Trouble, When};
 use super::expected::expected;
 use super::trial::{Findings, Reference, Trial, stage};
@@ -55,11 +54,11 @@ pub(super) async fn lag(case: &Case, reference: &Reference, by: Duration, lost: 
     }
     let patient = by < LONG_LAG;
     let mut trial = Trial::new(case, reference, stage);
-    let read_attempts = if patient { READ_ATTEMPTS + 4 } else { 2 };
-    let options = apply::Options { read_attempts, first_wait: FIRST_WAIT, ..apply::Options::default() };
-    let ran = trial.stage.apply_with(&options).await;
-    // What the answer proved is done; a Partium delete proves nothing by its answer.
-    let codes: &[u8] = if !patient && case.world.name == PARTIUM.name { &[5] } else { &[0] };
+    let settled = if patient { 16 * SETTLED } else { FIRST_WAIT };
+    let options = apply::Options { first_wait: FIRST_WAIT, ..apply::Options::default() };
+    let ran = trial.stage.apply_with(&options, settled).await;
+    // What the listing contradicts for longer than the verification's patience is unknown.
+    let codes: &[u8] = if patient { &[0] } else { &[5] };
     trial.check(&ran, codes);
     tokio::time::sleep(by).await;
     trial.finish().await
