@@ -62,10 +62,12 @@ pub fn plan(plan: &Plan, options: Options) -> String {
     if let (Some(base), Some(causes)) = (&plan.base, words::causes(plan)) {
         page.push(&format!("\n**Compared with** {}: {causes}.\n", code(&base.name)));
     }
-    let reserved = losses(plan, page.room());
-    page.reserve(reserved);
-    authority::write(&mut page, plan);
-    page.release();
+    if plan.base.is_some() {
+        let reserved = losses(plan, page.room());
+        page.reserve(reserved);
+        authority::write(&mut page, plan);
+        page.release();
+    }
     problems(&mut page, plan);
     // What the pull request does leads, and drift is kept apart: a reviewer approves the right thing.
     for cause in Cause::ALL.into_iter().map(Some).chain([None]) {
