@@ -12,7 +12,7 @@ use super::session::{Open, Seen, Session, unresolved};
 use super::terminal::Terminal;
 use crate::diag::SourceId;
 use crate::manifest::{self, Inputs, Loaded};
-use crate::model::{Capabilities, DesiredSet, Ids, Key, Mode, ReadRequest, RootOptions, Snapshot, Target};
+use crate::model::{Capabilities, DesiredSet, Ids, Key, Mode, Protect, ReadRequest, RootOptions, Snapshot, Target};
 use crate::plan::authority::{self, Compared, Leaving, LeavingInput, Pairs, Side};
 use crate::plan::cause;
 use crate::plan::{Base, BaseGap, BaseGapKind, Input, Plan, SetInput, TargetPlan, plan_target};
@@ -231,6 +231,9 @@ impl BaseManifests {
             request.scopes.extend(set.scope.clone());
             request.rows.push(set.rows.as_slice());
         }
+        // Holders are counted on the whole target, so that the base's guards judge what they would see.
+        let protects = base.sets(target).flat_map(|(_, set)| &set.protect);
+        request.scopes.extend(protects.filter(|protect| protect.min_holders.is_some()).map(Protect::scope));
     }
 
     /// Whether its sets of a target say names in place of ids.
@@ -253,6 +256,11 @@ impl BaseManifests {
                 after.target == head && set.scope == after.scope && same_rows
             })
         };
+        let has_holders = |set: &DesiredSet| set.protect.iter().filter(|protect| protect.min_holders.is_some()).count();
+        let head_holders: usize = session.sets_of(head).map(has_holders).sum();
+        if base.sets(target).map(|(_, set)| has_holders(set)).sum::<usize>() > head_holders {
+            return true;
+        }
         !base.sets(target).filter(|(number, _)| base.is_concerned(session, *number)).all(is_read_anyway)
     }
 
@@ -371,9 +379,14 @@ fn side<'a>(loaded: &'a Loaded, sets: &'a [&'a DesiredSet]) -> Side<'a> {
 }
 
 impl Usable {
-    fn new(loaded: Loaded, as_mode: Option<Mode>, selection: Selection, session: &Session) -> Self {
+    fn new(mut loaded: Loaded, as_mode: Option<Mode>, selection: Selection, session: &Session) -> Self {
         let written = Sides { base: loaded.sets.iter().collect(), head: session.loaded.sets.iter().collect() };
         let pairs = Pairs::new(&side(&loaded, &written.base), &head_side(session, &written));
+        for (number, target) in loaded.targets.iter_mut().enumerate() {
+            if let Some(head) = pairs.target(number) {
+                session.extend_by_policy(head, target);
+            }
+        }
         let resolved = vec![None; loaded.sets.len()];
         Self { loaded, as_mode, selection, pairs, resolved, gaps: BTreeMap::new() }
     }

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 
 use super::args::{PlanningArgs, PolicyArgs};
 use crate::manifest::{self, Loaded, Policy};
-use crate::model::{Ceilings, Fields, Ids, Protect, TargetPolicy, Value};
+use crate::model::{Ceilings, Fields, Ids, Protect, Target, TargetPolicy, Value};
 use crate::plan::{Thresholds, digest};
 use crate::provider;
 
@@ -31,14 +31,20 @@ impl InForce {
         loaded.diagnostics.extend(diagnostics);
         let (targets, diagnostics) = policy.judge(&loaded.targets, &loaded.sets, &kinds);
         loaded.diagnostics.extend(diagnostics);
-        for (target, policy) in loaded.targets.iter_mut().zip(&targets) {
-            if !policy.paths.is_empty() {
-                let paths = policy.paths.iter().map(|(option, path)| (*option, Value::Text(path.as_str().into())));
-                let options = target.options.iter().map(|(name, value)| (name, value.clone()));
-                target.options = Fields::new(options.chain(paths).collect());
-            }
+        let policy = Self { file, targets };
+        for (number, target) in loaded.targets.iter_mut().enumerate() {
+            policy.extend(number, target);
         }
-        Ok(Self { file, targets })
+        Ok(policy)
+    }
+
+    /// Gives a target the options that only a policy sets, as it sets them for one of the run's targets. A base's target gets them as
+    /// well: the policy is the caller's, so what it says is no difference between the two.
+    pub(super) fn extend(&self, number: usize, target: &mut Target) {
+        let Some(policy) = self.of(number).filter(|policy| !policy.paths.is_empty()) else { return };
+        let paths = policy.paths.iter().map(|(option, path)| (*option, Value::Text(path.as_str().into())));
+        let options = target.options.iter().map(|(name, value)| (name, value.clone()));
+        target.options = Fields::new(options.chain(paths).collect());
     }
 
     /// The policy file, as the caller named it.

@@ -367,6 +367,13 @@ impl Session {
         self.request_of(target, |set| sets.contains(set.name.as_str()))
     }
 
+    /// Gives a base's target the options that the policy sets for one of these.
+    pub(super) fn extend_by_policy(&self, number: usize, target: &mut Target) {
+        if self.target(number).provider == target.provider {
+            self.policy.extend(number, target);
+        }
+    }
+
     /// Compares every plan with the manifests of a base. Say it before the targets are opened: both are read at once.
     pub(super) fn compare_with(&mut self, base: BaseManifests) {
         self.base = Some(base);

@@ -314,7 +314,9 @@ fn what_a_guard_keeps_the_base_from_is_this_pull_requests_change() {
     let emptied = set("austria", "at", "")
         .replace("    - { ass_ids: [], org_id: at }\n", "")
         .replace("assignments:", "assignments: []");
-    let expected = emptied.replace("  assignments:", "  expect: { removes: 4, until: 2099-01-01 }\n  assignments:");
+    let soon = jiff::Zoned::now().date().saturating_add(jiff::Span::new().days(30));
+    let expect = format!("  expect: {{ removes: 4, until: {soon} }}\n  assignments:");
+    let expected = emptied.replace("  assignments:", &expect);
     let run = against(&austria(&expected), &[("sets/austria.yaml", &emptied)], &["--format", "json"]);
     let plan = run.json();
     assert!(authority(&plan)[0].starts_with("widens set austria expect: - => removes 4"), "{:?}", authority(&plan));
@@ -529,4 +531,45 @@ fn shards_together_say_what_the_whole_run_says_of_authority() {
     all.sort();
     assert_eq!(parts, all);
     assert_eq!(all, ["a de: set_deleted", "b de: set_deleted", "c de: set_deleted", "d de: set_deleted"]);
+}
+
+#[test]
+fn what_a_deleted_self_or_protection_of_holders_kept_is_this_pull_requests_change() {
+    const LIVE: &str = "canopy: { environments: [{ account: a, application: b, environment: c, identities: [{ id: i, name: I, email: i@x.example }, { id: j, name: J, email: j@x.example }, { id: k, name: K, email: k@x.example }], nodes: [{ id: n, name: N }, { id: m, name: M }], roles: [{ id: r, name: R }, { id: q, name: Q }], assignments: [{ id: '0', identity_id: k, node_id: n, role_id: q }, { id: '1', identity_id: i, node_id: n, role_id: r }, { id: '2', identity_id: j, node_id: m, role_id: r }] }] }";
+    let server = support::sandbox::seeded(LIVE);
+    let dir = tempfile::tempdir().unwrap();
+    let plan = |own: &str, rules: [&str; 2]| {
+        for (side, own, rules) in [("base", own, rules[0]), ("head", "", rules[1])] {
+            support::write(dir.path(), &format!("{side}/assignctl.yaml"), "apiVersion: assignctl/v1\nkind: Root\n");
+            support::write(
+                dir.path(),
+                &format!("{side}/all.yaml"),
+                &format!(
+                    "apiVersion: assignctl/v1\nkind: Target\nmetadata: {{ name: crm }}\nspec: {{ provider: canopy, account: a, application: b, environment: c, endpoint: '{}', auth: {{ bearer: {{ env: TOKEN }} }}{own} }}\n---\napiVersion: assignctl/v1\nkind: CanopyAssignments\nmetadata: {{ name: s }}\nspec:\n  target: crm\n  mode: authoritative\n  scope: {{ node_ids: [n] }}\n  {rules}assignments: [{{ identity_id: k, node_id: n, role_id: q }}]\n",
+                    server.url()
+                ),
+            );
+        }
+        let mut command = support::program(dir.path());
+        let command = command.args(["plan", "head", "--base-dir", "base", "--format", "json"]).env("TOKEN", "sandbox");
+        let run = support::run(command.args(dir.path().join("policy.yaml").exists().then_some("--policy=policy.yaml")));
+        assert_eq!(run.code, 0, "{}", run.text());
+        let plan = run.json();
+        assert_eq!(plan["base"]["authority"].as_array().unwrap().is_empty(), own.is_empty() && rules[0] == rules[1]);
+        plan["targets"][0]["sets"][0]["changes"][0]["cause"].clone()
+    };
+    assert_eq!(plan("", ["", ""]), "drift");
+    assert_eq!(plan(", self: i", ["", ""]), "pull_request");
+    let holders = |count: u64| format!("protect: [{{ role_id: r, min_holders: {count} }}]\n  ");
+    assert_eq!(plan("", [&holders(2), ""]), "pull_request");
+    assert_eq!(plan("", [&holders(2), &holders(1)]), "pull_request");
+    assert_eq!(plan("", [&holders(1), ""]), "drift", "the other holder is outside of every scope, and counts");
+    // The caller's policy is the same for both.
+    let path = "/portal/v1/accounts/{account}/applications/{application}/environments/{environment}/assignments";
+    let policy = format!(
+        "apiVersion: assignctl/v1\nkind: Policy\nspec: {{ targets: [{{ name: crm, provider: canopy, endpoint: '{}', secrets: [{{ env: TOKEN }}], paths: {{ portal: '{path}' }} }}] }}\n",
+        server.url()
+    );
+    support::write(dir.path(), "policy.yaml", &policy);
+    assert_eq!(plan("", ["", ""]), "drift");
 }

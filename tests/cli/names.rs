@@ -262,7 +262,13 @@ fn drift_import_and_a_base_find_names_too() {
     // A base whose names are gone is not used, and says so.
     support::write(base.path(), "support.yaml", &manifest.replace("anna@example.com", "gone@example.com"));
     let run = place.run(&["plan", "--base-dir", base.path().to_str().unwrap(), "--format", "json"]);
-    assert_eq!(run.code, 0, "{}", run.text());
-    assert!(run.stderr.contains("is not used for target crm"), "{}", run.text());
-    assert!(run.json()["targets"][0]["sets"][0]["changes"][0].get("cause").is_none());
+    assert_eq!(run.code, 1, "{}", run.text());
+    assert!(run.stderr.contains("was not used for target crm"), "{}", run.text());
+    let plan = run.json();
+    assert_eq!(
+        (&plan["base"]["gaps"][0]["target"], &plan["base"]["gaps"][0]["kind"]),
+        (&json!("crm"), &json!("not_used"))
+    );
+    // Such a base would apply nothing there.
+    assert_eq!(plan["targets"][0]["sets"][0]["changes"][0]["cause"], "pull_request");
 }

@@ -1,5 +1,6 @@
 //! The comment under a pull request.
 
+use assignctl::plan::authority::{AuthorityChange, Leaving};
 use assignctl::plan::drift::drift;
 use assignctl::render::markdown::{self, Options};
 
@@ -119,6 +120,29 @@ fn a_limit_cuts_details_before_removals_and_never_the_summary() {
         outside_of_code(&cut);
     }
     insta::assert_snapshot!("markdown_cut", markdown::plan(&shapes::crowd(300, 3), Options { limit: 3_000 }));
+}
+
+/// Hundreds of deleted sets with endless names, and assignments that leave, take no room of a loss.
+#[test]
+fn lists_of_authority_never_cut_losses() {
+    let mut plan = shapes::crowd(10, 200);
+    let mut base = shapes::compared().base.unwrap();
+    let deleted = base.authority.pop().unwrap();
+    let long = |n: usize| AuthorityChange { name: format!("set-{n}-{}", "x".repeat(n * 200)), ..deleted.clone() };
+    base.authority = (0..400).map(long).collect();
+    base.gaps.clear();
+    let left = base.leaving.pop().unwrap();
+    base.leaving =
+        (0..400).map(|n| Leaving { set: format!("set-{n}-{}", "y".repeat(70_000)), ..left.clone() }).collect();
+    plan.base = Some(base);
+    let page = shown(&plan);
+    assert!(page.len() <= markdown::LIMIT);
+    assert_eq!(page.matches("\n| remove | ").count(), 200, "{page}");
+    assert!(page.contains("**400 changes (400 other); 400 assignments leave management**"), "{page}");
+    assert!(page.contains("- … and 380 more changes, see the JSON or HTML report\n"), "{page}");
+    // Where there is hardly any room, the losses have it.
+    let short = markdown::plan(&plan, Options { limit: page.find("| remove |").unwrap() });
+    assert!(short.len() <= page.len() && short.matches("\n| remove | ").count() > 0, "{short}");
 }
 
 #[test]
