@@ -11,7 +11,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::answer::without_bom;
+use super::answer::{paging_headers, without_bom};
 use super::hosts::{HostPolicy, host_and_port};
 use super::pace::{Backoff, NoWait, Pace, TOLD_WAIT, asked_wait};
 use super::redact::Redactor;
@@ -482,6 +482,7 @@ impl Inner {
             body: received.body,
             content_type,
             more,
+            paging: paging_headers(&received.headers),
             place: call.place.clone(),
             request_id: course.request_id.clone(),
             write: call.writes(),
