@@ -46,8 +46,13 @@ fn surroundings(credentials: &CredentialArgs, policy: &PolicyArgs) -> Vec<String
     let hosts = credentials.allow_host.iter().map(|host| flag("--allow-host", host));
     let secrets = credentials.secrets_dir.iter().map(|dir| flag("--secrets-dir", &dir.display()));
     let authority = credentials.ca_file.iter().map(|file| flag("--ca-file", &file.display()));
+    let milliseconds = |name: &'static str, limit: &Option<std::time::Duration>| {
+        limit.map(|limit| flag(name, &format_args!("{}ms", limit.as_millis())))
+    };
+    let limits =
+        [milliseconds("--retry-budget", &credentials.retry_budget), milliseconds("--timeout", &credentials.timeout)];
     let policy = policy.policy.iter().map(|file| flag("--policy", &file.display()));
-    hosts.chain(secrets).chain(authority).chain(policy).collect()
+    hosts.chain(secrets).chain(authority).chain(limits.into_iter().flatten()).chain(policy).collect()
 }
 
 fn flag(name: &str, value: &dyn std::fmt::Display) -> String {

@@ -1,6 +1,6 @@
 //! What becomes a create, an update, a removal, or nothing.
 
-use assignctl::model::{Instant, Mode, Value};
+use assignctl::model::{Instant, LeftOut, Mode, PartScope, Scope, Value};
 use assignctl::plan::{Grant, LeftAlone, Loss, Reason, batches};
 use serde_json::json;
 
@@ -169,8 +169,10 @@ fn an_incomplete_listing_plans_no_removal_and_says_so() {
 
 #[test]
 fn a_row_that_cannot_be_used_stops_removals_where_it_may_lie_and_nothing_else() {
-    let mut world = authoritative(&["anna de lead", "ben de lead"], &["carl de lead"]);
+    let mut world = World::new();
+    world.set(Mode::Authoritative, Some(&["de"]), &["anna de lead", "ben de lead"]);
     world.set(Mode::Authoritative, Some(&["fr"]), &["dora fr lead"]);
+    world.live("carl de lead", (None, None));
     world.live("emil fr lead", (None, None));
     let scope = Scope {
         parts: [PartScope::Any, PartScope::In([world.ids.sym("de")].into()), Default::default(), Default::default()],

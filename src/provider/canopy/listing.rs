@@ -332,6 +332,18 @@ impl Listing {
             .map_or_else(|| format!("row {} of page {}", place.1, place.0), |id| format!("the row {id}"));
         let [identity, node, role] = [("identity", "id"), ("assignment", "source_node_id"), ("role", "id")]
             .map(|(group, name)| text(group, name).map(|id| ids.sym(id)));
+        if let Some(handles) = &mut self.handles {
+            let names = [
+                (IDENTITY_EMAIL, identity, text("identity", "email")),
+                (NODE_NAME, node, text("assignment", "source_node_name")),
+                (ROLE_NAME, role, text("role", "name")),
+            ];
+            for (field, id, name) in names {
+                if let Some((id, name)) = id.zip(name) {
+                    handles.add(field, None, name, id);
+                }
+            }
+        }
         let key = identity.zip(node).zip(role).map(|((identity, node), role)| Key::new(&[identity, node, role]));
         self.odd.add(node.map(|node| (NODE, node)).into_iter().collect(), key, &format!("{name} {why}"));
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::provider::refusal::error_body;
 use crate::provider::scan::{Beside, Scalar, Text};
 
 /// An assignment.
@@ -145,7 +146,7 @@ fn description(told: &Json) -> String {
 
 /// The `detail` of an error body, or its `message`.
 pub(super) fn detail(body: &[u8]) -> Option<String> {
-    let body: Json = serde_json::from_slice(body).ok()?;
+    let body: Json = error_body(body)?;
     let told = body.get("detail").or_else(|| body.get("message"))?;
     Some(description(told)).filter(|text| !text.is_empty())
 }

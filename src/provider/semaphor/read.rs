@@ -101,6 +101,24 @@ impl<'a> Rows<'a> {
             Some(Key::new(&[ids.sym(definition), ids.sym(scope_type), ids.sym(actor)]))
         };
         let key = key();
+        if let Some(handles) = &mut self.handles {
+            let name = |group: &str, field: &str| row.as_ref()?.get(group)?.get(field)?.as_str();
+            let definition = text("definitionId").zip(name("connection", "name")).zip(name("definition", "name"));
+            if let Some(((id, connection), name)) = definition {
+                handles.add(DEFINITION_NAME, Some(connection), name, ids.sym(id));
+            }
+            for (id, group, field, handle) in [
+                ("tenantId", "tenant", "name", TENANT_NAME),
+                ("tenantUserId", "tenantUser", "name", TENANT_USER_NAME),
+                ("tenantUserId", "tenantUser", "email", TENANT_USER_EMAIL),
+                ("orgUserId", "orgUser", "name", ORG_USER_NAME),
+                ("orgUserId", "orgUser", "email", ORG_USER_EMAIL),
+            ] {
+                if let Some((id, name)) = text(id).zip(name(group, field)) {
+                    handles.add(handle, None, name, ids.sym(id));
+                }
+            }
+        }
         self.odd.add(area.into_iter().collect(), key, &format!("{name} {why}"));
     }
 

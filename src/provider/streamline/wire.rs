@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::model::{Action, Change, Fields, Value};
 use crate::provider::odd;
+use crate::provider::refusal::error_body;
 use crate::provider::scan::Beside;
 
 /// Where a list may hold its array (apis/streamline.md: Reading, \[assumed\]).
@@ -155,7 +156,7 @@ pub(super) fn one_list(beside: &Beside, pointer: Option<&str>) -> Result<(), Str
 /// What an error body says: `message`, and every blocking service of a 422 in full (apis/streamline.md: Domain scope).
 /// `message` may be cut by `clean`; the services are only made fit to be shown by `show`.
 pub(super) fn says(body: &[u8], clean: impl Fn(&str) -> String, show: impl Fn(&str) -> String) -> Option<String> {
-    let body: Json = serde_json::from_slice(body).ok()?;
+    let body: Json = error_body(body)?;
     let message = body.get("message").and_then(Json::as_str).map(clean);
     let blocking = match body.get("blocking_services") {
         None | Some(Json::Null) => None,
