@@ -16,7 +16,7 @@ use crate::cli::connect::surroundings;
 use crate::cli::secrets::Secrets;
 use crate::cli::terminal::Terminal;
 use crate::http::{Answer, Client, Config, HostPolicy, HttpError, Path, Request, Safety, SignIn};
-use crate::model::{Limits, SecretRef, Stop};
+use crate::model::{Limits, SecretRef};
 
 /// Comments a page: the most that GitHub and GitLab give.
 const PER_PAGE: usize = 100;
