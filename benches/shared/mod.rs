@@ -234,6 +234,7 @@ impl World {
             allowed: HostPolicy::new("", [""; 0]),
             extra_roots: Vec::new(),
             stop: Default::default(),
+            surroundings: Default::default(),
         };
         let client = Client::canned(config, move |_, url, body| account.answer(url, body)).unwrap();
         let connection = (self.provider.connect)(self.target(), client, Arc::clone(&self.ids), Arc::new(NoSecrets));

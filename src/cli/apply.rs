@@ -53,8 +53,7 @@ fn carry_out(
     };
     let runtime = runtime()?;
     let work = async {
-        let mut connector =
-            Connector::new(&args.source.credentials, Arc::clone(&session.ids), terminal.signals.stop())?;
+        let mut connector = Connector::new(&args.source.credentials, Arc::clone(&session.ids), terminal)?;
         let open = terminal.signals.unless_stopped(session.open(&mut connector)).await??;
         let exit = agree_and_apply(&mut session, &open, args, reports, terminal, planned).await;
         drop(open);

@@ -162,6 +162,12 @@ pub(super) struct CredentialArgs {
     /// PEM file of a further certificate authority to trust.
     #[arg(long, value_name = "FILE", env = "ASSIGNCTL_CA_FILE")]
     pub ca_file: Option<PathBuf>,
+    /// The longest that retries of one target may wait in total, such as 5m, in place of `limits.retry_budget`.
+    #[arg(long, value_name = "DURATION", value_parser = retry_budget, env = "ASSIGNCTL_RETRY_BUDGET", help_heading = "Limits")]
+    pub retry_budget: Option<std::time::Duration>,
+    /// The longest that one request may take, such as 30s, in place of `limits.timeout`.
+    #[arg(long, value_name = "DURATION", value_parser = request_timeout, env = "ASSIGNCTL_TIMEOUT", help_heading = "Limits")]
+    pub timeout: Option<std::time::Duration>,
     /// The state file of the embedded sandbox, in place of the one beside the manifests. It has to be there.
     #[arg(long, value_name = "FILE", env = "ASSIGNCTL_SANDBOX_STATE")]
     pub sandbox_state: Option<PathBuf>,
@@ -406,6 +412,30 @@ pub(super) struct SandboxArgs {
 fn duration(text: &str) -> Result<std::time::Duration, String> {
     let span: jiff::SignedDuration = text.parse().map_err(|_| "expected a duration such as 20ms or 1s".to_owned())?;
     std::time::Duration::try_from(span).map_err(|_| "a duration cannot be negative".to_owned())
+}
+
+/// A duration with the bounds of `limits.retry_budget`.
+pub(super) fn retry_budget(text: &str) -> Result<std::time::Duration, String> {
+    bounded(text, Bounds { least: 0, most: 86_400_000, words: "0s to 24h" })
+}
+
+/// A duration with the bounds of `limits.timeout`.
+pub(super) fn request_timeout(text: &str) -> Result<std::time::Duration, String> {
+    bounded(text, Bounds { least: 10, most: 3_600_000, words: "10ms to 1h" })
+}
+
+/// Bounds of a duration, in milliseconds.
+struct Bounds {
+    least: u64,
+    most: u64,
+    words: &'static str,
+}
+
+fn bounded(text: &str, bounds: Bounds) -> Result<std::time::Duration, String> {
+    use std::time::Duration;
+    let range = Duration::from_millis(bounds.least)..=Duration::from_millis(bounds.most);
+    let duration = crate::manifest::shape::parse_duration(text).filter(|duration| range.contains(duration));
+    duration.ok_or_else(|| format!("expected a duration of {} with its unit, such as 30s or 5m", bounds.words))
 }
 
 #[derive(Debug, Args)]

@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 
 use super::args::CredentialArgs;
 use super::secrets::Secrets;
-use crate::http::{Client, Config, HostPolicy, SignIn};
+use super::terminal::Terminal;
+use super::wait_line::WaitLine;
+use crate::http::{Client, Config, HostPolicy, Proxies, SignIn, Surroundings};
 use crate::model::{Endpoint, Ids, SecretResolver, SecretString, Stop, Target};
 use crate::provider::{self, Connection};
 use crate::sandbox::{self, Seed};
@@ -32,10 +35,14 @@ pub(super) struct Connector {
     sandbox: Option<sandbox::Running>,
     /// Once it is requested, no client starts a request.
     stop: Stop,
+    /// What the caller gives in place of the targets' own limits.
+    retry_budget: Option<Duration>,
+    timeout: Option<Duration>,
+    surroundings: Surroundings,
 }
 
 impl Connector {
-    pub(super) fn new(args: &CredentialArgs, ids: Arc<Ids>, stop: &Stop) -> anyhow::Result<Self> {
+    pub(super) fn new(args: &CredentialArgs, ids: Arc<Ids>, terminal: &Terminal) -> anyhow::Result<Self> {
         let read_ca = |path: &PathBuf| {
             std::fs::read(path).with_context(|| format!("--ca-file {} cannot be read", path.display()))
         };
@@ -45,8 +52,11 @@ impl Connector {
             allowed: args.allow_host.clone(),
             extra_roots: args.ca_file.iter().map(read_ca).collect::<anyhow::Result<_>>()?,
             sandbox_state: args.sandbox_state.clone(),
+            retry_budget: args.retry_budget,
+            timeout: args.timeout,
+            surroundings: surroundings(terminal),
             sandbox: None,
-            stop: stop.clone(),
+            stop: terminal.signals.stop().clone(),
         })
     }
 
@@ -90,14 +100,18 @@ impl Connector {
                 None => bail!("target {}: the embedded sandbox is not running", target.name),
             },
         };
+        let mut limits = target.limits.clone();
+        limits.retry_budget = self.retry_budget.unwrap_or(limits.retry_budget);
+        limits.timeout = self.timeout.unwrap_or(limits.timeout);
         let client = Client::new(Config {
             base_url,
             auth,
-            limits: &target.limits,
+            limits: &limits,
             secrets: Arc::clone(&self.secrets),
             allowed: HostPolicy::new(vendor.host_str().unwrap_or_default(), self.allowed.iter().chain(hosts)),
             extra_roots: self.extra_roots.clone(),
             stop: self.stop.clone(),
+            surroundings: self.surroundings.clone(),
         })?;
         Ok((provider.connect)(target, client, Arc::clone(&self.ids), Arc::clone(&self.secrets)))
     }
@@ -109,6 +123,12 @@ impl Connector {
         }
         Ok(())
     }
+}
+
+/// What this process decides about its connections: the proxies of its environment, and a line about waits.
+pub(super) fn surroundings(terminal: &Terminal) -> Surroundings {
+    let proxies = Proxies::from_variables(|name| std::env::var(name).ok());
+    Surroundings { proxies, waits: Some(Arc::new(WaitLine::new(terminal.quiet))) }
 }
 
 /// Reads a seed file.

@@ -97,8 +97,7 @@ fn history(args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<Vec<Moment>>
 
 /// Reads and plans; gives for each target what ends soon.
 async fn look(session: &mut Session, args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<(Plan, Vec<Endings>)> {
-    let mut connector =
-        Connector::new(&args.source.credentials, std::sync::Arc::clone(&session.ids), terminal.signals.stop())?;
+    let mut connector = Connector::new(&args.source.credentials, std::sync::Arc::clone(&session.ids), terminal)?;
     let open = session.open_readers(&mut connector).await?;
     let seen = session.read(&open, terminal).await;
     let horizon = args.expiring.map_or(0, |time| i64::try_from(time.as_millis()).unwrap_or(i64::MAX));

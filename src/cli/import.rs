@@ -142,7 +142,7 @@ impl<'a> Import<'a> {
         request: &ReadRequest<'_>,
         terminal: &Terminal,
     ) -> anyhow::Result<Result<Snapshot, Unreadable>> {
-        let mut connector = Connector::new(&self.args.credentials, Arc::clone(self.ids), terminal.signals.stop())?;
+        let mut connector = Connector::new(&self.args.credentials, Arc::clone(self.ids), terminal)?;
         if self.target().endpoint == Endpoint::Sandbox {
             connector.start_sandbox(&sandbox_home(self.loaded)?).await?;
         }

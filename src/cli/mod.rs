@@ -34,6 +34,7 @@ mod signals;
 mod terminal;
 mod undo;
 mod validate;
+mod wait_line;
 
 use std::process::ExitCode;
 

@@ -41,6 +41,10 @@ impl Words {
         credentials.allow_host.iter().for_each(|host| self.flag("--allow-host", host));
         credentials.secrets_dir.iter().for_each(|dir| self.file("--secrets-dir", dir));
         credentials.ca_file.iter().for_each(|file| self.file("--ca-file", file));
+        let limits = [("--retry-budget", credentials.retry_budget), ("--timeout", credentials.timeout)];
+        for (name, limit) in limits {
+            limit.iter().for_each(|limit| self.flag(name, &format_args!("{}ms", limit.as_millis())));
+        }
         policy.policy.iter().for_each(|file| self.file("--policy", file));
     }
 

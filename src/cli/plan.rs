@@ -49,8 +49,7 @@ fn make_and_show(args: &PlanArgs, terminal: &Terminal, reports: &mut Reports) ->
 }
 
 async fn make(session: &mut Session, args: &PlanArgs, terminal: &Terminal) -> anyhow::Result<Plan> {
-    let mut connector =
-        Connector::new(&args.source.credentials, std::sync::Arc::clone(&session.ids), terminal.signals.stop())?;
+    let mut connector = Connector::new(&args.source.credentials, std::sync::Arc::clone(&session.ids), terminal)?;
     let open = session.open_readers(&mut connector).await?;
     let plan = session.plan(&open, terminal).await;
     drop(open);

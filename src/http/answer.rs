@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use super::{HttpError, redact::Redactor, trail};
@@ -16,6 +17,7 @@ pub struct Answer {
     pub body: Bytes,
     pub(super) content_type: Option<String>,
     pub(super) more: bool,
+    pub(super) paging: Box<[(Box<str>, Box<str>)]>,
     pub(super) place: Box<str>,
     pub(super) request_id: Option<Box<str>>,
     pub(super) write: bool,
@@ -34,12 +36,28 @@ impl Answer {
         self.more
     }
 
+    /// The headers whose names speak of pages, such as `x-total-count`: names in lower case, with their values.
+    pub fn paging_headers(&self) -> &[(Box<str>, Box<str>)] {
+        &self.paging
+    }
+
     /// The body as JSON, which may borrow from it.
+    ///
+    /// # Errors
+    /// As [`Self::read_json`].
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, HttpError> {
+        self.read_json(|body| serde_json::from_slice(body))
+    }
+
+    /// What a reader of JSON makes of the body.
     ///
     /// # Errors
     /// [`HttpError::BadAnswer`] for an empty body, a content type that is not JSON, half JSON, and JSON of another shape; the text shows
     /// the start of the body.
-    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, HttpError> {
+    pub fn read_json<'a, T>(
+        &'a self,
+        read: impl FnOnce(&'a [u8]) -> Result<T, serde_json::Error>,
+    ) -> Result<T, HttpError> {
         if self.body.is_empty() {
             return Err(self.bad("an empty body where JSON is due".to_owned()));
         }
@@ -58,7 +76,7 @@ impl Answer {
                 self.excerpt()
             )));
         }
-        serde_json::from_slice(body).map_err(|error| {
+        read(body).map_err(|error| {
             let what = match error.classify() {
                 serde_json::error::Category::Eof => "JSON that ends in the middle",
                 serde_json::error::Category::Data => "JSON of an unexpected shape",
@@ -94,6 +112,31 @@ impl Answer {
         let problem = format!("answered {} with {what}{}", self.status, self.request_note()).into();
         HttpError::BadAnswer { place: self.place.clone(), problem, maybe_done: self.write }
     }
+}
+
+/// Pieces of header names that speak of pages.
+const PAGING: [&str; 11] = [
+    "next",
+    "more",
+    "total",
+    "count",
+    "page",
+    "pagination",
+    "cursor",
+    "content-range",
+    "limit",
+    "continuation",
+    "truncated",
+];
+
+/// The headers that speak of pages. Those of rate limits do not.
+pub(super) fn paging_headers(headers: &HeaderMap) -> Box<[(Box<str>, Box<str>)]> {
+    let speaks = |name: &str| PAGING.iter().any(|piece| name.contains(piece)) && !name.contains("rate");
+    let text = |(name, value): (&HeaderName, &HeaderValue)| {
+        let name = name.as_str();
+        speaks(name).then(|| Some((name.into(), value.to_str().ok()?.into()))).flatten()
+    };
+    headers.iter().filter_map(text).collect()
 }
 
 /// The body without a UTF-8 byte-order mark, which some servers put before JSON (RFC 8259 section 8.1 lets readers ignore it).

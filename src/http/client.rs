@@ -1,8 +1,9 @@
 //! The client: one request from admission to final answer, with sign-in and retries on the way.
 
 use std::borrow::Cow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -11,14 +12,14 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::answer::without_bom;
+use super::answer::{paging_headers, without_bom};
 use super::hosts::{HostPolicy, host_and_port};
 use super::pace::{Backoff, NoWait, Pace, TOLD_WAIT, asked_wait};
 use super::redact::Redactor;
 use super::token::{Held, Recording, TokenExchange, TokenUrl, Tokens};
 use super::trail;
 use super::wire::{self, AuthHeader, MAX_BODY, Outcome, Parcel, Received, Unreachable, Wires};
-use super::{Answer, Config, HttpError, Path, Request, Safety, SignIn};
+use super::{Answer, Config, HttpError, Path, Request, Safety, SignIn, Surroundings, Wait};
 use crate::model::{Limits, SecretRef, SecretResolver, Stop};
 
 /// How often a request that may be resent after a lost answer or a 5xx is resent, and how often an unknown host name is looked up again.
@@ -36,12 +37,26 @@ pub struct Client {
 pub(super) struct Tuning {
     pub(super) backoff: Backoff,
     pub(super) max_body: usize,
+    pub(super) unreached: Duration,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { backoff: Backoff::default(), max_body: MAX_BODY }
+        Self { backoff: Backoff::default(), max_body: MAX_BODY, unreached: GIVE_UP_UNREACHED }
     }
+}
+
+/// A host that took no connection in the whole run is given up after 30 s. An address is more often wrong than away for minutes, and
+/// the retry budget is for hosts that answered before.
+const GIVE_UP_UNREACHED: Duration = Duration::from_secs(30);
+
+/// What is known of a host's connections.
+#[derive(Debug, Clone, Copy)]
+enum Reached {
+    /// It took one.
+    Yes,
+    /// It took none since the first try.
+    NotSince(tokio::time::Instant),
 }
 
 struct Inner {
@@ -55,6 +70,13 @@ struct Inner {
     backoff: Backoff,
     sent: AtomicU64,
     stop: Stop,
+    /// When a host that was never reached is given up.
+    unreached: Duration,
+    /// By host and port.
+    reached: Mutex<HashMap<String, Reached>>,
+    surroundings: Surroundings,
+    /// Whether a wait was told that is not over.
+    told_wait: AtomicBool,
 }
 
 /// Where the header comes from.
@@ -140,7 +162,7 @@ impl Client {
     #[doc(hidden)]
     pub fn impatient(config: Config<'_>, max_body: usize, first_wait: Duration) -> Result<Client, HttpError> {
         let backoff = Backoff { first: first_wait, longest: first_wait.saturating_mul(8) };
-        Self::tuned(config, Tuning { backoff, max_body })
+        Self::tuned(config, Tuning { backoff, max_body, ..Tuning::default() })
     }
 
     /// As [`Client::new`], with a function in place of the wire: for benches that measure what is made of an answer. It is given the
@@ -153,20 +175,20 @@ impl Client {
     where
         F: Fn(&str, &Url, &[u8]) -> (u16, Bytes) + Send + Sync + 'static,
     {
-        Self::with(config, Backoff::default(), |_, _| Ok(Wires::canned(Box::new(answer))))
+        Self::with(config, Tuning::default(), |_, _| Ok(Wires::canned(Box::new(answer))))
     }
 
     pub(super) fn tuned(config: Config<'_>, tuning: Tuning) -> Result<Client, HttpError> {
-        let base_url = config.base_url.clone();
-        Self::with(config, tuning.backoff, |limits, roots| {
-            let wires = Wires::new(roots, limits.timeout, tuning.max_body, limits.concurrency)?;
+        let (base_url, proxies) = (config.base_url.clone(), config.surroundings.proxies.clone());
+        Self::with(config, tuning, |limits, roots| {
+            let wires = Wires::new(roots, proxies, limits.timeout, tuning.max_body, limits.concurrency)?;
             wires.client(&base_url).map(|_| wires)
         })
     }
 
     fn with(
         config: Config<'_>,
-        backoff: Backoff,
+        tuning: Tuning,
         wires: impl FnOnce(&Limits, &[Vec<u8>]) -> Result<Wires, String>,
     ) -> Result<Client, HttpError> {
         let place = format!("the connection to {}", host_and_port(&config.base_url));
@@ -177,6 +199,7 @@ impl Client {
                 "the address has a query or a fragment; give scheme, host, port and path only".to_owned(),
             ));
         }
+        config.surroundings.proxies.choose(&config.base_url).map_err(not_sent)?;
         let redactor = Arc::new(Redactor::default());
         let credential =
             credential(config.auth, config.secrets.as_ref(), &redactor).map_err(|problem| sign_in(&place, problem))?;
@@ -192,9 +215,13 @@ impl Client {
                 redactor,
                 pace,
                 wires,
-                backoff,
+                backoff: tuning.backoff,
                 sent: AtomicU64::new(0),
                 stop: config.stop,
+                unreached: tuning.unreached,
+                reached: Mutex::default(),
+                surroundings: config.surroundings,
+                told_wait: AtomicBool::new(false),
             }),
         })
     }
@@ -308,7 +335,12 @@ impl Inner {
         course.tries += 1;
         self.sent.fetch_add(1, Ordering::Relaxed);
         let started = Instant::now();
+        let host = host_and_port(&call.parcel.url);
+        self.note_try(&host);
         let outcome = self.unless_given_up(call, self.wires.attempt(&call.parcel, auth)).await?;
+        if !matches!(outcome, Outcome::Unreachable(..)) {
+            self.note_reached(&host, &outcome);
+        }
         match &outcome {
             // Both say that the API is pressed too hard (apis/partium.md: Maintenance; apis/semaphor.md: Limits).
             Outcome::Answer(Received { status: 429 | 503, .. }) => place.pressed(),
@@ -365,7 +397,7 @@ impl Inner {
             Outcome::Unreachable(kind, why) => self.judge_unreachable(call, kind, &why, course).await,
             Outcome::Lost(why, _) => {
                 course.maybe_done |= call.writes();
-                if self.may_resend(call, course) && self.pace.rest(course.backoff()).await.is_ok() {
+                if self.may_resend(call, course) && self.rest(call, "lost an answer", course.backoff()).await.is_ok() {
                     return None;
                 }
                 let problem = self.told(&why, course);
@@ -406,7 +438,7 @@ impl Inner {
                 course.maybe_done |= call.writes();
                 if self.may_resend(call, course) {
                     let wait = wait().unwrap_or_else(|| course.backoff());
-                    if self.pace.rest(wait).await.is_ok() {
+                    if self.rest(call, &format!("answered {status}"), wait).await.is_ok() {
                         return None;
                     }
                 }
@@ -428,25 +460,28 @@ impl Inner {
         let problem = match kind {
             Unreachable::Connection => {
                 let wait = course.backoff();
+                let why = format!("no connection to {host} ({})", self.redactor.clean(why));
+                if let Some(tried) = self.unreached_for(&host).filter(|tried| *tried + wait > self.unreached) {
+                    let problem = format!(
+                        "{why}; in this run it was never reached, and it is given up after {:.1} s",
+                        tried.as_secs_f64()
+                    );
+                    let place = call.place.clone();
+                    return Some(Err(HttpError::Unreached { place, problem: problem.into(), maybe_done: false }));
+                }
                 let Err(no_wait) = self.pace.pause(wait) else {
-                    if wait >= TOLD_WAIT {
-                        tracing::warn!(
-                            host,
-                            seconds = wait.as_secs_f64(),
-                            "no connection; waiting before the next try"
-                        );
-                    }
+                    self.tell_wait(call, "takes no connection", wait);
                     return None;
                 };
-                let why = format!("no connection to {host} ({})", self.redactor.clean(why));
                 return Some(Err(unwaited(call, &why, wait, no_wait, course.maybe_done)));
             }
             Unreachable::Name => {
-                if course.may_fault_again() && self.pace.rest(course.backoff()).await.is_ok() {
+                if course.may_fault_again() && self.pace.rest(course.backoff(), || ()).await.is_ok() {
                     return None;
                 }
                 format!("{host} has no address ({why}); check the host name and this machine's name service")
             }
+            Unreachable::Proxy => format!("{host} is not reached: {why}"),
             Unreachable::Tls => format!(
                 "no trusted TLS connection to {host} ({why}); check the address, or give the certificate authority that signed it"
             ),
@@ -461,10 +496,59 @@ impl Inner {
     /// All requests of the client wait, for the API is busy for all of them.
     fn slow_down(&self, call: &Call, wait: Duration, status: u16) -> Result<(), NoWait> {
         self.pace.pause(wait)?;
-        let host = host_and_port(&call.parcel.url);
-        let seconds = wait.as_secs_f64();
-        tracing::warn!(host, status, seconds, "the API takes no requests right now; waiting");
+        self.tell_wait(call, &format!("answered {status}"), wait);
         Ok(())
+    }
+
+    /// Waits on behalf of one request.
+    async fn rest(&self, call: &Call, why: &str, wait: Duration) -> Result<(), NoWait> {
+        self.pace.rest(wait, || self.tell_wait(call, why, wait)).await
+    }
+
+    /// Tells of a wait that a person would notice, and of every further one until the host answers again.
+    fn tell_wait(&self, call: &Call, why: &str, wait: Duration) {
+        let host = host_and_port(&call.parcel.url);
+        tracing::debug!(host, why, seconds = wait.as_secs_f64(), "waiting before the next try");
+        let Some(reporter) = &self.surroundings.waits else { return };
+        if wait < TOLD_WAIT && !self.told_wait.load(Ordering::Relaxed) {
+            return;
+        }
+        self.told_wait.store(true, Ordering::Relaxed);
+        let (waited, budget) = self.pace.waited();
+        reporter.waiting(&Wait { host, why: why.to_owned(), next_try: wait, waited, budget });
+    }
+
+    fn reached(&self) -> MutexGuard<'_, HashMap<String, Reached>> {
+        self.reached.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_try(&self, host: &str) {
+        let mut reached = self.reached();
+        if !reached.contains_key(host) {
+            reached.insert(host.to_owned(), Reached::NotSince(tokio::time::Instant::now()));
+        }
+    }
+
+    /// A host took a connection. What it answered may end a wait.
+    fn note_reached(&self, host: &str, outcome: &Outcome) {
+        if let Some(reached) = self.reached().get_mut(host) {
+            *reached = Reached::Yes;
+        }
+        let answers = matches!(outcome, Outcome::Answer(answer) if !matches!(answer.status, 429 | 500..));
+        if answers
+            && self.told_wait.swap(false, Ordering::Relaxed)
+            && let Some(reporter) = &self.surroundings.waits
+        {
+            reporter.over(host);
+        }
+    }
+
+    /// How long a host was tried that took no connection in this run.
+    fn unreached_for(&self, host: &str) -> Option<Duration> {
+        match self.reached().get(host) {
+            Some(Reached::NotSince(first)) => Some(first.elapsed()),
+            _ => None,
+        }
     }
 
     fn told<W: Iterator<Item = Duration>>(&self, why: &str, course: &Course<W>) -> Box<str> {
@@ -482,6 +566,7 @@ impl Inner {
             body: received.body,
             content_type,
             more,
+            paging: paging_headers(&received.headers),
             place: call.place.clone(),
             request_id: course.request_id.clone(),
             write: call.writes(),
@@ -587,7 +672,9 @@ impl Inner {
                 not_sent(place, format!("token_url is no address ({error}); write it as https://HOST/PATH"))
             })?,
         };
-        self.policy.check_token_url(&url).map(|()| url).map_err(|refusal| not_sent(place, refusal.to_string()))
+        self.policy.check_token_url(&url).map_err(|refusal| not_sent(place, refusal.to_string()))?;
+        self.surroundings.proxies.choose(&url).map_err(|problem| not_sent(place, problem))?;
+        Ok(url)
     }
 
     fn basic(

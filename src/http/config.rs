@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::{HostPolicy, TokenExchange};
+use super::{HostPolicy, Proxies, TokenExchange, WaitReporter};
 use crate::model::{Limits, SecretRef, SecretResolver, SecretString, Stop};
 
 /// Sent with every request.
@@ -26,6 +26,17 @@ pub struct Config<'a> {
     pub extra_roots: Vec<Vec<u8>>,
     /// Once it is requested, no request is started.
     pub stop: Stop,
+    /// What the process around it decides.
+    pub surroundings: Surroundings,
+}
+
+/// What the process around a client decides. By default there is no proxy, and nobody is told of waits.
+#[derive(Clone, Default)]
+pub struct Surroundings {
+    /// The proxies on the way.
+    pub proxies: Proxies,
+    /// Who is told of long waits.
+    pub waits: Option<Arc<dyn WaitReporter>>,
 }
 
 impl std::fmt::Debug for Config<'_> {

@@ -35,6 +35,16 @@ pub enum HttpError {
         /// An earlier attempt of the same write may have been carried out.
         maybe_done: bool,
     },
+    /// The host took no connection in the whole run.
+    #[error("{place}: temporarily unavailable: {problem}; check the address and the network, and try again later")]
+    Unreached {
+        /// Method, path and host.
+        place: Box<str>,
+        /// What was seen, and for how long it was tried.
+        problem: Box<str>,
+        /// Always false, as nothing was ever sent.
+        maybe_done: bool,
+    },
     /// The run was stopped before the request was sent, or before it was sent again.
     #[error("{place}: {}: {problem}; run again", after_stop(*.maybe_done))]
     Stopped {
@@ -72,7 +82,7 @@ impl HttpError {
     /// were lost again and again.
     pub fn temporary(&self) -> bool {
         match self {
-            HttpError::BudgetSpent { .. } | HttpError::Stopped { .. } => true,
+            HttpError::BudgetSpent { .. } | HttpError::Unreached { .. } | HttpError::Stopped { .. } => true,
             HttpError::Lost { maybe_done, .. } => !maybe_done,
             _ => false,
         }
@@ -84,6 +94,7 @@ impl HttpError {
             HttpError::NotSent { maybe_done, .. }
             | HttpError::Lost { maybe_done, .. }
             | HttpError::BudgetSpent { maybe_done, .. }
+            | HttpError::Unreached { maybe_done, .. }
             | HttpError::Stopped { maybe_done, .. }
             | HttpError::SignIn { maybe_done, .. }
             | HttpError::BadAnswer { maybe_done, .. } => *maybe_done,
@@ -96,6 +107,7 @@ impl HttpError {
             HttpError::NotSent { maybe_done, .. }
             | HttpError::Lost { maybe_done, .. }
             | HttpError::BudgetSpent { maybe_done, .. }
+            | HttpError::Unreached { maybe_done, .. }
             | HttpError::Stopped { maybe_done, .. }
             | HttpError::SignIn { maybe_done, .. }
             | HttpError::BadAnswer { maybe_done, .. } => *maybe_done |= earlier_maybe_done,

@@ -2,7 +2,7 @@
 //!
 //! It knows requests, answers and errors; it knows no provider, no manifest and no plan, and imports nothing of ours but `model`.
 //!
-//! What the environment decides, through the libraries below: `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY` (never for loopback), and on
+//! The caller hands in what the environment says of proxies ([`Surroundings`]). Through the libraries below it decides one thing more: on
 //! Linux `SSL_CERT_FILE` and `SSL_CERT_DIR`, which replace the system's certificate authorities. `Config::extra_roots` adds to them.
 
 mod answer;
@@ -12,10 +12,12 @@ mod error;
 mod gate;
 mod hosts;
 mod pace;
+mod proxy;
 mod redact;
 mod request;
 mod token;
 mod trail;
+mod waits;
 mod wire;
 
 #[cfg(test)]
@@ -23,9 +25,11 @@ mod tests;
 
 pub use answer::Answer;
 pub use client::Client;
-pub use config::{Config, SignIn, USER_AGENT};
+pub use config::{Config, SignIn, Surroundings, USER_AGENT};
 pub use error::HttpError;
 pub use hosts::HostPolicy;
+pub use proxy::Proxies;
 pub use request::{Path, Request, Safety};
 pub use token::{NoToken, Token, TokenBody, TokenExchange, TokenRequest, TokenUrl};
 pub use trail::with_request_ids;
+pub use waits::{Wait, WaitReporter};

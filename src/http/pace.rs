@@ -173,11 +173,17 @@ impl Pace {
         Ok(())
     }
 
-    /// Waits on behalf of one request; the others go on.
-    pub(super) async fn rest(&self, wait: Duration) -> Result<(), NoWait> {
+    /// Waits on behalf of one request; the others go on. `begun` is called once the budget covers it.
+    pub(super) async fn rest(&self, wait: Duration, begun: impl FnOnce()) -> Result<(), NoWait> {
         let until = Instant::now() + wait;
         self.charge(&mut self.lock(), until).map_err(NoWait::Spent)?;
+        begun();
         self.sleep_until(until).await
+    }
+
+    /// What was waited of the budget so far, and the budget.
+    pub(super) fn waited(&self) -> (Duration, Duration) {
+        (self.lock().spent, self.budget)
     }
 
     /// Waits, whatever is left of the budget.
@@ -370,7 +376,7 @@ mod tests {
         let stop = Stop::default();
         let pace = Pace::new(&limits(1, None, 100_000), stop.clone()).unwrap();
         let started = Instant::now();
-        let rest = pace.rest(Duration::from_secs(60));
+        let rest = pace.rest(Duration::from_secs(60), || ());
         let (rest, ()) = tokio::join!(rest, async { stop.request(Signal::Interrupt) });
         assert_eq!(rest, Err(NoWait::Stopped));
         assert_eq!(pace.pause(Duration::from_secs(60)), Err(NoWait::Stopped));

@@ -13,6 +13,7 @@ use url::Url;
 
 use super::USER_AGENT;
 use super::hosts::{host_and_port, is_loopback};
+use super::proxy::Proxies;
 
 /// The largest body that is read, counted after decompression: room for a million rows of 250 bytes in one answer, for Semaphor's and
 /// Streamline's listings have no pages. Past it the answer is a mistake or an attack, and would only fill the memory.
@@ -58,6 +59,8 @@ pub(super) enum Unreachable {
     Tls,
     /// Refused, reset or too slow.
     Connection,
+    /// A proxy on the way does not let it through.
+    Proxy,
 }
 
 /// A whole answer.
@@ -75,6 +78,7 @@ pub(super) struct Wires {
     /// Answers everything where there is one; nothing is sent then.
     canned: Option<Canned>,
     roots: Vec<Certificate>,
+    proxies: Proxies,
     timeout: Duration,
     max_body: usize,
     idle_connections: usize,
@@ -117,6 +121,7 @@ impl Wires {
     /// Reads the certificates; connects to nothing.
     pub(super) fn new(
         roots: &[Vec<u8>],
+        proxies: Proxies,
         timeout: Duration,
         max_body: usize,
         idle_connections: usize,
@@ -129,13 +134,22 @@ impl Wires {
             }
             certificates.extend(bundle);
         }
-        Ok(Self { canned: None, roots: certificates, timeout, max_body, idle_connections, built: Mutex::default() })
+        Ok(Self {
+            canned: None,
+            roots: certificates,
+            proxies,
+            timeout,
+            max_body,
+            idle_connections,
+            built: Mutex::default(),
+        })
     }
 
     /// No wire at all.
     pub(super) fn canned(answer: Canned) -> Self {
         let (roots, built) = (Vec::new(), Mutex::default());
-        Self { canned: Some(answer), roots, timeout: Duration::MAX, max_body: 0, idle_connections: 0, built }
+        let proxies = Proxies::default();
+        Self { canned: Some(answer), roots, proxies, timeout: Duration::MAX, max_body: 0, idle_connections: 0, built }
     }
 
     /// The pool for an address.
@@ -165,7 +179,11 @@ impl Wires {
         match way {
             Way::LoopbackPlain => builder.no_proxy().tls_certs_only(std::iter::empty()).build(),
             Way::LoopbackTls => builder.no_proxy().tls_certs_merge(self.roots.clone()).build(),
-            Way::Remote => builder.tls_certs_merge(self.roots.clone()).build(),
+            Way::Remote => {
+                // Only the proxies that were checked: the library takes what it cannot read for "no proxy".
+                let builder = builder.no_proxy().tls_certs_merge(self.roots.clone());
+                self.proxies.for_library().into_iter().fold(builder, reqwest::ClientBuilder::proxy).build()
+            }
         }
     }
 
@@ -181,7 +199,10 @@ impl Wires {
         let exchange = async {
             match builder(&client, parcel, auth).send().await {
                 Ok(response) => self.receive(response).await,
-                Err(error) => accident(&error),
+                Err(error) => match accident(&error) {
+                    Outcome::Unreachable(_, why) if is_tunnel(&why) => self.tunnel_refused(&parcel.url, why).await,
+                    accident => accident,
+                },
             }
         };
         match tokio::time::timeout(self.timeout, exchange).await {
@@ -189,6 +210,40 @@ impl Wires {
             Err(_) => {
                 Outcome::Lost(format!("it took longer than limits.timeout ({:?})", self.timeout), HeaderMap::new())
             }
+        }
+    }
+
+    /// What a proxy's refusal to open a tunnel means: a status below 500 is there to stay, and a server error may pass.
+    async fn tunnel_refused(&self, url: &Url, why: String) -> Outcome {
+        let Ok(Some(proxy)) = self.proxies.choose(url) else {
+            return Outcome::Unreachable(Unreachable::Connection, why);
+        };
+        let variable = proxy.variable;
+        let status = if why.contains(NO_PROXY_SIGN_IN) { Some(407) } else { proxy.status(url).await };
+        match status {
+            Some(200) => Outcome::Unreachable(Unreachable::Connection, why),
+            Some(status @ 500..) => {
+                let why = format!("the proxy that {variable} names answered {status} to CONNECT");
+                Outcome::Unreachable(Unreachable::Connection, why)
+            }
+            Some(407) => Outcome::Unreachable(
+                Unreachable::Proxy,
+                format!(
+                    "the proxy that {variable} names answered 407 (proxy authentication required) to CONNECT; correct the user name and password in {variable}"
+                ),
+            ),
+            Some(status) => Outcome::Unreachable(
+                Unreachable::Proxy,
+                format!(
+                    "the proxy that {variable} names answered {status} to CONNECT; let it allow this host, or name the host in NO_PROXY"
+                ),
+            ),
+            None => Outcome::Unreachable(
+                Unreachable::Proxy,
+                format!(
+                    "the proxy that {variable} names refused CONNECT; let it allow this host, or name the host in NO_PROXY"
+                ),
+            ),
         }
     }
 
@@ -273,6 +328,17 @@ pub(super) fn accident(error: &reqwest::Error) -> Outcome {
         Unreachable::Connection
     };
     Outcome::Unreachable(kind, why)
+}
+
+/// How the library words a tunnel that the proxy answered with 407; it gives no status.
+const NO_PROXY_SIGN_IN: &str = "tunnel error: proxy authorization required";
+
+/// How it words any other answer but 200.
+const NO_TUNNEL: &str = "tunnel error: unsuccessful";
+
+/// Whether a proxy answered, and opened no tunnel.
+fn is_tunnel(why: &str) -> bool {
+    why.contains(NO_PROXY_SIGN_IN) || why.contains(NO_TUNNEL)
 }
 
 fn is_tls(error: &reqwest::Error) -> bool {

@@ -93,7 +93,9 @@ fn known(sets: &[&DesiredSet], snapshot: &Snapshot, ids: &Ids, findings: &mut Fi
     for used in sets.iter().flat_map(|set| &set.names) {
         uses.entry(used.name).or_default().push(used);
     }
-    let gap = snapshot.coverage.iter().find_map(|coverage| coverage.gap.as_deref());
+    // The names of rows that are left out were read all the same, so these hide no second thing of a name.
+    let left_out = |gap: &str| snapshot.left_out.iter().any(|rows| rows.why == gap);
+    let gap = snapshot.coverage.iter().filter_map(|coverage| coverage.gap.as_deref()).find(|gap| !left_out(gap));
     let mut known = BTreeMap::new();
     let mut nearest = Nearest { snapshot, ids, fields: HashMap::new(), left: SUGGESTED };
     for (sym, mut uses) in uses {

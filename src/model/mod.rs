@@ -23,7 +23,9 @@ pub use ids::{Ids, Key, MAX_KEY_PARTS, Ranks, Sym};
 pub use names::{Handles, NamePlace, NameRef, NameUse};
 pub use policy::{Ceilings, DeniedGrant, Expect, Ignore, MaxExpect, Mode, Pattern, Protect, TargetPolicy};
 pub use root::RootOptions;
-pub use row::{Coverage, Coverages, Desired, DesiredSet, Live, LiveInfo, Names, Origin, ReadRequest, Snapshot};
+pub use row::{
+    Coverage, Coverages, Desired, DesiredSet, LeftOut, Live, LiveInfo, Names, Origin, ReadRequest, Snapshot,
+};
 pub use scope::{PartScope, Scope, ScopeIndex};
 pub use secret::{ResolveError, SecretRef, SecretResolver, SecretString};
 pub use stop::{STOP_GRACE, Signal, Stop};

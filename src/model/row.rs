@@ -182,11 +182,31 @@ pub struct Snapshot {
     pub handles: Handles,
     /// What was listed, and whether completely.
     pub coverage: Vec<Coverage>,
+    /// Live rows that cannot be used; `rows` has none of them.
+    pub left_out: Vec<LeftOut>,
     /// Requests that the reading took, retries included.
     pub requests: u64,
 }
 
+/// Live rows that cannot be used, such as one with a date that is no date.
+#[derive(Debug, Clone, Default)]
+pub struct LeftOut {
+    /// Where they may belong.
+    pub scope: Scope,
+    /// The keys of those whose keys are known.
+    pub keys: Vec<Key>,
+    /// Which rows they are, and what is wrong with them.
+    pub why: String,
+}
+
 impl Snapshot {
+    /// Notes rows that cannot be used. Nothing is proven where they may belong.
+    pub fn leave_out(&mut self, scope: Scope, keys: Vec<Key>, why: String) {
+        let evidence = "rows that are left out".to_owned();
+        self.coverage.push(Coverage { scope: scope.clone(), gap: Some(why.clone()), evidence });
+        self.left_out.push(LeftOut { scope, keys, why });
+    }
+
     /// Whether the absence of other rows at one key's place is proven. For many keys ask [`Coverages`].
     pub fn proves(&self, key: &Key) -> bool {
         Coverages::new(&self.coverage).proves(key)

@@ -1,11 +1,12 @@
 //! One target: declared rows joined with live rows, each with its reason.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use crate::diag::{Location, SourceId, Sources, Span};
 use crate::model::{
-    Action, Capabilities, Change, Coverages, Desired, DesiredSet, Fields, Ids, Instant, Key, Live, Mode, NameUse,
-    Names, Origin, Scope, ScopeIndex, Snapshot, Target, TargetPolicy, Value,
+    Action, Capabilities, Change, Coverages, Desired, DesiredSet, Fields, Ids, Instant, Key, LeftOut, Live, Mode,
+    NameUse, Names, Origin, Scope, ScopeIndex, Snapshot, Target, TargetPolicy, Value,
 };
 
 use super::compare::{differing_fields, instant, with_field};
@@ -167,6 +168,10 @@ struct Join<'a> {
     unseen: Vec<(usize, Key)>,
     /// What each set leaves alone.
     rules: Vec<Rules<'a>>,
+    /// For each set, whether live rows that cannot be used may lie in its scope.
+    unsure: Vec<bool>,
+    /// The keys of live rows that cannot be used, by their place in `snapshot.left_out`.
+    unusable: HashMap<Key, usize>,
 }
 
 impl<'a> Join<'a> {
@@ -174,7 +179,13 @@ impl<'a> Join<'a> {
         let live = LiveRows::new(std::mem::take(&mut snapshot.rows));
         let plans = input.sets.iter().map(|set| empty_plan(input, set)).collect();
         let rules = input.sets.iter().map(|set| Rules::new(input, set.set)).collect();
-        Self { input, snapshot, live, plans, creations: Vec::new(), removals: Vec::new(), unseen: Vec::new(), rules }
+        let may_hold = |scope: &Scope| snapshot.left_out.iter().any(|rows| rows.scope.intersects(scope));
+        let unsure = input.sets.iter().map(|set| set.set.scope.as_ref().is_some_and(may_hold)).collect();
+        let keys =
+            |(place, rows): (usize, &LeftOut)| rows.keys.iter().map(move |key| (*key, place)).collect::<Vec<_>>();
+        let unusable = snapshot.left_out.iter().enumerate().flat_map(keys).collect();
+        let (creations, removals, unseen) = (Vec::new(), Vec::new(), Vec::new());
+        Self { input, snapshot, live, plans, creations, removals, unseen, rules, unsure, unusable }
     }
 
     fn run(mut self) -> (Vec<SetPlan>, Snapshot) {
@@ -247,6 +258,12 @@ impl<'a> Join<'a> {
         if self.rules[set].covers(row.key, Difference::Missing) {
             return;
         }
+        if let Some(rows) = self.unusable.get(&row.key).and_then(|place| self.snapshot.left_out.get(*place)) {
+            let at = self.input.locate(row.origin);
+            let message = format!("a live row has this key, so nothing is planned for it: {}", rows.why);
+            self.plans[set].warnings.push(Warning { code: "unusable-row".to_owned(), message, at });
+            return;
+        }
         if let Some(window) = self.input.capabilities.window
             && let Some(to) = instant(&row.fields, window.to).filter(|to| *to <= self.input.now)
         {
@@ -295,7 +312,7 @@ impl<'a> Join<'a> {
             Some(LeftAlone::Expired)
         } else if self.input.sets[set].mode != Mode::Authoritative {
             Some(LeftAlone::Mode)
-        } else if !coverages.proves(&live.key) {
+        } else if self.unsure[set] || !coverages.proves(&live.key) {
             Some(LeftAlone::Incomplete)
         } else {
             None

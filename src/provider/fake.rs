@@ -177,6 +177,7 @@ pub(crate) fn client(target: &Target, url: &str, auth: SignIn) -> Client {
         allowed: HostPolicy::new("vendor.example", Vec::<String>::new()),
         extra_roots: Vec::new(),
         stop: Default::default(),
+        surroundings: Default::default(),
     };
     Client::impatient(config, 1 << 20, Duration::from_millis(1)).unwrap()
 }

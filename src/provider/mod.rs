@@ -6,11 +6,13 @@
 pub mod canopy;
 #[cfg(test)]
 mod fake;
+mod odd;
 mod options;
 mod part;
 pub mod partium;
 mod refusal;
 pub mod resend;
+mod scan;
 pub mod semaphor;
 pub mod streamline;
 

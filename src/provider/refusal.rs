@@ -5,12 +5,23 @@
 
 use std::fmt::{Display, Formatter, Result as FmtResult};
 
+use serde::Deserialize;
+
 use super::ReadError;
 use crate::http::HttpError;
 use crate::model::WriteOutcome;
 
 /// The most characters of an API's own words in a message: enough for a sentence and its list of ids, too short to flood a log.
 const MAX_SAID: usize = 600;
+
+/// The largest error body that is decoded: 1 MiB, room for ten thousand ids. Decoding takes many times the body's size; of a larger one
+/// only the start is shown.
+const MAX_ERROR_BODY: usize = 1024 * 1024;
+
+/// An error body as JSON of a known shape, if it is one and small enough to be decoded.
+pub(super) fn error_body<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Option<T> {
+    (body.len() <= MAX_ERROR_BODY).then(|| serde_json::from_slice(body).ok()).flatten()
+}
 
 /// An answer that is not the success that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,6 +174,14 @@ mod tests {
         assert!(matches!(refusal(202).failed(), WriteOutcome::Failed { status: Some(202), .. }));
         assert!(matches!(refusal(400).outcome(), WriteOutcome::Failed { temporary: false, status: Some(400), .. }));
         assert!(matches!(refusal(408).outcome(), WriteOutcome::Failed { temporary: true, .. }));
+    }
+
+    #[test]
+    fn an_error_body_is_decoded_up_to_a_size() {
+        let body = |bytes: usize| format!("[{}0]", "0,".repeat(bytes / 2)).into_bytes();
+        assert!(error_body::<serde_json::Value>(&body(MAX_ERROR_BODY / 2)).is_some());
+        assert!(error_body::<serde_json::Value>(&body(MAX_ERROR_BODY)).is_none());
+        assert!(error_body::<serde_json::Value>(b"<html>").is_none());
     }
 
     #[test]

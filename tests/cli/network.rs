@@ -58,6 +58,11 @@ fn api() -> (SocketAddr, Seen) {
 
 /// A proxy that opens every tunnel to one address, or refuses; gives the heads that it was sent, and all that it carried towards the API.
 fn proxy(to: Option<SocketAddr>) -> (String, Seen, Seen) {
+    proxy_that("407 Proxy Authentication Required", to)
+}
+
+/// The same, which refuses with `status`.
+fn proxy_that(status: &'static str, to: Option<SocketAddr>) -> (String, Seen, Seen) {
     let (heads, carried) = (Seen::default(), Seen::default());
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -65,13 +70,14 @@ fn proxy(to: Option<SocketAddr>) -> (String, Seen, Seen) {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let (heads, carried) = (Arc::clone(&kept_heads), Arc::clone(&kept));
-            std::thread::spawn(move || tunnel(stream, to, &heads, &carried));
+            std::thread::spawn(move || tunnel(stream, (status, to), &heads, &carried));
         }
     });
     (format!("http://user:{PROXY_PASSWORD}@{address}"), heads, carried)
 }
 
-fn tunnel(client: TcpStream, to: Option<SocketAddr>, heads: &Seen, carried: &Seen) -> Option<()> {
+fn tunnel(client: TcpStream, way: (&str, Option<SocketAddr>), heads: &Seen, carried: &Seen) -> Option<()> {
+    let (status, to) = way;
     let mut from_client = BufReader::new(client.try_clone().ok()?);
     loop {
         let mut line = String::new();
@@ -83,7 +89,7 @@ fn tunnel(client: TcpStream, to: Option<SocketAddr>, heads: &Seen, carried: &See
     }
     let mut to_client = client;
     let Some(to) = to else {
-        return to_client.write_all(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n").ok();
+        return to_client.write_all(format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n").as_bytes()).ok();
     };
     let mut to_api = TcpStream::connect(to).ok()?;
     let mut from_api = to_api.try_clone().ok()?;
@@ -148,11 +154,49 @@ fn an_authority_of_ones_own_is_trusted_by_flag_and_by_environment_and_not_withou
 }
 
 #[test]
-fn a_proxy_that_refuses_is_told_without_its_password() {
-    let (url, heads, _) = proxy(None);
-    let run = plan(VENDOR, &[("HTTPS_PROXY", &url)], &[]);
-    assert!(matches!(run.code, 1 | 6), "{}", run.text());
-    assert!(text(&heads).starts_with("CONNECT "), "it was asked");
+fn a_proxy_that_refuses_ends_the_run_at_once_and_is_named_with_its_status() {
+    for (variable, status, advice) in [
+        ("HTTPS_PROXY", "407 Proxy Authentication Required", "correct the user name and password in HTTPS_PROXY"),
+        ("ALL_PROXY", "403 Forbidden", "let it allow this host"),
+        ("https_proxy", "404 Not Found", "NO_PROXY"),
+    ] {
+        let (url, heads, _) = proxy_that(status, None);
+        let run = plan(VENDOR, &[(variable, &url)], &[]);
+        assert_eq!(run.code, 1, "{}", run.text());
+        let number = status.split(' ').next().unwrap();
+        for part in [&format!("the proxy that {variable} names answered {number}")[..], advice] {
+            assert!(run.text().contains(part), "{part}: {}", run.text());
+        }
+        let asked = text(&heads).matches("CONNECT ").count();
+        assert!((1..=2).contains(&asked), "asked {asked} times: once, and once for the status");
+    }
+}
+
+#[test]
+fn a_proxy_whose_own_way_is_closed_is_asked_again() {
+    let (url, heads, _) = proxy_that("503 Service Unavailable", None);
+    let run = plan(VENDOR, &[("HTTPS_PROXY", &url)], &["--retry-budget", "1s"]);
+    assert_eq!(run.code, 6, "{}", run.text());
+    assert!(text(&heads).matches("CONNECT ").count() >= 2, "{}", text(&heads));
+}
+
+#[test]
+fn a_proxy_variable_that_cannot_be_used_is_an_error_and_no_direct_connection() {
+    let (address, asked) = api();
+    let host = format!("0.0.0.0:{}", address.port());
+    for value in [
+        "socks5://user:proxy-canary-5@127.0.0.1:1",
+        "http://user:proxy-canary-5@",
+        "http//proxy-canary-5",
+        "{proxy-canary-5}",
+    ] {
+        let run = plan(&host, &[("HTTPS_PROXY", value), ("SSL_CERT_FILE", AUTHORITY)], &[]);
+        assert_eq!(run.code, 1, "{value}: {}", run.text());
+        assert!(run.text().contains("the proxy variable HTTPS_PROXY"), "{value}: {}", run.text());
+    }
+    assert_eq!(text(&asked), "", "nothing was sent past the proxy");
+    let unset = plan(&host, &[("HTTPS_PROXY", ""), ("SSL_CERT_FILE", AUTHORITY)], &[]);
+    assert_eq!(unset.code, 0, "an empty variable counts as unset: {}", unset.text());
 }
 
 /// 0.0.0.0 is this machine, and no loopback address: what stands for a host that is not behind the proxy.

@@ -161,6 +161,7 @@ impl Stage {
                 allowed: HostPolicy::new("", Vec::<String>::new()),
                 extra_roots: Vec::new(),
                 stop: Default::default(),
+                surroundings: Default::default(),
             };
             let client = Client::impatient(config, MAX_BODY, FIRST_WAIT);
             let client = client.unwrap_or_else(|error| panic!("the client is made: {error}"));

@@ -1,6 +1,6 @@
 //! What becomes a create, an update, a removal, or nothing.
 
-use assignctl::model::{Instant, Mode, Value};
+use assignctl::model::{Instant, LeftOut, Mode, PartScope, Scope, Value};
 use assignctl::plan::{Grant, LeftAlone, Loss, Reason, Step, batches};
 use serde_json::json;
 
@@ -165,6 +165,27 @@ fn an_incomplete_listing_plans_no_removal_and_says_so() {
     assert_eq!(world.lines(&plan), ["create anna de lead"]);
     assert_eq!(plan.sets[0].unmanaged[0].why, LeftAlone::Incomplete);
     assert_eq!(plan.sets[0].warnings[0].code, "incomplete-listing");
+}
+
+#[test]
+fn a_row_that_cannot_be_used_stops_removals_where_it_may_lie_and_nothing_else() {
+    let mut world = World::new();
+    world.set(Mode::Authoritative, Some(&["de"]), &["anna de lead", "ben de lead"]);
+    world.set(Mode::Authoritative, Some(&["fr"]), &["dora fr lead"]);
+    world.live("carl de lead", (None, None));
+    world.live("emil fr lead", (None, None));
+    let scope = Scope {
+        parts: [PartScope::Any, PartScope::In([world.ids.sym("de")].into()), Default::default(), Default::default()],
+    };
+    let keys = vec![world.key("ben de lead")];
+    world.left_out = vec![LeftOut { scope, keys, why: "1 live row is left out: the row a7".into() }];
+    let plan = world.plan();
+    assert_eq!(world.lines(&plan), ["create anna de lead", "create dora fr lead", "remove emil fr lead"]);
+    assert_eq!(plan.sets[0].unmanaged[0].why, LeftAlone::Incomplete);
+    let codes: Vec<&str> = plan.sets[0].warnings.iter().map(|warning| warning.code.as_str()).collect();
+    assert_eq!(codes, ["unusable-row", "incomplete-listing"]);
+    assert!(plan.sets[0].warnings.iter().all(|warning| warning.message.contains("the row a7")));
+    assert!(plan.sets[1].warnings.is_empty() && plan.evidence.iter().any(|evidence| evidence.gap.is_some()));
 }
 
 #[test]

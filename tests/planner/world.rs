@@ -3,8 +3,8 @@
 use assignctl::diag::Sources;
 use assignctl::model::{
     Account, Capabilities, Change, Coverage, Desired, DesiredSet, Endpoint, Expect, FieldKind, FieldSpec, Fields, Ids,
-    Instant, Key, Limits, Live, Mode, OnRemove, Origin, Pairing, PartScope, Protect, Route, Scope, Snapshot, Sym,
-    Target, TargetPolicy, Value, Window,
+    Instant, Key, LeftOut, Limits, Live, Mode, OnRemove, Origin, Pairing, PartScope, Protect, Route, Scope, Snapshot,
+    Sym, Target, TargetPolicy, Value, Window,
 };
 use assignctl::plan::{Input, SetInput, TargetPlan, Thresholds, plan_target};
 
@@ -48,6 +48,8 @@ pub struct World {
     pub sets: Vec<(DesiredSet, bool)>,
     pub live: Vec<Live>,
     pub gap: Option<String>,
+    /// Live rows that cannot be used.
+    pub left_out: Vec<LeftOut>,
     pub rotate: bool,
     pub policy: Option<TargetPolicy>,
 }
@@ -73,7 +75,16 @@ impl World {
             own: None,
             origin: Origin::default(),
         };
-        Self { ids: Ids::default(), target, sets: Vec::new(), live: Vec::new(), gap: None, rotate: false, policy: None }
+        Self {
+            ids: Ids::default(),
+            target,
+            sets: Vec::new(),
+            live: Vec::new(),
+            gap: None,
+            left_out: Vec::new(),
+            rotate: false,
+            policy: None,
+        }
     }
 
     pub fn key(&self, text: &str) -> Key {
@@ -157,8 +168,11 @@ impl World {
             sets: &sets,
         };
         let coverage = Coverage { scope: Scope::default(), gap: self.gap.clone(), evidence: "1 page".into() };
-        let snapshot =
+        let mut snapshot =
             Snapshot { rows: self.live.clone(), coverage: vec![coverage], requests: 1, ..Snapshot::default() };
+        for LeftOut { scope, keys, why } in self.left_out.clone() {
+            snapshot.leave_out(scope, keys, why);
+        }
         plan_target(&input, Ok(snapshot))
     }
 

@@ -70,6 +70,7 @@ fn client(target: &Target, server: &Running, auth: SignIn) -> Client {
         allowed: HostPolicy::new("vendor.example", Vec::<String>::new()),
         extra_roots: Vec::new(),
         stop: Default::default(),
+        surroundings: Default::default(),
     };
     Client::new(config).unwrap()
 }

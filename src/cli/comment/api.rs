@@ -12,18 +12,17 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::place::{Forge, Place, WhereArgs};
+use crate::cli::connect::surroundings;
 use crate::cli::secrets::Secrets;
+use crate::cli::terminal::Terminal;
 use crate::http::{Answer, Client, Config, HostPolicy, HttpError, Path, Request, Safety, SignIn};
-use crate::model::{Limits, SecretRef, Stop};
+use crate::model::{Limits, SecretRef};
 
 /// Comments a page: the most that GitHub and GitLab give.
 const PER_PAGE: usize = 100;
 
 /// Pages that are read before a listing is taken for endless.
 const MAX_PAGES: usize = 200;
-
-/// The longest that one request may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What went wrong, and whether trying again later may help.
 pub(super) struct Trouble {
@@ -126,7 +125,13 @@ pub(super) struct Api {
 
 impl Api {
     /// Checks the address and the token, and sends nothing.
-    pub(super) fn new(place: &Place, args: &WhereArgs, retry_budget: Duration, stop: &Stop) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        place: &Place,
+        args: &WhereArgs,
+        limits: (Duration, Duration),
+        terminal: &Terminal,
+    ) -> anyhow::Result<Self> {
+        let (retry_budget, timeout) = limits;
         let (list, single) = paths(place)?;
         let ca = args
             .ca_file
@@ -137,7 +142,7 @@ impl Api {
             requests_per_second: None,
             batch_size: 1,
             page_size: PER_PAGE,
-            timeout: TIMEOUT,
+            timeout,
             retry_budget,
         };
         // The address is the caller's or the CI's, never a manifest's: its host, and no other, gets the token.
@@ -150,7 +155,8 @@ impl Api {
             secrets: Arc::new(Secrets::new(None)?),
             allowed: HostPolicy::new(host, std::iter::empty::<&str>()),
             extra_roots: ca.transpose()?.into_iter().collect(),
-            stop: stop.clone(),
+            stop: terminal.signals.stop().clone(),
+            surroundings: surroundings(terminal),
         })?;
         let (forge, request, token_env) = (place.forge, place.to_string(), place.token_env.clone());
         Ok(Self { forge, client, list, single, request, token_env })

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use self::api::{Api, Own, Posted, Trouble};
 use self::place::{Forge, Place, WhereArgs};
+use super::args::request_timeout;
 use super::session::runtime;
 use super::terminal::Terminal;
 use crate::apply::Exit;
@@ -43,6 +44,9 @@ pub(super) struct CommentArgs {
     /// The longest that refused or lost requests are waited for, in total.
     #[arg(long, value_name = "DURATION", default_value = "1m", value_parser = duration, env = "ASSIGNCTL_RETRY_BUDGET")]
     pub retry_budget: Duration,
+    /// The longest that one request may take.
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = request_timeout, env = "ASSIGNCTL_TIMEOUT")]
+    pub timeout: Duration,
 }
 
 /// A name stands in a comment of HTML: nothing in it may end that.
@@ -66,8 +70,7 @@ pub(super) fn run(args: &CommentArgs, terminal: &Terminal) -> anyhow::Result<Exi
     let text = text(args)?;
     let marker = format!("<!-- assignctl:{} -->", args.name);
     let body = text.map(|text| place.forge.body(&marker, &text)).transpose()?;
-    let stop = terminal.signals.stop();
-    let api = Api::new(&place, &args.place, args.retry_budget, stop)?;
+    let api = Api::new(&place, &args.place, (args.retry_budget, args.timeout), terminal)?;
     let runtime = runtime()?;
     let done = terminal.signals.heed(|| runtime.block_on(keep(&api, &args.place, &marker, body.as_deref())));
     match done {
@@ -77,7 +80,7 @@ pub(super) fn run(args: &CommentArgs, terminal: &Terminal) -> anyhow::Result<Exi
         }
         Err(trouble) => {
             let failed = if trouble.temporary { Exit::Temporary } else { Exit::Error };
-            let exit = stop.requested().map_or(failed, Exit::from);
+            let exit = terminal.signals.stop().requested().map_or(failed, Exit::from);
             terminal.error(&trouble.error);
             Ok(exit)
         }

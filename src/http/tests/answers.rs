@@ -200,3 +200,33 @@ async fn a_link_says_whether_a_page_follows_and_leads_nowhere() {
         assert_eq!(answer.has_next_page(), more, "{link}");
     }
 }
+
+#[tokio::test]
+async fn a_web_page_that_calls_itself_json_says_so() {
+    let page = " \n<!DOCTYPE html><title>Sign in</title>";
+    let error =
+        answer_to(read(), move || json(200, page).into()).await.unwrap().json::<serde_json::Value>().unwrap_err();
+    let text = bad(&error);
+    assert!(text.contains("a web page where JSON is due") && text.contains("sign-in page"), "{text}");
+    assert!(text.contains("<!DOCTYPE html>"), "{text}");
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_before_json_is_no_part_of_it() {
+    let answer = answer_to(read(), || json(200, "\u{feff}{\"a\": 1}").into()).await.unwrap();
+    assert_eq!(answer.json::<serde_json::Value>().unwrap()["a"], 1);
+}
+
+#[tokio::test]
+async fn headers_that_speak_of_pages_are_given_and_those_of_rates_are_not() {
+    let answer = answer_to(read(), || {
+        let reply =
+            json(200, "{}").with("X-Total-Count", 7).with("content-range", "items 0-1/7").with("x-next-page", 2);
+        reply.with("x-ratelimit-limit", 100).with("x-rate-limit-count", 3).with("x-other", 1).into()
+    })
+    .await
+    .unwrap();
+    let mut names: Vec<&str> = answer.paging_headers().iter().map(|(name, _)| name.as_ref()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["content-range", "x-next-page", "x-total-count"]);
+}

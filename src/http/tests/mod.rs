@@ -18,7 +18,7 @@ use url::Url;
 
 use super::client::Tuning;
 use super::pace::Backoff;
-use super::{Client, Config, HostPolicy, HttpError, Path, Request, SignIn};
+use super::{Client, Config, HostPolicy, HttpError, Path, Request, SignIn, Surroundings};
 use crate::model::{Limits, ResolveError, SecretRef, SecretResolver, Stop};
 
 /// Stands for every secret; it must never be seen in any text. The quote makes sure that escaped forms are found too.
@@ -51,6 +51,7 @@ struct Setup {
     roots: Vec<Vec<u8>>,
     tuning: Tuning,
     stop: Stop,
+    surroundings: Surroundings,
 }
 
 impl Setup {
@@ -71,6 +72,7 @@ impl Setup {
             roots: Vec::new(),
             tuning: Tuning { backoff, ..Tuning::default() },
             stop: Stop::default(),
+            surroundings: Surroundings::default(),
         }
     }
 
@@ -103,6 +105,7 @@ impl Setup {
             allowed: HostPolicy::new("api.vendor.example", self.allowed),
             extra_roots: self.roots,
             stop: self.stop,
+            surroundings: self.surroundings,
         };
         Client::tuned(config, self.tuning)
     }

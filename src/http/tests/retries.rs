@@ -1,10 +1,11 @@
 //! What is resent after which accident, and when it ends.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::server::{Reply, Server, json};
 use super::{Setup, read, write};
-use crate::http::{HttpError, Request, Safety};
+use crate::http::{HttpError, Request, Safety, Wait, WaitReporter};
 use crate::model::{Signal, Stop};
 
 /// Answers `bad` to the first `n` requests and 200 to the rest.
@@ -294,4 +295,81 @@ async fn no_write_goes_into_a_connection_that_was_closed_while_the_program_was_b
         std::thread::sleep(Duration::from_millis(50));
         assert_eq!(client.send(write()).await.unwrap().status, 200);
     }
+}
+
+/// A port of this machine where nobody listens.
+fn nobody() -> url::Url {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_host_that_was_never_reached_is_given_up_long_before_the_budget_ends() {
+    let mut setup = Setup::to(&nobody()).budget(Duration::from_secs(3600));
+    setup.tuning.unreached = Duration::from_millis(100);
+    let client = setup.client();
+    let started = Instant::now();
+    let error = client.send(write()).await.unwrap_err();
+    assert!(matches!(error, HttpError::Unreached { .. }), "{error:?}");
+    assert!(error.temporary() && !error.may_have_happened(), "{error:?}");
+    assert!(error.to_string().contains("never reached") && started.elapsed() < Duration::from_secs(20), "{error}");
+}
+
+/// A server that answers once, and is gone.
+fn once() -> url::Url {
+    use std::io::{Read as _, Write as _};
+    const ANSWER: &[u8] =
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}";
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        drop(listener);
+        let _ = stream.read(&mut [0; 1024]);
+        stream.write_all(ANSWER).unwrap();
+    });
+    url
+}
+
+#[tokio::test]
+async fn a_host_that_answered_before_is_waited_for_with_the_whole_budget() {
+    let mut setup = Setup::to(&once()).budget(Duration::from_millis(300));
+    setup.tuning.unreached = Duration::ZERO;
+    let client = setup.client();
+    assert_eq!(client.send(read()).await.unwrap().status, 200);
+    let error = client.send(read()).await.unwrap_err();
+    assert!(matches!(error, HttpError::BudgetSpent { .. }), "{error:?}");
+}
+
+/// Keeps what it is told.
+#[derive(Default)]
+struct Told(std::sync::Mutex<Vec<String>>);
+
+impl WaitReporter for Told {
+    fn waiting(&self, wait: &Wait) {
+        let Wait { why, next_try, budget, .. } = wait;
+        self.0.lock().unwrap().push(format!("{why}, {} of {} s", next_try.as_secs(), budget.as_secs()));
+    }
+
+    fn over(&self, _: &str) {
+        self.0.lock().unwrap().push("over".to_owned());
+    }
+}
+
+#[tokio::test]
+async fn a_wait_that_a_person_would_notice_is_told_with_its_end_and_short_ones_are_not() {
+    let told = Arc::new(Told::default());
+    let server = Server::start(|number, _| match number {
+        0 => json(503, ""),
+        2 => json(429, "").with("retry-after", 2),
+        _ => json(200, "{}"),
+    })
+    .await;
+    let mut setup = Setup::to(&server.url).budget(Duration::from_secs(20));
+    setup.surroundings.waits = Some(Arc::clone(&told) as Arc<dyn WaitReporter>);
+    let client = setup.client();
+    for _ in 0..2 {
+        assert_eq!(client.send(read()).await.unwrap().status, 200);
+    }
+    assert_eq!(*told.0.lock().unwrap(), ["answered 429, 2 of 20 s", "over"]);
 }

@@ -90,6 +90,7 @@ fn debug_shows_no_secret() {
         allowed: HostPolicy::new("api.vendor.example", ["x.example"]),
         extra_roots: Vec::new(),
         stop: Default::default(),
+        surroundings: Default::default(),
     };
     assert_clean(&format!("{config:?}"));
     let client = Client::new(config).unwrap();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::http::{Answer, Client, Path};
 use crate::model::Ids;
-use crate::provider::refusal::{Refusal, clean, words};
+use crate::provider::refusal::{Refusal, clean, error_body, words};
 
 use super::options::{Options, Surface};
 use super::wire::{ErrorBody, Failure};
@@ -53,9 +53,9 @@ impl Api {
 
 /// A refusal with the API's code and message (apis/canopy.md: Errors).
 pub(super) fn refusal(request: &'static str, answer: &Answer) -> Refusal {
-    let (code, said) = match serde_json::from_slice::<Failure>(&answer.body) {
-        Ok(Failure { error }) => code_and_message(answer, &error),
-        Err(_) => (None, clean(&answer.excerpt())),
+    let (code, said) = match error_body::<Failure>(&answer.body) {
+        Some(Failure { error }) => code_and_message(answer, &error),
+        None => (None, clean(&answer.excerpt())),
     };
     Refusal { request, status: answer.status, code, said, note: answer.request_note(), hint: hint(answer.status) }
 }

@@ -6,15 +6,19 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use futures::{StreamExt, TryStreamExt, stream};
+use serde_json::value::RawValue;
 
 use crate::http::{Answer, Request};
 use crate::model::{Fields, Handles, Ids, Instant, Key, Live, LiveInfo, Names, Value};
 use crate::provider::ReadError;
+use crate::provider::odd::{self, OddRows};
+use crate::provider::part::{self, Share};
 use crate::provider::refusal::{clean, unread};
+use crate::provider::scan::{self, Text};
 
 use super::api::{Api, FROM, IDENTITY, NODE, ROLE, TO, refusal};
 use super::spec::{IDENTITY_EMAIL, NODE_NAME, ROLE_NAME};
-use super::wire::{Page, Pagination, Row, Text, bare_or_wrapped, id_of};
+use super::wire::{ITEMS, KNOWN, Pagination, Row};
 
 /// How the listing's route is called in messages.
 pub(super) const LIST: &str = "GET …/assignments/app-wide";
@@ -71,6 +75,9 @@ pub(super) struct Listing {
     /// What the API says it holds.
     pub item_count: u64,
     pub pages: u64,
+    /// Direct rows that cannot be used.
+    pub odd: OddRows,
+    odd_count: u64,
     /// What showed that rows changed during the listing; `None`: nothing did.
     pub moved: Option<String>,
     /// An inherited row came on two pages, and stands in the count for a row that came on none.
@@ -95,7 +102,7 @@ impl Seen {
 }
 
 impl Listing {
-    fn new(item_count: u64, pages: u64, handles: Option<Handles>) -> Self {
+    fn new(handles: Option<Handles>) -> Self {
         let none = [0; 3];
         Self {
             rows: Vec::new(),
@@ -104,8 +111,10 @@ impl Listing {
             inherited: 0,
             direct_by_status: none,
             inherited_by_status: none,
-            item_count,
-            pages,
+            item_count: 0,
+            pages: 0,
+            odd: OddRows::default(),
+            odd_count: 0,
             moved: None,
             inherited_twice: false,
         }
@@ -113,7 +122,12 @@ impl Listing {
 
     /// Rows as they came.
     pub(super) fn count(&self) -> u64 {
-        self.rows.len() as u64 + self.inherited
+        self.direct() + self.inherited
+    }
+
+    /// Direct rows as they came, those that cannot be used included.
+    fn direct(&self) -> u64 {
+        self.rows.len() as u64 + self.odd_count
     }
 
     /// Whether as many rows came as `item_count` says. Whether it counts inherited rows is not stated, so either count will do: all
@@ -123,7 +137,7 @@ impl Listing {
     }
 
     fn counts_direct(&self) -> bool {
-        self.rows.len() as u64 == self.item_count
+        self.direct() == self.item_count
     }
 
     fn counts_all(&self) -> bool {
@@ -146,22 +160,24 @@ impl Listing {
 /// Reads all pages of a filter: the first, then the others side by side, for their number is known then.
 pub(super) async fn list(api: &Api, status: Option<Status>, names: bool) -> Result<Listing, ReadError> {
     let take = api.options.take as u64;
-    let first = fetch(api, status, 1, take).await?;
-    let first = first.page()?;
-    let pagination = first.pagination;
-    let pages = page_count(&pagination)?;
-    let mut listing = Listing::new(pagination.item_count, pages, names.then(Handles::default));
+    let mut listing = Listing::new(names.then(Handles::default));
     let mut seen = Seen::default();
-    add(&mut listing, &mut seen, &first, &api.ids)?;
+    let first = fetch(api, status, 1, take).await?;
+    let (pagination, mut sign) = listing.add(&first, &mut seen, &api.ids)?;
     drop(first);
+    let (pages, misfit) = page_count(&pagination)?;
+    (listing.item_count, listing.pages) = (pagination.item_count, pages);
+    listing.note(misfit);
     // The page size that the server really uses: it may give less than it is asked for.
     let rest = stream::iter(2..=pages).map(|number| fetch(api, status, number, pagination.take));
     let mut rest = rest.buffered(api.options.concurrency);
     while let Some(next) = rest.try_next().await? {
-        let page = next.page()?;
-        listing.note(shifted(next.number, &pagination, &page.pagination));
-        add(&mut listing, &mut seen, &page, &api.ids)?;
+        let page;
+        (page, sign) = listing.add(&next, &mut seen, &api.ids)?;
+        listing.note(shifted(next.number, &pagination, &page));
     }
+    // What a page before the last one says of further pages is no news.
+    listing.note(sign);
     if !listing.is_whole() {
         let why = format!("{} rows came where item_count is {}", listing.count(), listing.item_count);
         listing.note(Some(why));
@@ -173,7 +189,9 @@ pub(super) async fn list(api: &Api, status: Option<Status>, names: bool) -> Resu
 
 /// How many rows a status has, with one request for one row.
 pub(super) async fn count(api: &Api, status: Status) -> Result<u64, ReadError> {
-    Ok(fetch(api, Some(status), 1, 1).await?.page()?.pagination.item_count)
+    let fetched = fetch(api, Some(status), 1, 1).await?;
+    let (pagination, _) = fetched.read(|_| ())?;
+    Ok(pagination.item_count)
 }
 
 /// A page as it came.
@@ -201,30 +219,42 @@ async fn fetch(api: &Api, status: Option<Status>, number: u64, take: u64) -> Res
 }
 
 impl Fetched {
-    fn page(&self) -> Result<Page<'_>, ReadError> {
+    /// Reads the page's rows one by one; gives where it stands, and a sign of pages that its numbers do not tell of.
+    fn read<'a>(&'a self, row: impl FnMut(&'a RawValue)) -> Result<(Pagination, Option<String>), ReadError> {
         let number = self.number;
-        let page: Page<'_> = bare_or_wrapped(&self.answer).map_err(|error| unread(&error))?;
-        if page.pagination.page != number {
-            return Err(nonsense(&format!("page {number} was asked for and page {} came", page.pagination.page)));
+        let beside = self.answer.read_json(|body| scan::list(body, &ITEMS, row)).map_err(|error| unread(&error))?;
+        let pagination = Pagination::of(&beside).ok_or_else(|| {
+            nonsense(&format!("page {number} is JSON of an unexpected shape: a page has an array `items` and the numbers of `pagination`"))
+        })?;
+        if pagination.page != number {
+            return Err(nonsense(&format!("page {number} was asked for and page {} came", pagination.page)));
         }
-        if page.pagination.take == 0 {
+        if pagination.take == 0 {
             return Err(nonsense(&format!("page {number} is said to hold 0 rows a page")));
         }
-        Ok(page)
+        let sign = match pagination.has_next_page {
+            Some(says) if says != pagination.has_more() => {
+                let Pagination { page_count, .. } = pagination;
+                Some(format!("page {number} of {page_count} says has_next_page: {says}"))
+            }
+            _ => part::gap(&self.answer, &beside, pagination.item_count, &KNOWN, Share::LastPage),
+        };
+        Ok((pagination, sign))
     }
 }
 
-/// The number of pages to read, if it fits the number of rows.
-fn page_count(pagination: &Pagination) -> Result<u64, ReadError> {
+/// The number of pages to read, and what is wrong with it where it does not fit the number of rows.
+fn page_count(pagination: &Pagination) -> Result<(u64, Option<String>), ReadError> {
     let Pagination { take, item_count, page_count, .. } = *pagination;
     let needed = item_count.div_ceil(take.max(1));
-    if page_count != needed && !(item_count == 0 && page_count <= 1) {
-        return Err(nonsense(&format!("{item_count} rows of {take} a page are said to be {page_count} pages")));
+    if page_count == needed || (item_count == 0 && page_count <= 1) {
+        if page_count > MAX_PAGES {
+            return Err(nonsense(&format!("it has {page_count} pages, and {MAX_PAGES} are the most that are read")));
+        }
+        return Ok((page_count, None));
     }
-    if page_count > MAX_PAGES {
-        return Err(nonsense(&format!("it has {page_count} pages, and {MAX_PAGES} are the most that are read")));
-    }
-    Ok(page_count)
+    let misfit = format!("{item_count} rows of {take} a page are said to be {page_count} pages");
+    Ok((needed.min(page_count).min(MAX_PAGES), Some(misfit)))
 }
 
 /// What a later page's numbers say about changes since the first one.
@@ -236,38 +266,87 @@ fn shifted(number: u64, first: &Pagination, later: &Pagination) -> Option<String
         .then(|| format!("page {number} counts pages in another way than page 1"))
 }
 
-fn add(listing: &mut Listing, seen: &mut Seen, page: &Page<'_>, ids: &Ids) -> Result<(), ReadError> {
-    let (before, Pagination { page: number, take, .. }) = (listing.rows.len(), page.pagination);
-    for (index, raw) in page.items.iter().enumerate() {
-        let fail = |why: String| match id_of(raw) {
-            Some(id) => nonsense(&format!("the row {} {why}", clean(&id))),
-            None => nonsense(&format!("row {} of page {} {why}", index + 1, number)),
-        };
-        let row: Row<'_> = serde_json::from_str(raw.get())
-            .map_err(|error| fail(format!("cannot be understood: {}", clean(&error.to_string()))))?;
-        let is_direct = &*row.assignment.access_type == DIRECT;
-        let by_status = if is_direct { &mut listing.direct_by_status } else { &mut listing.inherited_by_status };
-        if let Some(status) = row.assignment.status.as_deref().and_then(Status::parse) {
-            by_status[status as usize] += 1;
+impl Listing {
+    /// Adds the rows of a page.
+    fn add(&mut self, page: &Fetched, seen: &mut Seen, ids: &Ids) -> Result<(Pagination, Option<String>), ReadError> {
+        let (before, number, mut index) = (self.direct(), page.number, 0);
+        let (pagination, sign) = page.read(|raw| {
+            index += 1;
+            if let Err(why) = self.add_row(raw, number, seen, ids) {
+                self.leave_out(raw, &why, (number, index), seen, ids);
+            }
+        })?;
+        let (directs, take) = (self.direct() - before, pagination.take);
+        if directs > take {
+            self.note(Some(format!("page {number} holds {directs} direct rows where `take` is {take}")));
         }
-        if !is_direct {
-            listing.inherited += 1;
-            listing.inherited_twice |= seen.on_another_page(raw.get(), number);
-            continue;
+        Ok((pagination, sign))
+    }
+
+    fn add_row(&mut self, raw: &RawValue, number: u64, seen: &mut Seen, ids: &Ids) -> Result<(), String> {
+        if let Some(why) = odd::too_large(raw) {
+            return Err(why);
         }
-        let live = direct(&row, &mut listing.names, listing.handles.as_mut(), ids).map_err(fail)?;
+        let row: Row<'_> = serde_json::from_str(raw.get()).map_err(|error| format!("cannot be understood: {error}"))?;
+        let status = row.assignment.status.as_deref().and_then(Status::parse);
+        if &*row.assignment.access_type != DIRECT {
+            self.add_inherited(raw, status, number, seen);
+            return Ok(());
+        }
+        let live = direct(&row, &mut self.names, self.handles.as_mut(), ids)?;
+        if let Some(status) = status {
+            self.direct_by_status[status as usize] += 1;
+        }
         // By their ids: whether an inherited row repeats the id of the row that it comes from is not stated.
         if !live.id.iter().all(|id| seen.direct.insert(id.clone())) {
             let id = clean(live.id.as_deref().unwrap_or(""));
-            listing.note(Some(format!("the row {id} came twice")));
+            self.note(Some(format!("the row {id} came twice")));
         }
-        listing.rows.push(live);
+        self.rows.push(live);
+        Ok(())
     }
-    let directs = (listing.rows.len() - before) as u64;
-    if directs > take {
-        return Err(nonsense(&format!("page {number} holds {directs} direct rows where `take` is {take}")));
+
+    fn add_inherited(&mut self, raw: &RawValue, status: Option<Status>, page: u64, seen: &mut Seen) {
+        if let Some(status) = status {
+            self.inherited_by_status[status as usize] += 1;
+        }
+        self.inherited += 1;
+        self.inherited_twice |= seen.on_another_page(raw.get(), page);
     }
-    Ok(())
+
+    /// Leaves a row out, with as much of its key as it tells. `place` is its page and its position there.
+    fn leave_out(&mut self, raw: &RawValue, why: &str, place: (u64, u64), seen: &mut Seen, ids: &Ids) {
+        let row = odd::glance(raw);
+        let text =
+            |group: &str, name: &str| row.as_ref()?.get(group)?.get(name)?.as_str().filter(|text| !text.is_empty());
+        let status = text("assignment", "status").and_then(Status::parse);
+        if text("assignment", "access_type").is_some_and(|access| access != DIRECT) {
+            self.add_inherited(raw, status, place.0, seen);
+            return;
+        }
+        if let Some(status) = status {
+            self.direct_by_status[status as usize] += 1;
+        }
+        self.odd_count += 1;
+        let name = text("assignment", "id")
+            .map_or_else(|| format!("row {} of page {}", place.1, place.0), |id| format!("the row {id}"));
+        let [identity, node, role] = [("identity", "id"), ("assignment", "source_node_id"), ("role", "id")]
+            .map(|(group, name)| text(group, name).map(|id| ids.sym(id)));
+        if let Some(handles) = &mut self.handles {
+            let names = [
+                (IDENTITY_EMAIL, identity, text("identity", "email")),
+                (NODE_NAME, node, text("assignment", "source_node_name")),
+                (ROLE_NAME, role, text("role", "name")),
+            ];
+            for (field, id, name) in names {
+                if let Some((id, name)) = id.zip(name) {
+                    handles.add(field, None, name, id);
+                }
+            }
+        }
+        let key = identity.zip(node).zip(role).map(|((identity, node), role)| Key::new(&[identity, node, role]));
+        self.odd.add(node.map(|node| (NODE, node)).into_iter().collect(), key, &format!("{name} {why}"));
+    }
 }
 
 /// A direct row, with all that an assignment must have. Its names are kept beside its ids.
@@ -325,18 +404,22 @@ mod tests {
     use serde_json::{Value, json};
 
     fn pagination(take: u64, item_count: u64, page_count: u64) -> Pagination {
-        Pagination { page: 1, take, item_count, page_count }
+        Pagination { page: 1, take, item_count, page_count, has_next_page: None }
     }
 
     #[test]
-    fn the_number_of_pages_must_fit_the_number_of_rows() {
-        assert_eq!(page_count(&pagination(20, 0, 0)).unwrap(), 0);
-        assert_eq!(page_count(&pagination(20, 0, 1)).unwrap(), 1);
-        assert_eq!(page_count(&pagination(20, 41, 3)).unwrap(), 3);
-        assert!(page_count(&pagination(20, 41, 2)).is_err());
-        assert!(page_count(&pagination(20, 41, 4)).is_err());
-        assert!(page_count(&pagination(1, MAX_PAGES + 1, MAX_PAGES + 1)).is_err());
-        assert!(page_count(&pagination(1, u64::MAX, u64::MAX)).is_err());
+    fn a_number_of_pages_that_does_not_fit_the_number_of_rows_proves_nothing() {
+        let fits =
+            |take, items, pages| page_count(&pagination(take, items, pages)).map(|(pages, no)| (pages, no.is_none()));
+        assert_eq!(fits(20, 0, 0).unwrap(), (0, true));
+        assert_eq!(fits(20, 0, 1).unwrap(), (1, true));
+        assert_eq!(fits(20, 41, 3).unwrap(), (3, true));
+        assert_eq!(fits(20, 41, 2).unwrap(), (2, false));
+        assert_eq!(fits(20, 41, 4).unwrap(), (3, false));
+        assert_eq!(fits(20, 41, u64::MAX).unwrap(), (3, false));
+        assert_eq!(fits(20, u64::MAX, 1).unwrap(), (1, false));
+        assert!(fits(1, MAX_PAGES + 1, MAX_PAGES + 1).is_err());
+        assert!(fits(1, u64::MAX, u64::MAX).is_err());
     }
 
     #[test]
@@ -359,29 +442,35 @@ mod tests {
         row
     }
 
-    fn added(rows: &[Value]) -> Result<Listing, ReadError> {
+    fn added(rows: &[Value]) -> Listing {
         added_with(rows, &Ids::default())
     }
 
-    fn added_with(rows: &[Value], ids: &Ids) -> Result<Listing, ReadError> {
-        let pagination = json!({"page": 1, "take": 100, "item_count": rows.len(), "page_count": 1});
-        let text = json!({"items": rows, "pagination": pagination}).to_string();
-        let mut listing = Listing::new(rows.len() as u64, 1, None);
-        add(&mut listing, &mut Seen::default(), &serde_json::from_str(&text).unwrap(), ids)?;
-        Ok(listing)
+    fn added_with(rows: &[Value], ids: &Ids) -> Listing {
+        let (mut listing, mut seen) = (Listing::new(None), Seen::default());
+        listing.item_count = rows.len() as u64;
+        for (index, row) in (1..).zip(rows) {
+            let raw = serde_json::value::to_raw_value(row).unwrap();
+            if let Err(why) = listing.add_row(&raw, 1, &mut seen, ids) {
+                listing.leave_out(&raw, &why, (1, index), &mut seen, ids);
+            }
+        }
+        listing
     }
 
-    fn error(change: impl Fn(&mut Value)) -> String {
-        match added(&[row(change)]) {
-            Ok(_) => panic!("the row must be refused"),
-            Err(error) => error.to_string(),
-        }
+    /// What is told of a row that is left out.
+    fn left_out(change: impl Fn(&mut Value)) -> String {
+        let listing = added(&[row(change)]);
+        assert_eq!((listing.rows.len(), listing.count(), listing.is_whole()), (0, 1, true));
+        let mut snapshot = model::Snapshot::default();
+        listing.odd.tell(&mut snapshot);
+        snapshot.left_out.remove(0).why
     }
 
     #[test]
     fn a_row_gives_key_parts_dates_and_names() {
         let ids = Ids::default();
-        let listing = added_with(&[row(|row| row["identity"]["name"] = json!("An\"n"))], &ids).unwrap();
+        let listing = added_with(&[row(|row| row["identity"]["name"] = json!("An\"n"))], &ids);
         let live = &listing.rows[0];
         assert_eq!(live.id.as_deref(), Some("a"));
         assert_eq!(live.key, Key::new(&[ids.sym("i"), ids.sym("n"), ids.sym("r")]));
@@ -405,8 +494,7 @@ mod tests {
                 row["assignment"] = json!({"access_type": "something new", "status": "expired"});
                 row["identity"] = json!(null);
             }),
-        ])
-        .unwrap();
+        ]);
         assert_eq!((listing.rows.len(), listing.inherited), (1, 2));
         assert_eq!(Status::ALL.map(|status| listing.of_status(status)), [2, 0, 1]);
         assert_eq!(listing.moved, None, "an inherited row may repeat the id of its direct row");
@@ -414,22 +502,46 @@ mod tests {
 
     #[test]
     fn a_direct_row_seen_twice_shows_that_pages_shifted() {
-        let listing = added(&[row(|_| ()), row(|_| ())]).unwrap();
+        let listing = added(&[row(|_| ()), row(|_| ())]);
         assert_eq!(listing.moved.as_deref(), Some("the row a came twice"));
     }
 
     #[test]
-    fn a_row_that_cannot_be_understood_is_named_by_its_id() {
+    fn a_row_that_cannot_be_understood_is_left_out_and_named_by_its_id() {
         for text in [
-            error(|row| row["assignment"]["effective_to"] = json!("tomorrow")),
-            error(|row| row["assignment"]["effective_to"] = json!(5)),
-            error(|row| row["assignment"]["source_node_id"] = json!("")),
-            error(|row| row["identity"]["id"] = json!("")),
-            error(|row| row["role"] = json!(null)),
-            error(|row| row["assignment"]["access_type"] = json!(null)),
+            left_out(|row| row["assignment"]["effective_to"] = json!("tomorrow")),
+            left_out(|row| row["assignment"]["effective_to"] = json!(5)),
+            left_out(|row| row["assignment"]["source_node_id"] = json!("")),
+            left_out(|row| row["identity"]["id"] = json!("")),
+            left_out(|row| row["role"] = json!(null)),
+            left_out(|row| row["assignment"]["access_type"] = json!(null)),
         ] {
             assert!(text.contains("the row a "), "{text}");
         }
-        assert!(error(|row| row["assignment"]["id"] = json!(7)).contains("row 1 of page 1"));
+        for text in [
+            left_out(|row| row["assignment"]["id"] = json!(7)),
+            left_out(|row| row["assignment"]["id"] = json!("")),
+            left_out(|row| row["assignment"] = json!(null)),
+            left_out(|row| *row = json!(null)),
+            left_out(|row| *row = json!([1])),
+            left_out(|row| row["x"] = json!("y".repeat(odd::MAX_ROW))),
+        ] {
+            assert!(text.contains("row 1 of page 1"), "{text}");
+        }
+    }
+
+    #[test]
+    fn odd_names_and_an_odd_inherited_row_cost_nothing() {
+        let listing = added(&[
+            row(|row| {
+                row["identity"]["name"] = json!({"first": "Ann"});
+                row["role"]["name"] = json!(7);
+                row["assignment"]["source_node_name"] = json!(["EMEA"]);
+                row["assignment"]["created_at"] = json!(1_767_225_600);
+                row["assignment"]["status"] = json!(1);
+            }),
+            row(|row| row["assignment"] = json!({"access_type": "inherited", "id": 5, "status": "active"})),
+        ]);
+        assert_eq!((listing.rows.len(), listing.inherited, listing.odd.is_empty()), (1, 1, true));
     }
 }

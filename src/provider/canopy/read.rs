@@ -4,18 +4,19 @@
 //! before a listing counts as complete (apis/canopy.md: List): it held still while its pages were read, its rows are as many
 //! as it says, and every status is in it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use async_trait::async_trait;
 use futures::future::try_join_all;
 use futures::try_join;
 
 use crate::model::{Coverage, Handles, Key, Live, Names, ReadRequest, Scope, Snapshot};
+use crate::provider::odd::OddRows;
 use crate::provider::refusal::clean;
 use crate::provider::{ReadError, Reader};
 
-use super::api::Api;
-use super::listing::{Listing, Status, count, list, nonsense};
+use super::api::{Api, NODE};
+use super::listing::{Listing, Status, count, list};
 
 /// How often a listing that moved is begun anew. An environment that changes within each of three readings is being worked on:
 /// what was read is then told as incomplete, and nothing is removed on its word.
@@ -31,21 +32,13 @@ impl Reader for CanopyReader {
         let before = api.client.requests();
         let mut pass = Pass::read(api, request.names).await?;
         for _ in 1..MAX_LISTINGS {
-            if pass.trouble.is_none() {
+            if pass.trouble.is_none() && pass.doubles.is_empty() {
                 break;
             }
             pass = Pass::read(api, request.names).await?;
         }
-        pass.snapshot(api.client.requests().saturating_sub(before))
+        Ok(pass.snapshot(api.client.requests().saturating_sub(before)))
     }
-}
-
-/// What is wrong with a pass.
-enum Trouble {
-    /// Rows changed meanwhile, or are not all there: what was read is true and may be too little.
-    Incomplete(String),
-    /// Two rows of one key, which only a change in the middle could explain: no basis for any plan.
-    TwoRows(String),
 }
 
 /// One reading of the environment.
@@ -55,7 +48,12 @@ struct Pass {
     /// `None`: nobody asked.
     handles: Option<Handles>,
     evidence: String,
-    trouble: Option<Trouble>,
+    /// Rows changed meanwhile, or are not all there: what was read is true and may be too little.
+    trouble: Option<String>,
+    /// Keys that two rows have, which a change in the middle can explain.
+    doubles: BTreeMap<Key, String>,
+    /// Rows that cannot be used.
+    odd: OddRows,
 }
 
 impl Pass {
@@ -85,11 +83,14 @@ impl Pass {
             names: Names::default(),
             handles,
             evidence,
-            trouble: trouble.map(Trouble::Incomplete),
+            trouble,
+            doubles: BTreeMap::new(),
+            odd: OddRows::default(),
         };
         let mut by_key: HashMap<Key, usize> = HashMap::new();
         for listing in listings {
             pass.names.extend(listing.names);
+            pass.odd.extend(listing.odd);
             if let (Some(all), Some(seen)) = (&mut pass.handles, listing.handles) {
                 all.extend(seen);
             }
@@ -100,24 +101,27 @@ impl Pass {
                     continue;
                 };
                 if first.id != live.id {
-                    pass.trouble = Some(Trouble::TwoRows(two_rows(first, &live)));
+                    pass.doubles.insert(live.key, two_rows(first, &live));
                 }
             }
         }
         pass
     }
 
-    fn snapshot(self, requests: u64) -> Result<Snapshot, ReadError> {
-        let gap = match self.trouble {
-            None => None,
-            Some(Trouble::TwoRows(what)) => return Err(nonsense(&what)),
-            Some(Trouble::Incomplete(why)) => {
-                Some(format!("{why}, in each of {MAX_LISTINGS} listings; plan again when the environment is at rest"))
-            }
-        };
+    fn snapshot(mut self, requests: u64) -> Snapshot {
+        let gap = self.trouble.map(|why| {
+            format!("{why}, in each of {MAX_LISTINGS} listings; plan again when the environment is at rest")
+        });
+        for (key, why) in &self.doubles {
+            self.odd.add(vec![(NODE, key.part(NODE))], Some(*key), why);
+        }
+        self.rows.retain(|live| !self.doubles.contains_key(&live.key));
         let coverage = vec![Coverage { scope: Scope::default(), gap, evidence: self.evidence }];
         let handles = self.handles.unwrap_or_default();
-        Ok(Snapshot { rows: self.rows, names: self.names, handles, coverage, requests })
+        let mut snapshot =
+            Snapshot { rows: self.rows, names: self.names, handles, coverage, requests, ..Snapshot::default() };
+        self.odd.tell(&mut snapshot);
+        snapshot
     }
 }
 

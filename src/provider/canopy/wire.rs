@@ -3,70 +3,71 @@
 //! Unknown fields are ignored; a known field of a wrong type is an error. The node has three names: `node_id` in requests,
 //! `application_node_id` in answers to writes, `source_node_id` in lists (apis/canopy.md: Create, List).
 
-use std::borrow::Cow;
-use std::fmt;
-
-use serde::de::{self, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_json::value::RawValue;
 
 use crate::http::{Answer, HttpError};
+use crate::provider::scan::{Beside, Scalar, Text, loose};
 
-/// A text of an answer, borrowed from it where it holds no escapes: a large listing is read without copying what is thrown away.
-#[derive(Debug)]
-pub(super) struct Text<'a>(Cow<'a, str>);
+/// Where a page has its rows: bare, or in `data` (apis/canopy.md: Errors).
+pub(super) const ITEMS: [&[&str]; 2] = [&["items"], &["data", "items"]];
 
-impl std::ops::Deref for Text<'_> {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Texts;
-
-        impl<'de> Visitor<'de> for Texts {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-
-        deserializer.deserialize_str(Texts)
-    }
-}
-
-/// One page. Rows stay raw at first, so that one bad row can be named by its id.
-#[derive(Deserialize)]
-pub(super) struct Page<'a> {
-    #[serde(borrow)]
-    pub items: Vec<&'a RawValue>,
-    pub pagination: Pagination,
-}
+/// The numbers of a page, as `pagination` names them.
+const NUMBERS: [&str; 4] = ["page", "take", "item_count", "page_count"];
 
 /// Where a page stands.
-#[derive(Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pagination {
     pub page: u64,
     pub take: u64,
     pub item_count: u64,
     pub page_count: u64,
+    /// Whether the page says that another one follows.
+    pub has_next_page: Option<bool>,
 }
 
-/// One listed row. What only a direct row must have is optional here, so that an odd inherited row stops nothing.
+impl Pagination {
+    /// The pagination beside a page's rows; `None` where it or the rows are missing.
+    pub(super) fn of(beside: &Beside) -> Option<Self> {
+        let inside = match beside.found.as_slice() {
+            [one] if one.starts_with("data.") => &["data", "pagination"][..],
+            [_] => &["pagination"],
+            _ => return None,
+        };
+        let get = |name: &'static str| beside.get(&[inside, &[name]].concat());
+        let [page, take, item_count, page_count] = NUMBERS.map(|name| match get(name) {
+            Some(Scalar::Count(count)) => Some(*count),
+            _ => None,
+        });
+        let has_next_page = match get("has_next_page") {
+            Some(Scalar::Bool(says)) => Some(*says),
+            _ => None,
+        };
+        Some(Self { page: page?, take: take?, item_count: item_count?, page_count: page_count?, has_next_page })
+    }
+
+    /// Whether another page follows by its numbers.
+    pub(super) fn has_more(&self) -> bool {
+        self.page < self.page_count
+    }
+}
+
+/// The fields that [`Pagination`] reads.
+pub(super) const KNOWN: [&[&str]; 10] = [
+    &["pagination", "page"],
+    &["pagination", "take"],
+    &["pagination", "item_count"],
+    &["pagination", "page_count"],
+    &["pagination", "has_next_page"],
+    &["data", "pagination", "page"],
+    &["data", "pagination", "take"],
+    &["data", "pagination", "item_count"],
+    &["data", "pagination", "page_count"],
+    &["data", "pagination", "has_next_page"],
+];
+
+/// One listed row. What only a direct row must have is optional here, so that an odd inherited row stops nothing. Names are shown and
+/// decide nothing, so an odd one is none.
 #[derive(Deserialize)]
 pub(super) struct Row<'a> {
     #[serde(borrow)]
@@ -80,7 +81,9 @@ pub(super) struct Row<'a> {
 pub(super) struct Identity<'a> {
     #[serde(borrow)]
     pub id: Text<'a>,
+    #[serde(borrow, default, deserialize_with = "loose")]
     pub name: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "loose")]
     pub email: Option<Text<'a>>,
 }
 
@@ -101,6 +104,7 @@ impl Identity<'_> {
 pub(super) struct Role<'a> {
     #[serde(borrow)]
     pub id: Text<'a>,
+    #[serde(borrow, default, deserialize_with = "loose")]
     pub name: Option<Text<'a>>,
 }
 
@@ -110,18 +114,15 @@ pub(super) struct Listed<'a> {
     #[serde(borrow)]
     pub id: Option<Text<'a>>,
     pub source_node_id: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "loose")]
     pub source_node_name: Option<Text<'a>>,
     pub access_type: Text<'a>,
     pub effective_from: Option<Text<'a>>,
     pub effective_to: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "loose")]
     pub status: Option<Text<'a>>,
+    #[serde(borrow, default, deserialize_with = "loose")]
     pub created_at: Option<Text<'a>>,
-}
-
-/// The id of a raw row that could not be understood, if it has one.
-pub(super) fn id_of(row: &RawValue) -> Option<String> {
-    let row: Value = serde_json::from_str(row.get()).ok()?;
-    Some(row.get("assignment")?.get("id")?.as_str()?.to_owned())
 }
 
 /// A single assignment, as the answer to a create or an update.
@@ -201,16 +202,19 @@ mod tests {
 
     #[test]
     fn a_page_needs_its_pagination_with_numbers() {
-        let page = |pagination: Value| {
-            let text = json!({"items": [], "pagination": pagination}).to_string();
-            serde_json::from_str::<Page<'_>>(&text).map(|page| page.pagination)
+        let page = |body: Value| {
+            let text = body.to_string();
+            Pagination::of(&crate::provider::scan::list(text.as_bytes(), &ITEMS, |_| ()).unwrap())
         };
+        let listed = |pagination: Value| page(json!({"items": [], "pagination": pagination}));
         let whole = json!({"page": 1, "take": 20, "item_count": 0, "page_count": 0, "has_next_page": false});
-        assert!(page(whole).is_ok());
-        assert!(page(json!({"page": 1, "take": 20, "item_count": "0", "page_count": 0})).is_err());
-        assert!(page(json!({"page": 1, "take": 20, "item_count": -1, "page_count": 0})).is_err());
-        assert!(page(json!({"page": 1, "take": 20})).is_err());
-        assert!(serde_json::from_str::<Page<'_>>(r#"{"items": {}, "pagination": {}}"#).is_err());
+        assert_eq!(listed(whole.clone()).unwrap().has_next_page, Some(false));
+        assert_eq!(page(json!({"data": {"items": [], "pagination": whole}})).unwrap().take, 20);
+        assert!(page(json!({"data": {"items": []}, "pagination": whole})).is_none());
+        assert!(listed(json!({"page": 1, "take": 20, "item_count": "0", "page_count": 0})).is_none());
+        assert!(listed(json!({"page": 1, "take": 20, "item_count": -1, "page_count": 0})).is_none());
+        assert!(listed(json!({"page": 1, "take": 20})).is_none());
+        assert!(page(json!({"items": {}, "pagination": {}})).is_none());
     }
 
     #[test]

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
+use serde_json::value::RawValue;
 
 use crate::http::{Answer, Request, Safety};
 use crate::model::{Coverage, Fields, Key, Live, PartScope, ReadRequest, Scope, Snapshot, Sym};
 
+use super::super::odd::{self, OddRows};
+use super::super::part::{self, Share};
 use super::super::refusal::{clean, unread};
-use super::super::{ReadError, Reader};
+use super::super::{ReadError, Reader, scan};
 use super::spec::{ASS, ORG};
-use super::wire::{self, Page, Paging, Query};
+use super::wire::{self, Paging, Query, Row};
 use super::{Api, refusal};
 
 /// How the list is called in messages.
@@ -21,8 +24,12 @@ const REQUEST: &str = "POST /1/catalog/assignments/organizations/list";
 /// The longest chain: a hundred million rows at the usual page size. Whatever is longer never ends.
 const MAX_PAGES: usize = 100_000;
 
-/// The most rows of a chain, whatever the pages hold: more fit neither a plan nor this machine's memory.
-const MAX_ROWS: usize = 20_000_000;
+/// The most characters of a row that a message shows.
+const ROW_CHARS: usize = 120;
+
+/// How often a chain that moved is begun anew. Pairs that change within each of three readings are being worked on: what was read is
+/// then incomplete, and nothing is removed because of it.
+const MAX_LISTINGS: usize = 3;
 
 /// The most pages in a row that may be empty although more is promised: filtered lists may have some, endless ones have only those.
 pub(super) const MAX_EMPTY_PAGES: usize = 100;
@@ -48,19 +55,25 @@ impl Reader for PartiumReader {
         // Most of what is declared is live, as a rule.
         let expected = request.declared() / chains.len().max(1);
         let read: Vec<(usize, Chain)> = stream::iter(chains)
-            .map(|(index, filter)| async move { Ok::<_, ReadError>((index, api.filtered(filter, expected).await?)) })
+            .map(|(index, filter)| async move { Ok::<_, ReadError>((index, api.at_rest(filter, expected).await?)) })
             .buffer_unordered(api.concurrency)
             .try_collect()
             .await?;
         let coverage = coverage(sections, &read);
         let mut keys: Vec<Key> = Vec::with_capacity(read.iter().map(|(_, chain)| chain.count()).sum());
-        read.into_iter().flat_map(|(_, chain)| chain.rows).for_each(|rows| keys.extend(rows));
-        // A pair is its whole row, so the same pair from two chains, or from a list that moved while it was read, is one row.
+        let mut odd = OddRows::default();
+        for (_, chain) in read {
+            chain.rows.into_iter().for_each(|rows| keys.extend(rows));
+            odd.extend(chain.odd);
+        }
+        // A pair is its whole row, so the same pair from two chains is one row.
         keys.sort_unstable();
         keys.dedup();
         let rows = live_rows(keys);
         let requests = api.client.requests().saturating_sub(before);
-        Ok(Snapshot { rows, coverage, requests, ..Snapshot::default() })
+        let mut snapshot = Snapshot { rows, coverage, requests, ..Snapshot::default() };
+        odd.tell(&mut snapshot);
+        Ok(snapshot)
     }
 }
 
@@ -82,16 +95,33 @@ struct Filter {
 }
 
 /// What one chain gave, or several side by side: keys alone, for there may be a million, and all else of a row is the same.
+#[derive(Default)]
 struct Chain {
     /// Chain by chain.
     rows: Vec<Vec<Key>>,
     pages: usize,
     chains: usize,
+    /// Rows that cannot be used.
+    odd: OddRows,
+    /// What showed that rows changed while they were read.
+    moved: Option<String>,
+    /// Why more rows may be there.
+    gap: Option<String>,
 }
 
 impl Chain {
     fn count(&self) -> usize {
         self.rows.iter().map(Vec::len).sum()
+    }
+
+    /// Adds what another chain gave.
+    fn add(&mut self, other: Chain) {
+        self.rows.extend(other.rows);
+        self.pages += other.pages;
+        self.chains += other.chains;
+        self.odd.extend(other.odd);
+        self.moved = self.moved.take().or(other.moved);
+        self.gap = self.gap.take().or(other.gap);
     }
 }
 
@@ -178,18 +208,26 @@ fn live_rows(mut keys: Vec<Key>) -> Vec<Live> {
     rows
 }
 
-/// A chain is only given when its last page said that there is no more, so every section that was read was read whole.
+/// A chain is only given when its last page said that there is no more. So a section was read whole, unless a chain of it moved or shows
+/// a sign of more.
 fn coverage(sections: Vec<Section>, read: &[(usize, Chain)]) -> Vec<Coverage> {
-    let mut seen = vec![(0, 0, 0); sections.len()];
+    let mut seen = vec![(0, 0, 0, None); sections.len()];
     for (index, chain) in read {
-        let (chains, pages, rows) = &mut seen[*index];
+        let (chains, pages, rows, gap) = &mut seen[*index];
         *chains += chain.chains;
         *pages += chain.pages;
         *rows += chain.count();
+        let moved = || {
+            Some(format!(
+                "{}, in each of {MAX_LISTINGS} readings; plan again when it is at rest",
+                chain.moved.as_ref()?
+            ))
+        };
+        *gap = gap.take().or_else(|| chain.gap.clone()).or_else(moved);
     }
-    let entry = |(section, (chains, pages, rows)): (Section, (usize, usize, usize))| Coverage {
+    let entry = |(section, (chains, pages, rows, gap)): (Section, (usize, usize, usize, Option<String>))| Coverage {
         scope: section.scope(),
-        gap: None,
+        gap,
         evidence: format!(
             "chains {chains}, pages {pages}, rows {rows}, every chain to its last page (more_data: false)"
         ),
@@ -212,6 +250,18 @@ impl Api {
         texts.chunks(self.max_filter_ids).map(<[_]>::to_vec).collect()
     }
 
+    /// A filter's rows, read anew while they move.
+    async fn at_rest(&self, filter: Filter, expected: usize) -> Result<Chain, ReadError> {
+        let mut chain = self.filtered(filter.clone(), expected).await?;
+        for _ in 1..MAX_LISTINGS {
+            if chain.moved.is_none() {
+                break;
+            }
+            chain = self.filtered(filter.clone(), expected).await?;
+        }
+        Ok(chain)
+    }
+
     /// A filter's rows: as one chain if it is short, else as several side by side. `expected`: how many there may be.
     async fn filtered(&self, filter: Filter, expected: usize) -> Result<Chain, ReadError> {
         let parts = filter.split(self.concurrency);
@@ -232,12 +282,8 @@ impl Api {
         };
         let chains: Vec<Chain> =
             stream::iter(parts).map(whole).buffer_unordered(self.concurrency).try_collect().await?;
-        let mut all = Chain { rows: Vec::new(), pages: most, chains: 0 };
-        for chain in chains {
-            all.rows.extend(chain.rows);
-            all.pages += chain.pages;
-            all.chains += 1;
-        }
+        let mut all = Chain { pages: most, ..Chain::default() };
+        chains.into_iter().for_each(|chain| all.add(chain));
         Ok(all)
     }
 
@@ -246,20 +292,40 @@ impl Api {
         let allowed = Allowed::of(filter);
         let mut cursors: HashSet<Box<str>> = HashSet::new();
         let mut cursor: Option<String> = None;
-        let (mut rows, mut empty) = (Vec::new(), 0);
+        let mut chain = Chain { chains: 1, ..Chain::default() };
+        let (mut rows, mut empty, mut total) = (Vec::new(), 0, None);
         for page_number in 1..=most {
-            let (page, answer) = self.page(filter, cursor.as_deref()).await?;
-            empty = if page.result.is_empty() { empty + 1 } else { 0 };
-            for pair in page.result {
-                rows.push(self.row(&pair, &allowed).map_err(|problem| bad_answer(&answer, &problem))?);
+            let answer = self.page(filter, cursor.as_deref()).await?;
+            let mut index = 0;
+            let beside = answer.read_json(|body| {
+                scan::list(body, &[wire::ROWS], |raw| {
+                    index += 1;
+                    self.add(raw, (page_number, index), &allowed, &mut rows, &mut chain);
+                })
+            });
+            let beside = beside.map_err(|error| unread(&error))?;
+            let Some(end) = wire::end(&beside) else {
+                let problem = "it is JSON of an unexpected shape: a page has an array `result` and says `more_data`";
+                return Err(bad_answer(&answer, problem));
+            };
+            let counted = part::total(&beside, &wire::KNOWN);
+            if page_number > 1 && counted != total {
+                chain.moved.get_or_insert_with(|| format!("the number of all rows changed on page {page_number}"));
             }
-            if rows.len() > MAX_ROWS {
-                return Err(endless(format!("more than {MAX_ROWS} rows came")));
+            total = counted;
+            empty = if beside.rows == 0 { empty + 1 } else { 0 };
+            if !end.more_data {
+                let gap = part::gap(&answer, &beside, rows.len() as u64, &wire::KNOWN, Share::LastPage);
+                chain.gap = chain.gap.or(gap);
+                chain.pages = page_number;
+                rows.sort_unstable();
+                if let Some(twice) = rows.windows(2).find(|pair| pair[0] == pair[1]) {
+                    chain.moved.get_or_insert_with(|| format!("the pair {} came twice", self.pair_text(&twice[0])));
+                }
+                chain.rows = vec![rows];
+                return Ok(Some(chain));
             }
-            if !page.more_data {
-                return Ok(Some(Chain { rows: vec![rows], pages: page_number, chains: 1 }));
-            }
-            let next = page.last_object_id.filter(|id| !id.is_empty());
+            let next = end.last_object_id;
             let next = next.ok_or_else(|| endless("more_data is true without a last_object_id".to_owned()))?;
             if !cursors.insert(next.as_str().into()) {
                 let next = clean(&answer.clean(&next));
@@ -273,7 +339,7 @@ impl Api {
         Ok(None)
     }
 
-    async fn page(&self, filter: &Filter, cursor: Option<&str>) -> Result<(Page, Answer), ReadError> {
+    async fn page(&self, filter: &Filter, cursor: Option<&str>) -> Result<Answer, ReadError> {
         let body = wire::List {
             query: Query { ass_ids: &filter.ass, org_ids: &filter.org },
             paging: Paging { limit: self.page_size, last_object_id: cursor },
@@ -283,25 +349,54 @@ impl Api {
         if answer.status != 200 {
             return Err(refusal(REQUEST, &answer).into());
         }
-        match answer.json::<Page>() {
-            Ok(page) => Ok((page, answer)),
-            Err(error) => {
-                Err(wire::bad_row(&answer.body).map_or_else(|| unread(&error), |problem| bad_answer(&answer, &problem)))
+        Ok(answer)
+    }
+
+    /// Adds one row of a page, or leaves it out. `place` is its page and its position there.
+    fn add(&self, raw: &RawValue, place: (usize, u64), allowed: &Allowed<'_>, rows: &mut Vec<Key>, chain: &mut Chain) {
+        let (page, index) = place;
+        let row = match odd::too_large(raw) {
+            Some(why) => Err(why),
+            None => serde_json::from_str::<Row<'_>>(raw.get())
+                .map_err(|error| format!("cannot be understood ({error})"))
+                .and_then(|row| {
+                    if row.ass_id.is_empty() || row.org_id.is_empty() {
+                        Err("has an empty id".to_owned())
+                    } else {
+                        Ok(row)
+                    }
+                }),
+        };
+        match row {
+            Ok(row) if allowed.pair(&row) => {
+                rows.push(Key::new(&[self.ids.sym(&row.ass_id), self.ids.sym(&row.org_id)]));
+            }
+            Ok(row) => {
+                let pair = clean(&format!("{} / {}", &*row.ass_id, &*row.org_id));
+                chain.gap.get_or_insert_with(|| {
+                    format!(
+                        "the pair {pair} does not match the filter that was sent, so the filter cannot be relied on"
+                    )
+                });
+            }
+            Err(why) => {
+                let seen = odd::glance(raw);
+                let id = |name: &str| seen.as_ref()?.get(name)?.as_str().filter(|id| !id.is_empty());
+                let area = id("org_id").map(|org| (ORG, org)).or_else(|| id("ass_id").map(|ass| (ASS, ass)));
+                let start: String = raw.get().chars().take(ROW_CHARS).collect();
+                let why = format!("row {index} of page {page}, {start}, {why}");
+                match area {
+                    Some((part, id)) => chain.odd.add(vec![(part, self.ids.sym(id))], None, &why),
+                    None => {
+                        chain.gap.get_or_insert_with(|| clean(&why));
+                    }
+                }
             }
         }
     }
 
-    fn row(&self, pair: &wire::Pair, allowed: &Allowed<'_>) -> Result<Key, String> {
-        if pair.ass_id.is_empty() || pair.org_id.is_empty() {
-            return Err(format!("the pair {} / {} has an empty id", pair.ass_id, pair.org_id));
-        }
-        if !allowed.pair(pair) {
-            return Err(format!(
-                "the pair {} / {} does not match the filter that was sent, so the filter cannot be relied on",
-                pair.ass_id, pair.org_id
-            ));
-        }
-        Ok(Key::new(&[self.ids.sym(&pair.ass_id), self.ids.sym(&pair.org_id)]))
+    fn pair_text(&self, key: &Key) -> String {
+        clean(&format!("{} / {}", self.ids.text(key.part(ASS)), self.ids.text(key.part(ORG))))
     }
 }
 
@@ -334,9 +429,9 @@ impl<'a> Allowed<'a> {
         Self { ass: set(&filter.ass), org: set(&filter.org) }
     }
 
-    fn pair(&self, pair: &wire::Pair) -> bool {
-        (self.ass.is_empty() || self.ass.contains(pair.ass_id.as_str()))
-            && (self.org.is_empty() || self.org.contains(pair.org_id.as_str()))
+    fn pair(&self, pair: &Row<'_>) -> bool {
+        (self.ass.is_empty() || self.ass.contains(&*pair.ass_id))
+            && (self.org.is_empty() || self.org.contains(&*pair.org_id))
     }
 }
 

@@ -183,10 +183,48 @@ async fn a_long_chain_is_read_side_by_side_and_whole() {
 }
 
 #[tokio::test]
-async fn the_same_pair_twice_is_one_row() {
-    let account = Account::answers(vec![page(&["a/o", "b/o"], "c1", true), page(&["b/o", "c/o"], "c2", false)]).await;
+async fn a_pair_that_comes_twice_shows_that_the_list_moved() {
+    let moving = || vec![page(&["a/o", "b/o"], "c1", true), page(&["b/o", "c/o"], "c2", false)];
+    let still = vec![page(&["a/o", "b/o"], "c1", true), page(&["c/o"], "c2", false)];
+    let account = Account::answers([moving(), still].concat()).await;
     let got = account.read(vec![Scope::default()], vec![]).await.unwrap();
-    assert_eq!(account.pairs(&got), ["a/o", "b/o", "c/o"]);
+    assert_eq!((account.pairs(&got), got.requests), (vec!["a/o".into(), "b/o".into(), "c/o".into()], 4));
+    assert!(got.proves(&account.key("z/z")), "it was read again, and held still");
+    let account = Account::answers([moving(), moving(), moving()].concat()).await;
+    let got = account.read(vec![Scope::default()], vec![]).await.unwrap();
+    assert_eq!(account.pairs(&got), ["a/o", "b/o", "c/o"], "each key at most once");
+    let gap = got.coverage[0].gap.as_deref().unwrap();
+    assert!(gap.contains("the pair b / o came twice, in each of 3 readings"), "{gap}");
+    assert!(!got.proves(&account.key("z/z")), "nothing may be removed");
+}
+
+#[tokio::test]
+async fn signs_of_more_on_the_last_page_are_a_gap_and_on_earlier_pages_are_none() {
+    let with = |cursor: &str, more: bool, beside: Json| {
+        let mut body = json!({"result": [row("a/o")], "last_object_id": cursor, "more_data": more});
+        body.as_object_mut().unwrap().extend(beside.as_object().unwrap().clone());
+        Said::Json(200, body)
+    };
+    for (beside, part) in [
+        (json!({"total": 5}), "total 5 and holds 1"),
+        (json!({"paging": {"nextCursor": "x"}}), "`paging.nextCursor`"),
+        (json!({"has_more": true}), "`has_more`"),
+    ] {
+        let account = Account::answers(vec![with("c1", false, beside)]).await;
+        let got = account.read(vec![Scope::default()], vec![]).await.unwrap();
+        let gap = got.coverage[0].gap.as_deref().unwrap();
+        assert!(gap.contains(part) && !got.proves(&account.key("z/z")), "{gap}");
+    }
+    let mut last = json!({"result": [row("b/o")], "last_object_id": "c2", "more_data": false, "total": 2});
+    last["has_more"] = json!(false);
+    let first = with("c1", true, json!({"total": 2, "has_more": true, "next": "/2"}));
+    let account = Account::answers(vec![first.clone(), Said::Json(200, last.clone())]).await;
+    let got = account.read(vec![Scope::default()], vec![]).await.unwrap();
+    assert_eq!(got.coverage[0].gap, None);
+    last["total"] = json!(1);
+    let account = Account::answers(vec![vec![first, Said::Json(200, last)]; 3].concat()).await;
+    let got = account.read(vec![Scope::default()], vec![]).await.unwrap();
+    assert!(got.coverage[0].gap.as_deref().unwrap().contains("the number of all rows changed on page 2"));
 }
 
 #[tokio::test]
@@ -211,12 +249,34 @@ async fn a_chain_that_does_not_end_is_an_error() {
 }
 
 #[tokio::test]
-async fn rows_that_cannot_be_understood_are_named() {
-    let body = |row: Json| Said::Json(200, json!({"result": [row], "last_object_id": "c", "more_data": false}));
+async fn a_row_that_cannot_be_understood_is_left_out_and_named_and_stops_no_other() {
+    for (odd, part, elsewhere_proven) in [
+        (
+            json!({"ass_id": 7, "org_id": "o"}),
+            r#"row 2 of page 1, {"ass_id":7,"org_id":"o"}, cannot be understood"#,
+            true,
+        ),
+        (json!({"ass_id": "", "org_id": "o"}), "empty id", true),
+        (json!({"ass_id": null, "org_id": "o", "x": "\u{1b}[31m"}), "row 2 of page 1", true),
+        (json!({"ass_id": "a"}), "missing field `org_id`", true),
+        (json!({}), "missing field `ass_id`", false),
+        (json!(null), "row 2 of page 1, null", false),
+        (json!("a/o"), "row 2 of page 1", false),
+    ] {
+        let body = json!({"result": [row("g/q"), odd, row("h/q")], "last_object_id": "c", "more_data": false});
+        let account = Account::answers(vec![Said::Json(200, body)]).await;
+        let got = account.read(vec![Scope::default()], vec![]).await.unwrap();
+        assert_eq!(account.pairs(&got), ["g/q", "h/q"]);
+        let gaps: Vec<&str> = got.coverage.iter().filter_map(|coverage| coverage.gap.as_deref()).collect();
+        assert!(gaps.len() == 1 && gaps[0].contains(part) && !gaps[0].contains('\u{1b}'), "{part} in {gaps:?}");
+        assert!(!got.proves(&account.key("a/o")), "where it may belong nothing is proven");
+        assert_eq!(got.proves(&account.key("z/elsewhere")), elsewhere_proven, "{part}");
+    }
+}
+
+#[tokio::test]
+async fn answers_that_are_no_page_are_errors_that_say_why() {
     for (reply, part) in [
-        (body(json!({"ass_id": 7, "org_id": "o"})), r#"row 0 of the page, {"ass_id":7,"org_id":"o"}"#),
-        (body(json!({"ass_id": "a"})), "missing field `org_id`"),
-        (body(json!({"ass_id": "", "org_id": "o"})), "empty id"),
         (Said::Json(200, json!({"result": []})), "more_data"),
         (Said::Json(200, json!([])), "unexpected shape"),
         (Said::Html(200, "<html>sign in</html>"), "<html>sign in"),
@@ -233,10 +293,11 @@ async fn rows_that_cannot_be_understood_are_named() {
 }
 
 #[tokio::test]
-async fn a_filter_that_is_not_kept_is_an_error() {
-    let account = Account::answers(vec![page(&["a/other"], "c", false)]).await;
-    let error = account.read(vec![account.orgs(&["o"])], vec![]).await.unwrap_err();
-    assert!(error.to_string().contains("does not match the filter"), "{error}");
+async fn a_pair_that_the_filter_excludes_shows_that_the_filter_proves_nothing() {
+    let account = Account::answers(vec![page(&["a/other", "a/o"], "c", false)]).await;
+    let got = account.read(vec![account.orgs(&["o"])], vec![]).await.unwrap();
+    assert_eq!(account.pairs(&got), ["a/o"]);
+    assert!(got.coverage[0].gap.as_deref().unwrap().contains("a / other does not match the filter"));
 }
 
 #[tokio::test]

@@ -8,6 +8,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use crate::provider::refusal::error_body;
+use crate::provider::scan::{Beside, Scalar, Text};
+
 /// An assignment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Pair<T = String> {
@@ -39,21 +42,36 @@ pub(super) struct Paging<'a> {
     pub(super) last_object_id: Option<&'a str>,
 }
 
-/// A page of a list.
-#[derive(Debug, Deserialize)]
-pub(super) struct Page {
-    pub(super) result: Vec<Pair>,
+/// A listed assignment.
+#[derive(Deserialize)]
+pub(super) struct Row<'a> {
+    #[serde(borrow)]
+    pub(super) ass_id: Text<'a>,
+    pub(super) org_id: Text<'a>,
+}
+
+/// Where a page has its rows.
+pub(super) const ROWS: &[&str] = &["result"];
+
+/// The fields beside the rows that say where the list goes on.
+pub(super) const KNOWN: [&[&str]; 2] = [&["more_data"], &["last_object_id"]];
+
+/// How a page of a list ends.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct End {
     pub(super) last_object_id: Option<String>,
     pub(super) more_data: bool,
 }
 
-/// Which row of a page that cannot be decoded is to blame, and why.
-pub(super) fn bad_row(body: &[u8]) -> Option<String> {
-    let page: Json = serde_json::from_slice(body).ok()?;
-    page.get("result")?.as_array()?.iter().enumerate().find_map(|(index, row)| {
-        let error = Pair::<String>::deserialize(row).err()?;
-        Some(format!("row {index} of the page, {row}, cannot be understood ({error})"))
-    })
+/// How a page ends; `None` where it is no page: without its rows or without `more_data` nothing is proven.
+pub(super) fn end(beside: &Beside) -> Option<End> {
+    let one_list = beside.found.len() == 1;
+    let Some(Scalar::Bool(more_data)) = beside.get(KNOWN[0]).filter(|_| one_list) else { return None };
+    let last_object_id = match beside.get(KNOWN[1]) {
+        Some(Scalar::Text(id)) if !id.is_empty() => Some(id.to_string()),
+        _ => None,
+    };
+    Some(End { last_object_id, more_data: *more_data })
 }
 
 /// How one entry of a batch ended (apis/partium.md: Create, in batch).
@@ -128,7 +146,7 @@ fn description(told: &Json) -> String {
 
 /// The `detail` of an error body, or its `message`.
 pub(super) fn detail(body: &[u8]) -> Option<String> {
-    let body: Json = serde_json::from_slice(body).ok()?;
+    let body: Json = error_body(body)?;
     let told = body.get("detail").or_else(|| body.get("message"))?;
     Some(description(told)).filter(|text| !text.is_empty())
 }
@@ -204,23 +222,17 @@ mod tests {
 
     #[test]
     fn a_page_needs_its_rows_and_more_data() {
-        let page = |body: Json| serde_json::from_value::<Page>(body);
+        let end = |body: Json| {
+            let text = body.to_string();
+            end(&crate::provider::scan::list(text.as_bytes(), &[ROWS], |_| ()).unwrap())
+        };
         let good =
             json!({"result": [{"ass_id": "a", "org_id": "o", "x": 1}], "last_object_id": null, "more_data": false});
-        assert_eq!(page(good).unwrap().result.len(), 1);
-        assert!(page(json!({"result": [], "last_object_id": "c"})).is_err(), "without more_data nothing is proven");
-        assert!(page(json!({"result": [], "more_data": "false"})).is_err());
-        assert!(page(json!({"more_data": false})).is_err());
-    }
-
-    #[test]
-    fn a_bad_row_is_named() {
-        let body =
-            json!({"result": [{"ass_id": "a", "org_id": "o"}, {"ass_id": "b", "org_id": 7}], "more_data": false});
-        let text = bad_row(&serde_json::to_vec(&body).unwrap()).unwrap();
-        assert!(text.starts_with(r#"row 1 of the page, {"ass_id":"b","org_id":7}"#), "{text}");
-        assert_eq!(bad_row(br#"{"result": []}"#), None);
-        assert_eq!(bad_row(b"<html>"), None);
+        assert_eq!(end(good), Some(End { last_object_id: None, more_data: false }));
+        assert!(end(json!({"result": [], "last_object_id": "c"})).is_none(), "without more_data nothing is proven");
+        assert!(end(json!({"result": [], "more_data": "false"})).is_none());
+        assert!(end(json!({"more_data": false})).is_none());
+        assert!(end(json!({"result": {}, "more_data": false})).is_none());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use crate::http::{Answer, Client, Path};
 use crate::model::{Fields, Ids};
 use crate::provider::options;
-use crate::provider::refusal::{Refusal, clean, words};
+use crate::provider::refusal::{Refusal, clean, error_body, words};
 
 use super::params::Params;
 use super::spec::ASSIGNMENTS_PATH;
@@ -100,12 +100,12 @@ pub(super) fn verdict<'a, T: Deserialize<'a>>(
 fn refusal(request: &'static str, answer: &Answer, sent: &Params<'_>) -> Refusal {
     // Redacted before it is cut: half a secret is not recognised any more.
     let told = |value| words(value).map(|text| clean(&answer.clean(&sent.redact(&text))));
-    let (code, said) = match serde_json::from_slice::<Failure>(&answer.body) {
-        Ok(Failure { error }) => {
+    let (code, said) = match error_body::<Failure>(&answer.body) {
+        Some(Failure { error }) => {
             let said = [told(&error.message), told(&error.details)].into_iter().flatten().collect::<Vec<_>>();
             (told(&error.code), said.join(" "))
         }
-        Err(_) => (None, clean(&answer.excerpt())),
+        None => (None, clean(&answer.excerpt())),
     };
     Refusal { request, status: answer.status, code, said, note: answer.request_note(), hint: hint(answer.status) }
 }

@@ -1,26 +1,31 @@
 //! The project's assignments, read with one request: no paging is documented (apis/semaphor.md: List).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::http::Request;
 use crate::model::{Coverage, Handles, Instant, Key, Live, LiveInfo, Names, ReadRequest, Scope, Snapshot};
-use crate::provider::part;
+use crate::provider::odd::{self, OddRows};
+use crate::provider::part::{self, Share};
 use crate::provider::refusal::{clean, unread};
-use crate::provider::{ReadError, Reader};
+use crate::provider::{ReadError, Reader, scan};
 
 use super::actor::{ACTOR, DEFINITION, field_of};
 use super::api::{Api, Verdict, verdict};
 use super::params::{self, Params};
 use super::spec::{DEFINITION_NAME, ORG_USER_EMAIL, ORG_USER_NAME, TENANT_NAME, TENANT_USER_EMAIL, TENANT_USER_NAME};
-use super::wire::{Listing, Named, Row, id_of};
+use super::wire::{Named, Row};
 
 const LIST: &str = "GET …/unified-security/assignments";
 
 /// Reads one project.
 pub(super) struct SemaphorReader(pub Api);
+
+/// Where the answer has its rows (apis/semaphor.md: List).
+const ROWS: &[&str] = &["data", "assignments"];
 
 #[async_trait]
 impl Reader for SemaphorReader {
@@ -29,16 +34,18 @@ impl Reader for SemaphorReader {
         let Self(api) = self;
         let before = api.client.requests();
         let answer = api.client.send(Request::get(api.collection())).await.map_err(|error| unread(&error))?;
-        let listing = match verdict::<Listing<'_>>(LIST, &answer, &[200], &Params::default()) {
-            Verdict::Yes(listing) => listing,
+        match verdict::<IgnoredAny>(LIST, &answer, &[200], &Params::default()) {
+            Verdict::Yes(_) => {}
             Verdict::No(refusal) => return Err(refusal.into()),
             Verdict::Unclear(why) => return Err(ReadError::Api(why)),
-        };
-        let gap = part::by_fields(&listing.beside, listing.assignments.len()).or_else(|| part::by_link(&answer));
-        let mut rows = Rows::new(api, request.names);
-        for (index, raw) in listing.assignments.iter().enumerate() {
-            rows.add(index, raw)?;
         }
+        let mut rows = Rows::new(api, request.names);
+        let beside = answer.read_json(|body| scan::list(body, &[ROWS], |raw| rows.add(raw)));
+        let beside = beside.map_err(|error| unread(&error))?;
+        if beside.found.len() != 1 {
+            return Err(nonsense("its `data` does not hold one array `assignments`"));
+        }
+        let gap = part::gap(&answer, &beside, beside.rows, &[], Share::Whole);
         Ok(rows.snapshot(gap, api.client.requests().saturating_sub(before)))
     }
 }
@@ -50,41 +57,112 @@ struct Rows<'a> {
     names: Names,
     /// `None`: nobody asked.
     handles: Option<Handles>,
-    /// Key to the row's place in `live`.
-    seen: HashMap<Key, usize>,
-    /// The ids so far: a write to an id that stands for two assignments would hit either.
-    ids: HashSet<Box<str>>,
+    odd: OddRows,
+    /// Rows so far, those that are left out included.
+    count: u64,
 }
 
 impl<'a> Rows<'a> {
     fn new(api: &'a Api, names: bool) -> Self {
         let handles = names.then(Handles::default);
-        Self { api, live: Vec::new(), names: Names::default(), handles, seen: HashMap::new(), ids: HashSet::new() }
+        Self { api, live: Vec::new(), names: Names::default(), handles, odd: OddRows::default(), count: 0 }
     }
 
-    fn add(&mut self, index: usize, raw: &RawValue) -> Result<(), ReadError> {
-        let name = || match id_of(raw) {
-            Some(id) => format!("the row {}", clean(&id)),
-            None => format!("row {} (it shows no id)", index + 1),
-        };
-        let mut row: Row = serde_json::from_str(raw.get())
-            .map_err(|error| nonsense(&format!("{} cannot be understood: {}", name(), clean(&error.to_string()))))?;
-        let live = self.live(&mut row).map_err(|why| nonsense(&format!("{} {why}", name())))?;
-        if let Some(first) = self.seen.insert(live.key, self.live.len()) {
-            let first = self.live[first].id.as_deref().unwrap_or("");
-            return Err(nonsense(&format!(
-                "{} and the row {} assign the same definition to the same actor",
-                name(),
-                clean(first)
-            )));
+    fn add(&mut self, raw: &RawValue) {
+        self.count += 1;
+        if let Err(why) = self.try_add(raw) {
+            self.leave_out(raw, &why);
         }
-        if !live.id.iter().all(|id| self.ids.insert(id.clone())) {
-            return Err(nonsense(&format!("{} comes twice, with different keys", name())));
+    }
+
+    fn try_add(&mut self, raw: &RawValue) -> Result<(), String> {
+        if let Some(why) = odd::too_large(raw) {
+            return Err(why);
         }
+        let mut row: Row = serde_json::from_str(raw.get()).map_err(|error| format!("cannot be understood: {error}"))?;
+        let live = self.live(&mut row)?;
         self.add_names(&row, &live.key);
         self.add_handles(&row, &live.key);
         self.live.push(live);
         Ok(())
+    }
+
+    /// Leaves a row out, with as much of its key as it tells.
+    fn leave_out(&mut self, raw: &RawValue, why: &str) {
+        let row = odd::glance(raw);
+        let text = |name: &str| row.as_ref()?.get("assignment")?.get(name)?.as_str().filter(|text| !text.is_empty());
+        let name =
+            text("id").map_or_else(|| format!("row {} (it shows no id)", self.count), |id| format!("the row {id}"));
+        let ids = &self.api.ids;
+        let area = text("definitionId").map(|id| (DEFINITION, ids.sym(id)));
+        let key = || {
+            let (definition, scope_type) = (text("definitionId")?, text("scopeType")?);
+            let actor = field_of(scope_type)?.map_or(Some(""), text)?;
+            Some(Key::new(&[ids.sym(definition), ids.sym(scope_type), ids.sym(actor)]))
+        };
+        let key = key();
+        if let Some(handles) = &mut self.handles {
+            let name = |group: &str, field: &str| row.as_ref()?.get(group)?.get(field)?.as_str();
+            let definition = text("definitionId").zip(name("connection", "name")).zip(name("definition", "name"));
+            if let Some(((id, connection), name)) = definition {
+                handles.add(DEFINITION_NAME, Some(connection), name, ids.sym(id));
+            }
+            for (id, group, field, handle) in [
+                ("tenantId", "tenant", "name", TENANT_NAME),
+                ("tenantUserId", "tenantUser", "name", TENANT_USER_NAME),
+                ("tenantUserId", "tenantUser", "email", TENANT_USER_EMAIL),
+                ("orgUserId", "orgUser", "name", ORG_USER_NAME),
+                ("orgUserId", "orgUser", "email", ORG_USER_EMAIL),
+            ] {
+                if let Some((id, name)) = text(id).zip(name(group, field)) {
+                    handles.add(handle, None, name, ids.sym(id));
+                }
+            }
+        }
+        self.odd.add(area.into_iter().collect(), key, &format!("{name} {why}"));
+    }
+
+    /// Leaves out the rows that share a key or an id: a write to either would hit the other.
+    fn leave_out_doubles(&mut self) {
+        let mut same: Vec<(usize, String)> = Vec::new();
+        self.live.sort_unstable_by(|a, b| a.key.cmp(&b.key).then_with(|| a.id.cmp(&b.id)));
+        for (index, pair) in self.live.windows(2).enumerate() {
+            if let [a, b] = pair
+                && a.key == b.key
+            {
+                let why = format!(
+                    "the rows {} and {} assign the same definition to the same actor",
+                    a.id.as_deref().unwrap_or(""),
+                    b.id.as_deref().unwrap_or("")
+                );
+                same.extend([(index, why.clone()), (index + 1, why)]);
+            }
+        }
+        let mut by_id: Vec<usize> = (0..self.live.len()).collect();
+        by_id.sort_unstable_by_key(|index| &self.live[*index].id);
+        for pair in by_id.windows(2) {
+            if let [a, b] = *pair
+                && self.live[a].id == self.live[b].id
+                && self.live[a].key != self.live[b].key
+            {
+                let id = self.live[a].id.as_deref().unwrap_or("");
+                let why = format!("the row {id} comes twice, with different keys");
+                same.extend([(a, why.clone()), (b, why)]);
+            }
+        }
+        if same.is_empty() {
+            return;
+        }
+        let doubles: BTreeMap<usize, String> = same.into_iter().collect();
+        let mut index = 0;
+        self.live.retain(|live| {
+            let double = doubles.get(&index);
+            index += 1;
+            if let Some(why) = double {
+                self.odd.add(vec![(DEFINITION, live.key.part(DEFINITION))], Some(live.key), why);
+            }
+            double.is_none()
+        });
     }
 
     fn live(&self, row: &mut Row) -> Result<Live, String> {
@@ -159,16 +237,20 @@ impl<'a> Rows<'a> {
     }
 
     /// The listing; `gap` says why it may be only a part.
-    fn snapshot(self, gap: Option<String>, requests: u64) -> Snapshot {
+    fn snapshot(mut self, gap: Option<String>, requests: u64) -> Snapshot {
+        self.leave_out_doubles();
         let what = if gap.is_none() { "the whole project in one answer" } else { "one answer" };
-        let evidence = format!("{what}, {} rows", self.live.len());
-        Snapshot {
+        let evidence = format!("{what}, {} rows", self.count);
+        let mut snapshot = Snapshot {
             rows: self.live,
             names: self.names,
             handles: self.handles.unwrap_or_default(),
             coverage: vec![Coverage { scope: Scope::default(), gap, evidence }],
             requests,
-        }
+            ..Snapshot::default()
+        };
+        self.odd.tell(&mut snapshot);
+        snapshot
     }
 }
 

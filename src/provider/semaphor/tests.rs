@@ -93,9 +93,9 @@ async fn the_whole_project_is_one_request_with_nested_rows_and_names() {
 async fn a_list_that_may_be_a_part_is_a_gap() {
     let gap = |snapshot: &Snapshot| snapshot.coverage[0].gap.clone();
     for (beside, part) in [
-        (json!({"nextCursor": "x"}), Some("`nextCursor`")),
-        (json!({"hasMore": true}), Some("`hasMore`")),
-        (json!({"totalCount": 2}), Some("totalCount 2 and holds 1")),
+        (json!({"nextCursor": "x"}), Some("`data.nextCursor`")),
+        (json!({"hasMore": true}), Some("`data.hasMore`")),
+        (json!({"totalCount": 2}), Some("data.totalCount 2 and holds 1")),
         (json!({"hasMore": false, "next_cursor": null, "total": 1, "colour": "red"}), None),
     ] {
         let mut data = beside;
@@ -104,6 +104,13 @@ async fn a_list_that_may_be_a_part_is_a_gap() {
         assert_eq!(gap(&snapshot).is_some(), part.is_some(), "{data}");
         assert!(part.is_none_or(|part| gap(&snapshot).unwrap().contains(part)), "{data}");
         assert_eq!(snapshot.proves(&Key::new(&[ids.sym("d"), ids.sym("TENANT"), ids.sym("u")])), part.is_none());
+    }
+    for beside in [json!({"meta": {"next": "/2"}}), json!({"pagination": {"totalPages": 2}}), json!({"total": 2})] {
+        let mut body = beside;
+        body["ok"] = json!(true);
+        body["data"] = json!({"assignments": [{"assignment": assignment("a", |_| ())}]});
+        let (snapshot, ..) = read(200, body.clone()).await.unwrap();
+        assert!(gap(&snapshot).is_some(), "beside `data`: {body}");
     }
     let fake = Fake::start(|_| Said::Linked(json!({"ok": true, "data": {"assignments": []}}))).await;
     let (connection, _) = connected(&fake);
@@ -144,40 +151,71 @@ async fn answers_that_do_not_say_what_happened_are_no_listing() {
     }
 }
 
+/// What a listing of good rows and this one leaves out, and the ids that it keeps.
+async fn left_out(rows: Vec<Json>) -> (Vec<String>, String, Snapshot, Arc<Ids>) {
+    let good = json!({"assignment": assignment("good", |row| row["tenantId"] = json!("other"))});
+    let (snapshot, ids, _) = read_rows([vec![good], rows].concat()).await.unwrap();
+    let mut kept: Vec<String> = snapshot.rows.iter().map(|row| row.id.as_deref().unwrap().to_owned()).collect();
+    kept.sort();
+    let why: Vec<&str> = snapshot.left_out.iter().map(|rows| rows.why.as_str()).collect();
+    (kept, why.join("; "), snapshot, ids)
+}
+
 #[tokio::test]
-async fn a_row_that_cannot_be_understood_is_named_never_dropped() {
-    let bad = |change: fn(&mut Json)| async move {
-        let good = json!({"assignment": assignment("good", |row| row["tenantId"] = json!("other"))});
-        match read_rows(vec![good, json!({"assignment": assignment("a7", change)})]).await {
-            Ok(_) => panic!("the row must be refused"),
-            Err(error) => error.to_string(),
-        }
-    };
-    for text in [
+async fn a_row_that_cannot_be_understood_is_left_out_and_named_and_stops_no_other() {
+    let bad = |change: fn(&mut Json)| left_out(vec![json!({"assignment": assignment("a7", change)})]);
+    for (kept, text, snapshot, ids) in [
         bad(|row| row["scopeType"] = json!("GALAXY")).await,
         bad(|row| row["tenantId"] = json!(null)).await,
         bad(|row| row["tenantId"] = json!("")).await,
-        bad(|row| row["definitionId"] = json!("")).await,
         bad(|row| row["params"] = json!(["x"])).await,
         bad(|row| row["tenantId"] = json!(5)).await,
     ] {
+        assert_eq!(kept, ["good"]);
         assert!(text.contains("the row a7 "), "{text}");
+        let key = |definition: &str| Key::new(&[ids.sym(definition), ids.sym("TENANT"), ids.sym("u")]);
+        assert!(!snapshot.proves(&key("d")) && snapshot.proves(&key("elsewhere")), "{text}");
     }
-    assert!(bad(|row| row["id"] = json!(5)).await.contains("row 2 "));
+    for (kept, text, snapshot, ids) in [
+        bad(|row| row["definitionId"] = json!("")).await,
+        bad(|row| row["id"] = json!(5)).await,
+        bad(|row| row["id"] = json!("")).await,
+        left_out(vec![json!(null)]).await,
+        left_out(vec![json!({"assignment": null})]).await,
+        left_out(vec![json!([])]).await,
+        left_out(vec![json!(7)]).await,
+    ] {
+        assert_eq!(kept, ["good"]);
+        assert!(text.contains("the row a7 ") || text.contains("row 2 (it shows no id)"), "{text}");
+        assert!(!snapshot.proves(&Key::new(&[ids.sym("d"), ids.sym("TENANT"), ids.sym("u")])), "{text}");
+    }
 }
 
 #[tokio::test]
-async fn two_rows_of_one_key_are_an_error_that_names_both() {
+async fn odd_names_cost_nothing() {
+    let mut row = json!({"assignment": assignment("a7", |row| row["createdAt"] = json!(5))});
+    row["tenant"] = json!("acme");
+    row["definition"] = json!({"name": {"en": "d"}});
+    row["connection"] = json!([1]);
+    let (kept, why, ..) = left_out(vec![row]).await;
+    assert_eq!((kept, why.as_str()), (vec!["a7".to_owned(), "good".to_owned()], ""));
+}
+
+#[tokio::test]
+async fn two_rows_of_one_key_are_left_out_and_both_are_named() {
     let row = |id| json!({"assignment": assignment(id, |_| ())});
-    let Err(error) = read_rows(vec![row("a1"), row("a2")]).await else { panic!("must be refused") };
-    assert!(error.to_string().contains("a1") && error.to_string().contains("a2"), "{error}");
+    let (kept, why, snapshot, _) = left_out(vec![row("a1"), row("a2")]).await;
+    assert_eq!(kept, ["good"]);
+    assert!(why.contains("a1") && why.contains("a2"), "{why}");
+    assert_eq!(snapshot.left_out[0].keys.len(), 2);
 }
 
 #[tokio::test]
-async fn one_id_with_two_keys_is_an_error() {
+async fn one_id_with_two_keys_is_left_out() {
     let row = |tenant: &'static str| json!({"assignment": assignment("a1", |row| row["tenantId"] = json!(tenant))});
-    let Err(error) = read_rows(vec![row("t1"), row("t2")]).await else { panic!("must be refused") };
-    assert!(error.to_string().contains("the row a1 comes twice"), "{error}");
+    let (kept, why, ..) = left_out(vec![row("t1"), row("t2")]).await;
+    assert_eq!(kept, ["good"]);
+    assert!(why.contains("the row a1 comes twice"), "{why}");
 }
 
 /// Writes one change; gives its outcome and what was sent.

@@ -3,8 +3,9 @@
 //! Unknown fields are ignored; a known field of a wrong type is an error. It knows nothing of `model`.
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+
+use crate::provider::scan::loose;
 
 /// What every answer is wrapped in. The overview page says `success` where the assignment pages say `ok`: both are read
 /// (apis/semaphor.md: Create).
@@ -44,25 +45,20 @@ pub(super) struct ErrorBody {
     pub details: Value,
 }
 
-/// `data` of a list. Rows stay raw at first, so that one bad row can be named by its id, and all of them are decoded one by one.
-#[derive(Deserialize)]
-pub(super) struct Listing<'a> {
-    #[serde(borrow)]
-    pub assignments: Vec<&'a RawValue>,
-    /// What is beside them. Nothing is documented there; pages would show here.
-    #[serde(flatten)]
-    pub beside: Map<String, Value>,
-}
-
-/// One listed row: the assignment with what its ids are called.
+/// One listed row: the assignment with what its ids are called. Names are shown and decide nothing, so an odd one is none.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Row {
     pub assignment: Assignment,
+    #[serde(default, deserialize_with = "loose")]
     pub definition: Option<Named>,
+    #[serde(default, deserialize_with = "loose")]
     pub connection: Option<Named>,
+    #[serde(default, deserialize_with = "loose")]
     pub org_user: Option<Named>,
+    #[serde(default, deserialize_with = "loose")]
     pub tenant: Option<Named>,
+    #[serde(default, deserialize_with = "loose")]
     pub tenant_user: Option<Named>,
 }
 
@@ -77,7 +73,9 @@ pub(super) struct Assignment {
     pub tenant_id: Option<String>,
     pub tenant_user_id: Option<String>,
     pub params: Option<Map<String, Value>>,
+    #[serde(default, deserialize_with = "loose")]
     pub created_at: Option<String>,
+    #[serde(default, deserialize_with = "loose")]
     pub updated_at: Option<String>,
 }
 
@@ -97,7 +95,9 @@ impl Assignment {
 /// Something that has a name; users also have an email.
 #[derive(Deserialize)]
 pub(super) struct Named {
+    #[serde(default, deserialize_with = "loose")]
     pub name: Option<String>,
+    #[serde(default, deserialize_with = "loose")]
     pub email: Option<String>,
 }
 
@@ -117,12 +117,6 @@ impl Named {
 #[derive(Deserialize)]
 pub(super) struct Written {
     pub assignment: Assignment,
-}
-
-/// The id of a raw row that could not be understood, if it has one.
-pub(super) fn id_of(row: &RawValue) -> Option<String> {
-    let row: Value = serde_json::from_str(row.get()).ok()?;
-    Some(row.get("assignment")?.get("id")?.as_str()?.to_owned())
 }
 
 #[cfg(test)]

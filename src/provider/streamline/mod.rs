@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::http::{Client, Path, SignIn};
 use crate::manifest::PathSpec;
-use crate::model::{Auth, Ids, SecretResolver, Sym, Target};
+use crate::model::{Auth, Ids, Key, SecretResolver, Sym, Target};
 
 use super::refusal::clean;
 use super::{Connection, options};
@@ -92,6 +92,13 @@ impl Options {
 struct Place {
     domain: Sym,
     service: Sym,
+}
+
+impl Place {
+    /// The natural key of one of its assignments.
+    fn key(self, key: Sym) -> Key {
+        Key::new(&[self.domain, self.service, key])
+    }
 }
 
 /// What both sides share.

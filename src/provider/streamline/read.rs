@@ -1,5 +1,6 @@
 //! Reading Streamline: one collection a service (or domain), all side by side; key by key where there is no collection.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -8,11 +9,12 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::value::RawValue;
 
 use crate::http::{Answer, Request, Safety};
-use crate::model::{Coverage, Key, Live, LiveInfo, PartScope, ReadRequest, Scope, Snapshot, Sym};
+use crate::model::{Coverage, Live, LiveInfo, PartScope, ReadRequest, Scope, Snapshot, Sym};
 
-use super::super::part;
+use super::super::odd::OddRows;
+use super::super::part::{self, Share};
 use super::super::refusal::{Refusal, clean, unread};
-use super::super::{ReadError, Reader};
+use super::super::{ReadError, Reader, scan};
 use super::spec::{DOMAIN, KEY, SERVICE};
 use super::wire::{self, Assignment, Status};
 use super::{Api, Place, Route, next_step};
@@ -27,6 +29,29 @@ pub(super) struct Listing {
     archived: usize,
     /// Why other keys may be there, unseen.
     gap: Option<String>,
+    /// Rows that cannot be used.
+    odd: OddRows,
+}
+
+impl Listing {
+    fn new(place: Place) -> Self {
+        Self { place, rows: Vec::new(), archived: 0, gap: None, odd: OddRows::default() }
+    }
+
+    /// Leaves a row of the collection out.
+    fn leave_out(&mut self, key: Option<Sym>, why: &str) {
+        let area = vec![(DOMAIN, self.place.domain), (SERVICE, self.place.service)];
+        self.odd.add(area, key.map(|key| self.place.key(key)), why);
+    }
+}
+
+/// What the keyed route answered.
+enum Keyed {
+    Active(Assignment),
+    /// There is no active revision.
+    None,
+    /// An answer that proves nothing about the key: why, and the request.
+    Odd(String, String),
 }
 
 #[async_trait]
@@ -42,9 +67,15 @@ impl Reader for StreamlineReader {
             .await?;
         let mut coverage = coverage(&listings);
         coverage.extend(open.into_iter().map(unlistable));
-        let rows = listings.into_iter().flat_map(|listing| listing.rows).collect();
         let requests = api.client.requests().saturating_sub(before);
-        Ok(Snapshot { rows, coverage, requests, ..Snapshot::default() })
+        let (mut rows, mut odd) = (Vec::new(), OddRows::default());
+        for listing in listings {
+            rows.extend(listing.rows);
+            odd.extend(listing.odd);
+        }
+        let mut snapshot = Snapshot { rows, coverage, requests, ..Snapshot::default() };
+        odd.tell(&mut snapshot);
+        Ok(snapshot)
     }
 }
 
@@ -116,7 +147,7 @@ impl Api {
             return self.declared(place, keys, gap).await;
         }
         match self.listed(place).await? {
-            Ok(listing) if listing.gap.is_some() => self.with_unseen(listing, keys).await,
+            Ok(listing) if listing.gap.is_some() || !listing.odd.is_empty() => self.with_unseen(listing, keys).await,
             Ok(listing) => Ok(listing),
             Err(gap) => self.declared(place, keys, gap).await,
         }
@@ -128,7 +159,9 @@ impl Api {
         for row in &listing.rows {
             keys.remove(&row.key.part(KEY));
         }
-        listing.rows.extend(self.each(listing.place, keys).await?);
+        let place = listing.place;
+        keys.retain(|key| !listing.odd.holds(&place.key(*key)));
+        self.add_each(&mut listing, keys).await?;
         Ok(listing)
     }
 
@@ -148,75 +181,112 @@ impl Api {
     }
 
     fn listing(&self, place: Place, answer: &Answer, text: &str) -> Result<Listing, ReadError> {
-        let body: &RawValue = answer.json().map_err(|error| unread(&error))?;
-        let bad = |problem: String| bad_answer(text, answer, &problem);
-        let list = wire::list(body, self.options.list_pointer.as_deref()).map_err(bad)?;
-        let mut active: HashMap<Sym, Box<str>> = HashMap::new();
-        let mut listing =
-            Listing { place, rows: Vec::new(), archived: 0, gap: list.gap.or_else(|| part::by_link(answer)) };
-        for row in list.rows {
-            let row = wire::assignment(row).map_err(bad)?;
-            if row.status == Status::Archived {
-                listing.archived += 1;
-                continue;
-            }
-            let key = match row.key.as_deref() {
-                Some(key) if !key.is_empty() => self.ids.sym(key),
-                _ => {
-                    return Err(bad(format!(
-                        "the assignment with assignment_id `{}` has no assignment_key",
-                        row.revision
-                    )));
+        let pointer = self.options.list_pointer.as_deref();
+        let paths = wire::list_paths(pointer);
+        let paths: Vec<Vec<&str>> = paths.iter().map(|path| path.iter().map(String::as_str).collect()).collect();
+        let paths: Vec<&[&str]> = paths.iter().map(Vec::as_slice).collect();
+        let mut listing = Listing::new(place);
+        let mut doubles: BTreeMap<Sym, String> = BTreeMap::new();
+        let mut active: HashMap<Sym, usize> = HashMap::new();
+        let beside = answer.read_json(|body| {
+            scan::list(body, &paths, |raw| {
+                let row = wire::assignment(raw).and_then(|row| match row.key.as_deref() {
+                    _ if row.status == Status::Archived => Ok(None),
+                    Some(key) if !key.is_empty() => Ok(Some((self.ids.sym(key), row))),
+                    _ => Err(format!("the assignment with assignment_id `{}` has no assignment_key", row.revision)),
+                });
+                match row {
+                    Ok(None) => listing.archived += 1,
+                    Ok(Some((key, row))) => match active.entry(key) {
+                        Entry::Vacant(vacant) => {
+                            vacant.insert(listing.rows.len());
+                            listing.rows.push(live(place, key, row));
+                        }
+                        Entry::Occupied(first) => {
+                            let first =
+                                listing.rows[*first.get()].info.as_ref().and_then(|info| info.revision.as_deref());
+                            doubles.insert(key, two_active(self.ids.text(key), first.unwrap_or(""), &row.revision));
+                        }
+                    },
+                    Err(why) => match wire::glimpse(raw) {
+                        // History that is not understood changes nothing.
+                        (_, true) => listing.archived += 1,
+                        (key, false) => listing.leave_out(key.map(|key| self.ids.sym(&key)), &why),
+                    },
                 }
-            };
-            if let Some(other) = active.insert(key, row.revision.clone()) {
-                return Err(bad(two_active(self.ids.text(key), &other, &row.revision)));
-            }
-            listing.rows.push(live(place, key, row));
+            })
+        });
+        let beside = beside.map_err(|error| unread(&error))?;
+        wire::one_list(&beside, pointer).map_err(|problem| bad_answer(text, answer, &problem))?;
+        listing.gap = part::gap(answer, &beside, beside.rows, &[], Share::Whole);
+        listing.rows.retain(|row| !doubles.contains_key(&row.key.part(KEY)));
+        for (key, why) in doubles {
+            listing.leave_out(Some(key), &why);
         }
         Ok(listing)
     }
 
     /// The declared keys one by one: nothing undeclared can be seen (apis/streamline.md: Reading).
     async fn declared(&self, place: Place, keys: BTreeSet<Sym>, gap: String) -> Result<Listing, ReadError> {
-        Ok(Listing { place, rows: self.each(place, keys).await?, archived: 0, gap: Some(gap) })
+        let mut listing = Listing { gap: Some(gap), ..Listing::new(place) };
+        self.add_each(&mut listing, keys).await?;
+        Ok(listing)
     }
 
-    /// The active revisions of some keys, read one by one.
-    async fn each(&self, place: Place, keys: BTreeSet<Sym>) -> Result<Vec<Live>, ReadError> {
-        let rows: Vec<Option<Live>> =
-            stream::iter(keys)
-                .map(|key| async move {
-                    Ok::<_, ReadError>(self.active(place, key).await?.map(|row| live(place, key, row)))
-                })
-                .buffer_unordered(self.concurrency)
-                .try_collect()
-                .await?;
-        Ok(rows.into_iter().flatten().collect())
+    /// Adds the active revisions of some keys, read one by one.
+    async fn add_each(&self, listing: &mut Listing, keys: BTreeSet<Sym>) -> Result<(), ReadError> {
+        let place = listing.place;
+        let read: Vec<(Sym, Keyed)> = stream::iter(keys)
+            .map(|key| async move { Ok::<_, ReadError>((key, self.keyed_answer(place, key).await?)) })
+            .buffer_unordered(self.concurrency)
+            .try_collect()
+            .await?;
+        for (key, answer) in read {
+            match answer {
+                Keyed::Active(row) => listing.rows.push(live(place, key, row)),
+                Keyed::None => {}
+                Keyed::Odd(why, request) => listing.leave_out(Some(key), &format!("{request} answered: {why}")),
+            }
+        }
+        Ok(())
     }
 
     /// The active revision of a key; 404 and `archived` mean that there is none.
     pub(super) async fn active(&self, place: Place, key: Sym) -> Result<Option<Assignment>, ReadError> {
+        match self.keyed_answer(place, key).await? {
+            Keyed::Active(row) => Ok(Some(row)),
+            Keyed::None => Ok(None),
+            Keyed::Odd(why, request) => Err(unusable(&request, &why)),
+        }
+    }
+
+    async fn keyed_answer(&self, place: Place, key: Sym) -> Result<Keyed, ReadError> {
         let (answer, text) = self.get(self.keyed(place, key)).await?;
         match answer.status {
             200 => {}
-            404 => return Ok(None),
+            404 => return Ok(Keyed::None),
             _ => return Err(refusal(text, &answer).into()),
         }
         let body: &RawValue = answer.json().map_err(|error| unread(&error))?;
-        let row = wire::assignment(body).map_err(|problem| bad_answer(&text, &answer, &problem))?;
-        match row.key.as_deref() {
-            Some(other) if other != self.ids.text(key) => {
-                Err(bad_answer(&text, &answer, &format!("it names another assignment_key, `{other}`")))
-            }
-            _ => Ok((row.status == Status::Active).then_some(row)),
+        let odd = |why: String| Ok(Keyed::Odd(clean(&answer.clean(&why)), text.clone()));
+        let mut asked = vec![("assignment_key", self.ids.text(key)), ("domain_id", self.ids.text(place.domain))];
+        if !place.service.is_none() {
+            asked.push(("service_id", self.ids.text(place.service)));
+        }
+        if let Some(other) = wire::another(body, &asked) {
+            return odd(other);
+        }
+        match wire::assignment(body) {
+            Ok(row) if row.status == Status::Active => Ok(Keyed::Active(row)),
+            Ok(_) => Ok(Keyed::None),
+            Err(why) => odd(why),
         }
     }
 
     /// One active revision of a key out of the collection: for the domain's own keys, whose keyed path is only assumed.
     pub(super) async fn active_in_collection(&self, place: Place, key: Sym) -> Result<Option<Live>, ReadError> {
         if let Ok(listing) = self.listed(place).await? {
-            let whole = listing.gap.is_none();
+            let whole = listing.gap.is_none() && listing.odd.is_empty();
             let found = listing.rows.into_iter().find(|row| row.key.part(KEY) == key);
             if whole || found.is_some() {
                 return Ok(found);
@@ -251,9 +321,12 @@ pub(super) fn refusal(request: String, answer: &Answer) -> Refusal<String> {
 }
 
 fn bad_answer(request: &str, answer: &Answer, problem: &str) -> ReadError {
+    unusable(request, &clean(&answer.clean(problem)))
+}
+
+fn unusable(request: &str, problem: &str) -> ReadError {
     ReadError::Api(format!(
-        "{request} gave an answer that cannot be used: {}; check the target's endpoint and options",
-        clean(&answer.clean(problem))
+        "{request} gave an answer that cannot be used: {problem}; check the target's endpoint and options"
     ))
 }
 
@@ -265,10 +338,5 @@ fn two_active(key: &str, one: &str, other: &str) -> String {
 /// A row of the model. The revision is information, not the row's id: the key stays when the revision changes.
 fn live(place: Place, key: Sym, row: Assignment) -> Live {
     let info = LiveInfo { revision: Some(row.revision), ..LiveInfo::default() };
-    Live {
-        key: Key::new(&[place.domain, place.service, key]),
-        id: None,
-        fields: row.fields,
-        info: Some(Box::new(info)),
-    }
+    Live { key: place.key(key), id: None, fields: row.fields, info: Some(Box::new(info)) }
 }

@@ -253,13 +253,76 @@ async fn declared_keys_that_a_part_of_a_list_does_not_show_are_read() {
 }
 
 #[tokio::test]
+async fn a_row_that_cannot_be_used_is_left_out_and_named_and_stops_no_other() {
+    let odd = |name: &str, value: Json| {
+        let mut row = row("k", "r1", "2");
+        row[name] = value;
+        row
+    };
+    for (rows, part, key) in [
+        (vec![row("k", "r1", "2"), row("k", "r2", "2")], "`k` has two active revisions, `r1` and `r2`", true),
+        (vec![odd("settings", json!(7))], "assignment_key `k`", true),
+        (vec![odd("status", json!("paused"))], "unknown variant `paused`", true),
+        (vec![odd("model_id", json!(null))], "`model_id` is missing", true),
+        (vec![odd("assignment_id", json!(""))], "`assignment_id` is missing", true),
+        (vec![odd("assignment_key", json!(null))], "assignment_id `r1` has no assignment_key", false),
+        (vec![json!(null)], "without key and id (null)", false),
+        (vec![json!([])], "without key and id ([])", false),
+    ] {
+        let mut all = rows;
+        all.push(row("good", "r9", "2"));
+        let script = move |asked: &Seen| match asked.line.rsplit('/').next().unwrap() {
+            "assignments" => ok(json!(all)),
+            "k" => none(),
+            other => panic!("{other}"),
+        };
+        let account = Account::of(Fake::start(script).await, vec![]);
+        let got = account.read(vec![account.scope("d", &["s"])], &["d/s/k"]).await.unwrap();
+        assert_eq!(account.keys(&got), ["d/s/good"]);
+        let rows = &got.left_out[0];
+        assert!(rows.why.contains(part), "{part} in {}", rows.why);
+        assert_eq!(rows.keys.iter().any(|left| *left == account.key("d/s/k")), key, "{part}");
+        assert!(!got.proves(&account.key("d/s/other")) && !got.proves(&account.key("d/s/k")), "{part}");
+        assert_eq!(got.requests, if key { 1 } else { 2 }, "a key that may be hidden is asked for");
+    }
+}
+
+#[tokio::test]
+async fn history_that_cannot_be_understood_changes_nothing() {
+    let odd = json!({"assignment_key": "k", "status": "archived", "settings": 7, "assignment_id": null});
+    let account = Account::answers(vec![ok(json!([odd, row("k", "r1", "2")]))]).await;
+    let got = account.read(vec![account.scope("d", &["s"])], &[]).await.unwrap();
+    assert_eq!((account.keys(&got), got.left_out.len()), (vec!["d/s/k".to_owned()], 0));
+    assert!(got.proves(&account.key("d/s/other")));
+}
+
+#[tokio::test]
+async fn a_keyed_answer_about_something_else_proves_nothing() {
+    let of = |name: &str, value: &str| {
+        let mut row = row("k", "r1", "2");
+        row[name] = json!(value);
+        row
+    };
+    for (answer, part) in [
+        (of("assignment_key", "other"), "another assignment_key, `other`"),
+        (of("service_id", "s2"), "another service_id, `s2`"),
+        (of("domain_id", "d2"), "another domain_id, `d2`"),
+        (json!([row("k", "r1", "2")]), "without key and id"),
+        (json!({"items": [row("k", "r1", "2")], "next": "/2"}), "without key and id"),
+        (json!({"success": false, "message": "no"}), "without key and id"),
+        (archived("other", "r1"), "another assignment_key, `other`"),
+    ] {
+        let account = Account::answers(vec![none(), ok(answer)]).await;
+        let got = account.read(vec![], &["d/s/k"]).await.unwrap();
+        let rows = &got.left_out[0];
+        assert!(rows.why.contains(part) && rows.why.contains(&format!("GET {SERVICE_KEY}")), "{part}: {}", rows.why);
+        assert_eq!((got.rows.len(), rows.keys.as_slice()), (0, &[account.key("d/s/k")][..]));
+    }
+}
+
+#[tokio::test]
 async fn answers_that_cannot_be_trusted_are_errors_that_say_why() {
-    let mut keyless = row("k", "r1", "2");
-    keyless["assignment_key"] = Json::Null;
     for (replies, part) in [
-        (vec![ok(json!([row("k", "r1", "2"), row("k", "r2", "2")]))], "`k` has two active revisions, `r1` and `r2`"),
-        (vec![ok(json!([keyless]))], "assignment_id `r1` has no assignment_key"),
-        (vec![ok(json!([{"assignment_key": "k", "settings": 7}]))], "assignment_key `k`"),
         (vec![ok(json!({"rows": []}))], "list_pointer"),
         (vec![Said::Html(200, "<html>sign in</html>")], "<html>sign in"),
         (
@@ -267,8 +330,6 @@ async fn answers_that_cannot_be_trusted_are_errors_that_say_why() {
             "403: [redacted] is not yours; the token lacks",
         ),
         (vec![Said::Json(400, json!({"success": false}))], "malformed"),
-        (vec![none(), ok(row("other", "r1", "2"))], "another assignment_key, `other`"),
-        (vec![none(), ok(json!([row("k", "r1", "2")]))], "without key and id"),
         (vec![none(), Said::Json(405, json!({}))], "405"),
     ] {
         let account = Account::answers(replies).await;

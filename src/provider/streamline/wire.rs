@@ -3,17 +3,20 @@
 //! Unknown fields are tolerated, other types are not: an assignment that is half understood would be planned wrongly.
 //! Messages made here hold the API's texts as they came; who holds the answer cleans and redacts them.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value as Json, json};
 
 use crate::model::{Action, Change, Fields, Value};
-use crate::provider::part;
+use crate::provider::odd;
+use crate::provider::refusal::error_body;
+use crate::provider::scan::Beside;
 
 /// Where a list may hold its array (apis/streamline.md: Reading, \[assumed\]).
 const ARRAYS: [&str; 3] = ["assignments", "items", "data"];
+
+/// The most characters of a row that a message shows.
+const ROW_CHARS: usize = 120;
 
 /// `active` runs, `archived` is history (apis/streamline.md: Upsert by key).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Default)]
@@ -61,6 +64,9 @@ pub(super) struct Assignment {
 /// Decodes an assignment object.
 pub(super) fn assignment(raw: &RawValue) -> Result<Assignment, String> {
     let named = |problem: String| format!("{}: {problem}", row_name(raw));
+    if let Some(why) = odd::too_large(raw) {
+        return Err(named(why));
+    }
     let row: Row = serde_json::from_str(raw.get()).map_err(|error| named(error.to_string()))?;
     let status = row.status.unwrap_or_default();
     let revision = filled("assignment_id", row.assignment_id).map_err(named)?;
@@ -91,93 +97,66 @@ fn map_value(map: Option<Map<String, Json>>) -> Value {
     }
 }
 
+/// What a row that cannot be decoded still tells: its key, and whether it is history.
+pub(super) fn glimpse(raw: &RawValue) -> (Option<String>, bool) {
+    let row = odd::glance(raw).unwrap_or_default();
+    let text = |name: &str| row.get(name).and_then(Json::as_str).filter(|text| !text.is_empty());
+    (text("assignment_key").map(str::to_owned), text("status") == Some("archived"))
+}
+
+/// Whether a keyed answer names another place or key than the one that was asked for, and which.
+pub(super) fn another(raw: &RawValue, asked: &[(&str, &str)]) -> Option<String> {
+    let row = odd::glance(raw)?;
+    asked.iter().find_map(|(name, text)| {
+        let other = row.get(*name)?.as_str().filter(|other| other != text)?;
+        Some(format!("it names another {name}, `{other}`"))
+    })
+}
+
 /// How an error calls a row that it cannot decode.
 fn row_name(raw: &RawValue) -> String {
-    let json: Json = serde_json::from_str(raw.get()).unwrap_or_default();
+    let json = odd::glance(raw).unwrap_or_default();
     for field in ["assignment_key", "assignment_id"] {
         if let Some(text) = json.get(field).and_then(Json::as_str) {
             return format!("the assignment with {field} `{text}`");
         }
     }
-    format!("an assignment without key and id ({raw})")
+    let start: String = raw.get().chars().take(ROW_CHARS).collect();
+    format!("an assignment without key and id ({start})")
 }
 
-/// A list answer: its rows, and why it may be only a part of them.
-#[derive(Debug)]
-pub(super) struct List<'a> {
-    pub(super) rows: Vec<&'a RawValue>,
-    pub(super) gap: Option<String>,
-}
-
-/// An object whose values are not looked into yet.
-type Object<'a> = BTreeMap<String, &'a RawValue>;
-
-/// Finds the rows in a list answer of any of the contract's shapes, or where `pointer` says.
-pub(super) fn list<'a>(body: &'a RawValue, pointer: Option<&str>) -> Result<List<'a>, String> {
-    let object = object(body);
-    let rows = match (pointer, &object) {
-        (Some(pointer), _) => at(body, pointer)
-            .and_then(array)
-            .ok_or_else(|| format!("there is no array at `{pointer}`, where the target's list_pointer says it is"))?,
-        (None, Some(object)) => wrapped(object)?,
-        (None, None) => array(body).ok_or("the answer is neither an array nor an object")?,
-    };
-    let gap = object.and_then(|object| part::by_fields(&beside(object), rows.len()));
-    Ok(List { rows, gap })
-}
-
-fn object(raw: &RawValue) -> Option<Object<'_>> {
-    serde_json::from_str(raw.get()).ok()
-}
-
-fn array(raw: &RawValue) -> Option<Vec<&RawValue>> {
-    serde_json::from_str(raw.get()).ok()
-}
-
-/// What a JSON Pointer (RFC 6901) points at.
-fn at<'a>(body: &'a RawValue, pointer: &str) -> Option<&'a RawValue> {
-    let Some(path) = pointer.strip_prefix('/') else { return pointer.is_empty().then_some(body) };
-    path.split('/').try_fold(body, |value, step| {
-        let step = step.replace("~1", "/").replace("~0", "~");
-        match object(value) {
-            Some(mut object) => object.remove(&step),
-            None => array(value)?.get(step.parse::<usize>().ok()?).copied(),
-        }
-    })
-}
-
-/// The plain values of an answer; of arrays and objects only that they are there.
-fn beside(object: Object<'_>) -> Map<String, Json> {
-    let plain = |raw: &RawValue| match raw.get().as_bytes().first() {
-        Some(b'[') => Json::Array(Vec::new()),
-        Some(b'{') => Json::Object(Map::new()),
-        _ => serde_json::from_str(raw.get()).unwrap_or_default(),
-    };
-    object.into_iter().map(|(name, raw)| (name, plain(raw))).collect()
-}
-
-fn wrapped<'a>(object: &Object<'a>) -> Result<Vec<&'a RawValue>, String> {
-    let mut found = None;
-    for name in ARRAYS {
-        if let Some(rows) = object.get(name).and_then(|raw| array(raw)) {
-            if let Some((first, _)) = found {
-                return Err(format!(
-                    "the answer has arrays under both `{first}` and `{name}`; say which with the target's list_pointer"
-                ));
-            }
-            found = Some((name, rows));
+/// The paths where a list answer may hold its rows: the contract's shapes, or what a JSON Pointer (RFC 6901) says.
+pub(super) fn list_paths(pointer: Option<&str>) -> Vec<Vec<String>> {
+    match pointer {
+        None => std::iter::once(Vec::new()).chain(ARRAYS.map(|name| vec![name.to_owned()])).collect(),
+        Some(pointer) => {
+            let steps = pointer.strip_prefix('/').map(|steps| steps.split('/')).into_iter().flatten();
+            vec![steps.map(|step| step.replace("~1", "/").replace("~0", "~")).collect()]
         }
     }
-    found.map(|(_, rows)| rows).ok_or_else(|| {
-        "the answer has no array under `assignments`, `items` or `data`; say where it is with the target's list_pointer"
-            .to_owned()
-    })
+}
+
+/// Whether a list answer has exactly one array of rows; the error says what to do.
+pub(super) fn one_list(beside: &Beside, pointer: Option<&str>) -> Result<(), String> {
+    match (beside.found.as_slice(), pointer) {
+        ([_], _) => Ok(()),
+        ([first, name, ..], _) => Err(format!(
+            "the answer has arrays under both `{first}` and `{name}`; say which with the target's list_pointer"
+        )),
+        ([], Some(pointer)) => {
+            Err(format!("there is no array at `{pointer}`, where the target's list_pointer says it is"))
+        }
+        ([], None) => Err(
+            "the answer is no array and has none under `assignments`, `items` or `data`; say where it is with the target's list_pointer"
+                .to_owned(),
+        ),
+    }
 }
 
 /// What an error body says: `message`, and every blocking service of a 422 in full (apis/streamline.md: Domain scope).
 /// `message` may be cut by `clean`; the services are only made fit to be shown by `show`.
 pub(super) fn says(body: &[u8], clean: impl Fn(&str) -> String, show: impl Fn(&str) -> String) -> Option<String> {
-    let body: Json = serde_json::from_slice(body).ok()?;
+    let body: Json = error_body(body)?;
     let message = body.get("message").and_then(Json::as_str).map(clean);
     let blocking = match body.get("blocking_services") {
         None | Some(Json::Null) => None,
@@ -348,6 +327,16 @@ mod tests {
         assert_eq!(got.status, Status::Archived);
     }
 
+    fn listed(body: &Json, pointer: Option<&str>) -> Result<Vec<String>, String> {
+        let (text, paths) = (body.to_string(), list_paths(pointer));
+        let paths: Vec<Vec<&str>> = paths.iter().map(|path| path.iter().map(String::as_str).collect()).collect();
+        let paths: Vec<&[&str]> = paths.iter().map(Vec::as_slice).collect();
+        let mut rows = Vec::new();
+        let beside =
+            crate::provider::scan::list(text.as_bytes(), &paths, |raw| rows.push(raw.get().to_owned())).unwrap();
+        one_list(&beside, pointer).map(|()| rows)
+    }
+
     #[test]
     fn every_shape_of_a_list_is_read() {
         for body in [
@@ -356,22 +345,15 @@ mod tests {
             json!({"items": [{"a": 1}], "total": 1}),
             json!({"data": [{"a": 1}], "next_cursor": null, "has_more": false, "next": ""}),
         ] {
-            let body = raw(&body);
-            let list = list(&body, None).unwrap();
-            assert_eq!(shown(&list), [r#"{"a":1}"#]);
-            assert_eq!(list.gap, None);
+            assert_eq!(listed(&body, None).unwrap(), [r#"{"a":1}"#]);
         }
         for (body, pointer, rows) in [
             (json!({"result": {"rows": [1]}, "data": []}), "/result/rows", "1"),
             (json!([2]), "", "2"),
             (json!({"a/b": [{"~": [3]}]}), "/a~1b/0/~0", "3"),
         ] {
-            assert_eq!(shown(&list(&raw(&body), Some(pointer)).unwrap()), [rows]);
+            assert_eq!(listed(&body, Some(pointer)).unwrap(), [rows]);
         }
-    }
-
-    fn shown<'a>(list: &List<'a>) -> Vec<&'a str> {
-        list.rows.iter().map(|row| row.get()).collect()
     }
 
     #[test]
@@ -382,23 +364,11 @@ mod tests {
             (json!({"data": [], "items": []}), None),
             (json!({"data": []}), Some("/rows")),
             (json!({"data": {}}), Some("/data")),
+            (json!("x"), None),
+            (json!(null), None),
         ] {
-            let message = list(&raw(&body), pointer).unwrap_err();
+            let message = listed(&body, pointer).unwrap_err();
             assert!(message.contains("list_pointer"), "{message}");
-        }
-        assert!(list(&raw(&json!("x")), None).is_err());
-        assert!(list(&raw(&json!(null)), None).is_err());
-    }
-
-    #[test]
-    fn a_list_that_may_be_a_part_says_so() {
-        for body in [
-            json!({"items": [], "next": "/more"}),
-            json!({"items": [], "has_more": true}),
-            json!({"items": [], "next_page": 2}),
-            json!({"items": [1], "total": 2}),
-        ] {
-            assert!(list(&raw(&body), None).unwrap().gap.is_some(), "{body}");
         }
     }
 

@@ -260,12 +260,52 @@ async fn a_list_longer_than_its_statuses_is_not_understood_and_so_incomplete() {
 }
 
 #[tokio::test]
-async fn two_direct_rows_of_one_key_are_an_error_that_names_both() {
-    let text = refused(|seen| {
-        serve(&[row("a1", "i", "active", "direct"), row("a2", "i", "expired", "direct")], &EVERYTHING, seen)
-    })
-    .await;
-    assert!(text.contains("a1") && text.contains("a2") && text.contains("remove one"), "{text}");
+async fn two_direct_rows_of_one_key_are_left_out_and_both_are_named() {
+    let answer = |seen: &Seen| {
+        let rows = [row("a1", "i", "active", "direct"), row("a2", "i", "expired", "direct"), direct(3, "active")];
+        serve(&rows, &EVERYTHING, seen)
+    };
+    let (snapshot, ids, _) = read(answer).await.unwrap();
+    assert_eq!((ids_of(&snapshot), gap(&snapshot)), (vec!["a3".to_owned()], None));
+    let rows = &snapshot.left_out[0];
+    assert!(["a1", "a2", "remove one"].iter().all(|part| rows.why.contains(part)), "{}", rows.why);
+    let key = Key::new(&[ids.sym("i"), ids.sym("n"), ids.sym("r")]);
+    assert!(rows.keys == [key] && !snapshot.proves(&key));
+}
+
+#[tokio::test]
+async fn a_page_that_says_otherwise_than_its_numbers_proves_nothing() {
+    let rows = |n: usize| -> Vec<Json> { (0..n).map(|n| direct(n, "active")).collect() };
+    let signs: [(fn(&mut Json), &str); 6] = [
+        (|body| body["pagination"]["has_next_page"] = json!(true), "says has_next_page: true"),
+        (|body| body["pagination"]["next_cursor"] = json!("c"), "`pagination.next_cursor`"),
+        (|body| body["meta"] = json!({"links": {"next": "/3"}}), "`meta.links.next`"),
+        (|body| body["total"] = json!(9), "total 9"),
+        (|body| body["pagination"]["page_count"] = json!(1), "are said to be 1 pages"),
+        (|body| body["pagination"]["page_count"] = json!(9), "are said to be 9 pages"),
+    ];
+    for (sign, part) in signs {
+        let answer = move |seen: &Seen| {
+            let (status, mut body) = serve(&rows(3), &EVERYTHING, seen);
+            let last = body["pagination"]["page"] == body["pagination"]["page_count"];
+            if !seen.query.contains_key("status") && (last || part.contains("said to be")) {
+                sign(&mut body);
+            }
+            (status, body)
+        };
+        let (snapshot, ids, _) = read(answer).await.unwrap();
+        assert!(gap(&snapshot).is_some_and(|gap| gap.contains(part)), "{part}: {:?}", gap(&snapshot));
+        assert!(!snapshot.proves(&Key::new(&[ids.sym("i9"), ids.sym("n"), ids.sym("r")])), "{part}");
+    }
+    let early = |seen: &Seen| {
+        let rows: Vec<Json> = (0..3).map(|n| direct(n, "active")).collect();
+        let (status, mut body) = serve(&rows, &EVERYTHING, seen);
+        if body["pagination"]["page"] != body["pagination"]["page_count"] {
+            body["links"] = json!({"next": "/2"});
+        }
+        (status, body)
+    };
+    assert_eq!(gap(&read(early).await.unwrap().0), None, "a page before the last one has a next page");
 }
 
 #[tokio::test]
@@ -298,12 +338,11 @@ async fn a_refused_list_tells_code_message_and_next_step() {
 
 #[tokio::test]
 async fn hostile_pages_end_in_an_error_not_in_a_loop() {
-    let pages: [fn(&Seen) -> Json; 6] = [
+    let pages: [fn(&Seen) -> Json; 5] = [
         |_| listing(json!([]), 1, 2, 5, 1_000_000_000),
         |_| listing(json!([]), 1, 1, 1_000_000_000, 1_000_000_000),
         |_| listing(json!([]), 7, 2, 0, 0),
         |_| listing(json!([]), 1, 0, 0, 0),
-        |_| listing(json!([direct(0, "active"), direct(1, "active")]), 1, 1, 2, 2),
         |_| json!({"items": {"a": 1}}),
     ];
     for (index, page) in pages.into_iter().enumerate() {
@@ -313,9 +352,32 @@ async fn hostile_pages_end_in_an_error_not_in_a_loop() {
 }
 
 #[tokio::test]
-async fn a_bad_row_on_any_page_is_named() {
+async fn a_bad_row_on_any_page_is_left_out_and_named_and_stops_no_other() {
     let mut rows: Vec<Json> = (0..5).map(|n| direct(n, "active")).collect();
     rows[4]["assignment"]["effective_to"] = json!("31.12.2026");
-    let text = refused(move |seen| serve(&rows, &EVERYTHING, seen)).await;
-    assert!(text.contains("the row a4") && text.contains("31.12.2026"), "{text}");
+    rows[4]["assignment"]["source_node_id"] = json!("n4");
+    let (snapshot, ids, _) = read(move |seen| serve(&rows, &EVERYTHING, seen)).await.unwrap();
+    assert_eq!((ids_of(&snapshot).len(), gap(&snapshot)), (4, None));
+    let why = &snapshot.left_out[0].why;
+    assert!(why.contains("the row a4") && why.contains("31.12.2026"), "{why}");
+    let key = |node: &str| Key::new(&[ids.sym("i"), ids.sym(node), ids.sym("r")]);
+    assert!(!snapshot.proves(&key("n4")) && snapshot.proves(&key("n")), "only its own node is unproven");
+}
+
+#[tokio::test]
+async fn an_end_at_the_end_of_the_range_is_an_instant_like_any_other() {
+    for end in ["9999-12-31T23:59:59Z", "9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.9999999Z"] {
+        let mut far = direct(1, "active");
+        far["assignment"]["effective_to"] = json!(end);
+        let (snapshot, ..) = read(move |seen| serve(&[far.clone()], &EVERYTHING, seen)).await.unwrap();
+        assert_eq!((snapshot.rows.len(), snapshot.left_out.len()), (1, 0), "{end}");
+    }
+}
+
+#[tokio::test]
+async fn a_refused_page_size_names_the_limit_and_what_to_write() {
+    let answer =
+        |_: &Seen| (400, json!({"error": {"statusCode": 400, "code": "bad", "message": "take must be at most 50"}}));
+    let text = refused(answer).await;
+    assert!(text.contains("limits.page_size") && text.contains("limits: { page_size: 20 }"), "{text}");
 }
