@@ -46,7 +46,7 @@ pub(super) fn load(
     let mut unread = Vec::new();
     let (name, commit, loaded) = match (&args.base, &args.base_dir) {
         (None, None) => return Ok(None),
-        (_, Some(dir)) => (dir.display().to_string(), None, load_paths(vec![dir.clone()], session)),
+        (_, Some(dir)) => (dir.display().to_string(), None, load_whole(dir.clone(), false, session)),
         (Some(reference), None) => {
             let (commit, loaded) = load_commit(reference, manifests, session, &mut unread)?;
             (reference.clone(), Some(commit), loaded)
@@ -69,9 +69,9 @@ pub(super) fn load(
     }
 }
 
-fn load_paths(paths: Vec<PathBuf>, session: &Session) -> Loaded {
-    // The base is read whole, so it is complete by itself.
-    let inputs = Inputs { paths, stdin: None, complete: true };
+/// The base is read whole, so it is complete by itself. A detached one stands where roots above it mean nothing.
+fn load_whole(dir: PathBuf, detached: bool, session: &Session) -> Loaded {
+    let inputs = Inputs { paths: vec![dir], complete: true, detached, ..Inputs::default() };
     manifest::load(&inputs, &provider::kinds(), &session.ids)
 }
 
@@ -109,7 +109,7 @@ fn load_commit(
         std::fs::write(&root, "apiVersion: assignctl/v1\nkind: Root\n")
             .context("the base's manifests could not be kept")?;
     }
-    let loaded = load_paths(vec![home.path().to_path_buf()], session);
+    let loaded = load_whole(home.path().to_path_buf(), true, session);
     // The walk passes hidden directories and what the root ignores, so nothing is missing there.
     let is_hidden = |path: &Path| path.iter().any(|part| part.as_encoded_bytes().starts_with(b"."));
     unread.retain(|Unread { path, .. }| {

@@ -11,6 +11,7 @@ pub(super) fn apply(source: &SourceArgs, saved: Option<&Path>) -> String {
     if source.manifests.complete {
         words.push("--complete".to_owned());
     }
+    words.extend(source.manifests.root.iter().map(|dir| flag("--root", &dir.display())));
     let paths = source.manifests.paths.iter().filter(|path| path.as_os_str() != ".");
     words.extend(paths.map(|path| quoted(&path.display().to_string())));
     match saved {

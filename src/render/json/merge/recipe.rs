@@ -55,6 +55,7 @@ pub(super) const PLAN: &[Field] = &[
     ("format_version", Same),
     ("tool", Same),
     ("planned_at", Earliest),
+    ("commit", Same),
     ("policy", Same),
     ("verdict", FirstOf(&["unreadable", "refused", "changes", "no_changes"])),
     ("exit", Exit),
@@ -86,6 +87,7 @@ pub(super) const PLAN: &[Field] = &[
 pub(super) const APPLY: &[Field] = &[
     ("format_version", Same),
     ("tool", Same),
+    ("commit", Same),
     ("policy", Same),
     ("exit", Exit),
     ("interrupted", Any),
@@ -121,6 +123,7 @@ pub(super) const DRIFT: &[Field] = &[
     ("format_version", Same),
     ("tool", Same),
     ("checked_at", Earliest),
+    ("commit", Same),
     ("policy", Same),
     ("verdict", FirstOf(&["unreadable", "drift", "no_drift"])),
     ("exit", Exit),
