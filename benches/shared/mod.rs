@@ -266,7 +266,16 @@ impl World {
             sets: &sets,
         };
         let targets = vec![plan_target(&input, Ok(live))];
-        Plan { ids: Arc::clone(&self.ids), now: NOW, policy: None, policy_file: None, targets, base: None, part: None }
+        Plan {
+            ids: Arc::clone(&self.ids),
+            now: NOW,
+            commit: None,
+            policy: None,
+            policy_file: None,
+            targets,
+            base: None,
+            part: None,
+        }
     }
 }
 

@@ -50,7 +50,7 @@ fn later(now: Instant, life: Duration) -> Instant {
 /// Reads a saved plan that may still be used now.
 pub(super) fn read(path: &Path) -> anyhow::Result<SavedPlan> {
     let about = || format!("the saved plan {} cannot be used", path.display());
-    let file = std::fs::File::open(path).with_context(about)?;
+    let file = files::open_input(path).with_context(about)?;
     let mut bytes = Vec::new();
     file.take(MAX_PLAN + 1).read_to_end(&mut bytes).with_context(about)?;
     if bytes.len() as u64 > MAX_PLAN {

@@ -111,8 +111,12 @@ pub(super) enum Command {
 pub(super) struct ManifestArgs {
     /// Files or directories of manifests, or `-` for standard input. Below a root (assignctl.yaml) everything is
     /// always loaded, and paths only narrow what is planned.
-    #[arg(value_name = "PATHS", default_value = ".", env = "ASSIGNCTL_PATHS", value_delimiter = PATHS_DELIMITER)]
+    /// Without any, the whole root around the current directory.
+    #[arg(value_name = "PATHS", env = "ASSIGNCTL_PATHS", value_delimiter = PATHS_DELIMITER)]
     pub paths: Vec<PathBuf>,
+    /// The root: this directory and no other. It holds assignctl.yaml, and paths outside of it are errors. Pipelines should set it.
+    #[arg(long, value_name = "DIR", env = "ASSIGNCTL_ROOT")]
+    pub root: Option<PathBuf>,
     /// These files are all there is: allows authoritative sets without a root.
     #[arg(long, env = "ASSIGNCTL_COMPLETE")]
     pub complete: bool,

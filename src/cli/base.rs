@@ -65,7 +65,7 @@ pub(super) fn load(args: &PlanArgs, session: &Session, terminal: &Terminal) -> a
     let mut unread = Vec::new();
     let (name, found) = match (base, base_dir) {
         (None, None) => return Ok(None),
-        (_, Some(dir)) => (dir.display().to_string(), Ok((None, load_paths(vec![dir.clone()], session)))),
+        (_, Some(dir)) => (dir.display().to_string(), Ok((None, load_whole(dir.clone(), false, session)))),
         (Some(_), None) if manifests.paths.iter().any(|path| path.as_os_str() == "-") => {
             bail!("--base: standard input has no commit; give files or directories, or --base-dir DIR")
         }
@@ -118,9 +118,9 @@ fn usable(loaded: Loaded) -> Result<Loaded, String> {
     Err(format!("its manifests have {count}: {}", first.unwrap_or_default()))
 }
 
-fn load_paths(paths: Vec<PathBuf>, session: &Session) -> Loaded {
-    // The base is read whole, so it is complete by itself.
-    let inputs = Inputs { paths, stdin: None, complete: true };
+/// The base is read whole, so it is complete by itself. A detached one stands where roots above it mean nothing.
+fn load_whole(dir: PathBuf, detached: bool, session: &Session) -> Loaded {
+    let inputs = Inputs { paths: vec![dir], complete: true, detached, ..Inputs::default() };
     manifest::load(&inputs, &provider::kinds(), &session.ids)
 }
 
@@ -155,7 +155,7 @@ fn load_commit(
         std::fs::write(&root, "apiVersion: assignctl/v1\nkind: Root\n")
             .context("the base's manifests could not be kept")?;
     }
-    let loaded = load_paths(vec![home.path().to_path_buf()], session);
+    let loaded = load_whole(home.path().to_path_buf(), true, session);
     // The walk passes hidden directories and what the root ignores, so nothing is missing there.
     let is_hidden = |path: &Path| path.iter().any(|part| part.as_encoded_bytes().starts_with(b"."));
     unread.retain(|Unread { path, .. }| {

@@ -1,5 +1,6 @@
 //! From targets to open connections: addresses, the embedded server, sign-in, HTTP clients.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 
 use super::args::CredentialArgs;
+use super::files;
 use super::secrets::Secrets;
 use super::terminal::Terminal;
 use super::wait_line::WaitLine;
@@ -71,11 +73,12 @@ impl Connector {
             // A new one would be empty, and whoever names a state means that one.
             Some(state) => bail!("--sandbox-state {}: there is no such file; check the path", state.display()),
         };
-        if let Some(dir) = home.state.parent() {
+        let state = state_file(&home.state)?;
+        if let Some(dir) = state.parent() {
             std::fs::create_dir_all(dir).with_context(|| format!("the directory {} cannot be made", dir.display()))?;
         }
         let seed = home.seed.as_deref().map(read_seed).transpose()?;
-        let options = sandbox::Options { state: sandbox::State::File(home.state), seed, ..Default::default() };
+        let options = sandbox::Options { state: sandbox::State::File(state), seed, ..Default::default() };
         let running = sandbox::start(options).await.context("the embedded sandbox did not start")?;
         self.sandbox = Some(running);
         Ok(())
@@ -131,9 +134,20 @@ pub(super) fn surroundings(terminal: &Terminal) -> Surroundings {
     Surroundings { proxies, waits: Some(Arc::new(WaitLine::new(terminal.quiet))) }
 }
 
+/// A state file without links: one that the repository supplies must not lead away.
+pub(super) fn state_file(path: &Path) -> anyhow::Result<PathBuf> {
+    let real = files::real_path(path).with_context(|| format!("the sandbox's state {}", path.display()))?;
+    match std::fs::symlink_metadata(&real) {
+        Ok(found) if !found.is_file() => bail!("the sandbox's state {} is no regular file", path.display()),
+        _ => Ok(real),
+    }
+}
+
 /// Reads a seed file.
 pub(super) fn read_seed(path: &Path) -> anyhow::Result<Seed> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("the seed {} cannot be read", path.display()))?;
+    let mut text = String::new();
+    let read = files::open_input(path).and_then(|mut file| file.read_to_string(&mut text));
+    read.with_context(|| format!("the seed {} cannot be read", path.display()))?;
     Seed::parse(&text).with_context(|| format!("the seed {} is not usable", path.display()))
 }
 

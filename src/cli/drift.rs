@@ -1,6 +1,6 @@
 //! `drift`: how live differs from the manifests. It opens readers only, so it cannot write.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 
 use anyhow::Context;
 
@@ -86,7 +86,9 @@ fn history(args: &DriftArgs, terminal: &Terminal) -> anyhow::Result<Vec<Moment>>
     let Some(file) = args.history.as_deref().filter(|_| args.reports.wants(ReportFormat::Html)) else {
         return Ok(Vec::new());
     };
-    let text = std::fs::read(file).with_context(|| format!("--history {} cannot be read", file.display()))?;
+    let mut text = Vec::new();
+    let read = files::open_input(file).and_then(|mut open| open.read_to_end(&mut text));
+    read.with_context(|| format!("--history {} cannot be read", file.display()))?;
     let (runs, unread) = render::json::read_drift_history(&String::from_utf8_lossy(&text));
     if unread > 0 {
         terminal

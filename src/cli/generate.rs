@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use clap::CommandFactory;
 
 use super::args::{Cli, CompletionsArgs, ManArgs, SchemaArgs};
+use super::files;
 use super::schemas;
 use super::terminal::Terminal;
 use crate::apply::Exit;
@@ -13,11 +14,10 @@ use crate::apply::Exit;
 /// Prints a schema, the names of all, or writes all.
 pub(super) fn schema(args: &SchemaArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     if let Some(dir) = &args.out {
-        std::fs::create_dir_all(dir).with_context(|| format!("the directory {} cannot be made", dir.display()))?;
         for name in schemas::names() {
             let path = dir.join(schemas::file_name(name));
             let text = schemas::text(name).unwrap_or_default();
-            std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+            files::save(&path, &text)?;
         }
         return Ok(Exit::Success);
     }

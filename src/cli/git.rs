@@ -4,6 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::manifest::WorkTree;
+
 /// Symbolic references that lead to others are followed so far: git itself stops at five.
 const MAX_HOPS: usize = 5;
 
@@ -19,6 +21,11 @@ pub(super) fn author(start: &Path, home: Option<&Path>) -> Option<String> {
     [own, users].into_iter().flatten().find_map(|path| user(&std::fs::read_to_string(path).ok()?))
 }
 
+/// The commit that reports name: that of the outermost work tree, which determines what its submodules hold.
+pub(super) fn report_commit(start: &Path) -> Option<String> {
+    Repository::of(&WorkTree::around(start)?.outermost()).head()
+}
+
 struct Repository {
     /// Holds `HEAD`; a linked work tree has its own.
     dir: PathBuf,
@@ -28,20 +35,11 @@ struct Repository {
 
 impl Repository {
     fn around(start: &Path) -> Option<Self> {
-        let start = start.canonicalize().ok()?;
-        let dot_git = start.ancestors().map(|dir| dir.join(".git")).find(|path| path.exists())?;
-        let dir = if dot_git.is_dir() {
-            dot_git
-        } else {
-            // A linked work tree or a submodule: the file names the directory.
-            let text = std::fs::read_to_string(&dot_git).ok()?;
-            dot_git.parent()?.join(text.strip_prefix("gitdir:")?.trim())
-        };
-        let common = match std::fs::read_to_string(dir.join("commondir")) {
-            Ok(text) => dir.join(text.trim()),
-            Err(_) => dir.clone(),
-        };
-        Some(Self { dir, common })
+        WorkTree::around(start).map(|tree| Self::of(&tree))
+    }
+
+    fn of(tree: &WorkTree) -> Self {
+        Self { dir: tree.git_dir.clone(), common: tree.common_dir() }
     }
 
     fn head(&self) -> Option<String> {

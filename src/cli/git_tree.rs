@@ -224,6 +224,27 @@ impl Repository {
         child.wait().context(NO_GIT)?;
         Ok(())
     }
+
+    /// Whether a file of the work tree is a part of the index or of the commit that is checked out.
+    pub(super) fn is_tracked(&self, file: &Path) -> anyhow::Result<bool> {
+        let (Some(dir), Some(name)) = (file.parent(), file.file_name()) else { return Ok(false) };
+        let mut index = self.git(dir)?;
+        index.args(["ls-files", "-z", "--"]).arg(name);
+        match output(&mut index)? {
+            Ok(listed) if listed.is_empty() => {}
+            Ok(_) => return Ok(true),
+            Err(said) => bail!("git cannot list the tracked files: {said}"),
+        }
+        if self.resolve("HEAD")?.is_none() {
+            return Ok(false);
+        }
+        let mut commit = self.git(dir)?;
+        commit.args(["ls-tree", "-z", "HEAD", "--"]).arg(name);
+        match output(&mut commit)? {
+            Ok(listed) => Ok(!listed.is_empty()),
+            Err(said) => bail!("git cannot list the files of the commit: {said}"),
+        }
+    }
 }
 
 /// The output of a command, or what it said against it.

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 
 use super::args::ImportArgs;
 use super::connect::Connector;
+use super::files;
 use super::policy::InForce;
 use super::schemas;
 use super::session::{known, load, read, runtime, sandbox_home};
@@ -268,9 +269,8 @@ impl<'a> Import<'a> {
                 there.join(", ")
             );
         }
-        std::fs::create_dir_all(dir).with_context(|| format!("the directory {} cannot be made", dir.display()))?;
         for (path, manifest) in paths.iter().zip(manifests) {
-            std::fs::write(path, &manifest.text).with_context(|| format!("{} cannot be written", path.display()))?;
+            files::save(path, &manifest.text)?;
             terminal.data(&format!("{}: {}\n", path.display(), counted(manifest.rows)))?;
         }
         Ok(())

@@ -1,12 +1,13 @@
 //! `init`: a starter repository of manifests, made from the providers' own tables. It reads and writes no target.
 
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read as _};
 use std::path::Path;
 
 use anyhow::{Context, bail};
 use serde_json::{Map, json};
 
 use super::args::{InitArgs, PipelineHost};
+use super::files;
 use super::schemas;
 use super::terminal::Terminal;
 use crate::apply::Exit;
@@ -32,7 +33,7 @@ const GITLAB: &str = include_str!("../../examples/ci/gitlab/gitlab-ci.yml");
 pub(super) fn run(args: &InitArgs, terminal: &Terminal) -> anyhow::Result<Exit> {
     let kinds = chosen(args, terminal)?;
     let pipeline = pipeline(args, terminal)?;
-    let files = files(&kinds, pipeline);
+    let files = starter_files(&kinds, pipeline);
     let path = |name: &str| args.dir.join(name);
     let there: Vec<String> = files
         .iter()
@@ -46,7 +47,7 @@ pub(super) fn run(args: &InitArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
         );
     }
     for (name, text) in &files {
-        save(&path(name), text)?;
+        files::save(&path(name), text)?;
         if !name.starts_with(SCHEMAS) {
             terminal.data(&format!("{}\n", path(name).display()))?;
         }
@@ -56,20 +57,14 @@ pub(super) fn run(args: &InitArgs, terminal: &Terminal) -> anyhow::Result<Exit> 
     Ok(Exit::Success)
 }
 
-fn save(path: &Path, text: &str) -> anyhow::Result<()> {
-    if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir).with_context(|| format!("the directory {} cannot be made", dir.display()))?;
-    }
-    std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
-}
-
 /// Adds to what git ignores; what is there stays.
 fn ignore(path: &Path) -> anyhow::Result<()> {
-    let mut text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+    let mut text = String::new();
+    match files::open_input(path).and_then(|mut file| file.read_to_string(&mut text)) {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error).with_context(|| format!("{} cannot be read", path.display())),
-    };
+    }
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
@@ -78,7 +73,7 @@ fn ignore(path: &Path) -> anyhow::Result<()> {
             text.push_str(&format!("{line}\n"));
         }
     }
-    save(path, &text)
+    files::save(path, &text)
 }
 
 /// The systems to begin with, in the order in which people are shown them.
@@ -123,7 +118,7 @@ fn ask(terminal: &Terminal, question: &str, flag: &str) -> anyhow::Result<String
 }
 
 /// All files but `.gitignore`, by their names below the directory.
-fn files(kinds: &[&'static Kind], pipeline: PipelineHost) -> Vec<(String, String)> {
+fn starter_files(kinds: &[&'static Kind], pipeline: PipelineHost) -> Vec<(String, String)> {
     let targets: Vec<String> = kinds.iter().map(|kind| target(kind)).collect();
     let mut files = vec![
         (crate::manifest::ROOT_FILE.to_owned(), root()),

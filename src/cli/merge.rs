@@ -1,13 +1,13 @@
 //! `report merge`: one report from those of all shards.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use super::args::{ReportArg, ReportFormat, markdown_limit, report_arg};
-use super::files::write_report;
+use super::files::{open_input, write_report};
 use super::report::{STDOUT, distinct, json, write_plan};
 use super::terminal::Terminal;
 use crate::apply::Exit;
@@ -71,7 +71,9 @@ pub(super) fn run(command: &ReportCommand, terminal: &Terminal) -> anyhow::Resul
 }
 
 fn text(path: &Path) -> anyhow::Result<(String, String)> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("{} cannot be read", path.display()))?;
+    let mut text = String::new();
+    let read = open_input(path).and_then(|mut file| file.read_to_string(&mut text));
+    read.with_context(|| format!("{} cannot be read", path.display()))?;
     Ok((path.display().to_string(), text))
 }
 

@@ -57,11 +57,9 @@ impl Words {
 pub(super) fn apply(source: &SourceArgs, saved: Option<&Path>) -> Option<String> {
     let mut words = Words::new("assignctl apply");
     words.switch("--complete", source.manifests.complete);
-    let paths = &source.manifests.paths;
-    // The current directory alone is what is taken without any path.
-    if !matches!(paths.as_slice(), [path] if path.as_os_str() == ".") {
-        paths.iter().for_each(|path| words.add(shell::path(path)));
-    }
+    source.manifests.root.iter().for_each(|dir| words.file("--root", dir));
+    // An explicit `.` is repeated: without a root it is not the same as no path.
+    source.manifests.paths.iter().for_each(|path| words.add(shell::path(path)));
     match saved {
         // The saved plan says itself which sets are concerned.
         Some(out) => words.file("--plan", out),

@@ -117,7 +117,7 @@ impl InForce {
 fn read(path: &std::path::Path) -> anyhow::Result<Vec<u8>> {
     let named = || format!("the policy {} cannot be read", path.display());
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).with_context(named)?;
+    let file = super::files::open_input(path).with_context(named)?;
     file.take(manifest::MAX_FILE.saturating_add(1)).read_to_end(&mut bytes).with_context(named)?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > manifest::MAX_FILE {
         bail!("the policy {} is larger than {} bytes", path.display(), manifest::MAX_FILE);

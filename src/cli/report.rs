@@ -2,7 +2,7 @@
 //! report that cannot be written is told, and makes the exit 1 where it was better.
 
 use std::collections::HashSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::args::{Ci, Format, ReportArg, ReportArgs, ReportFormat};
 use super::files;
+use super::git;
 use super::session::clock;
 use super::terminal::Terminal;
 use crate::apply::{Exit, Report};
@@ -30,6 +31,47 @@ pub(super) enum Run {
     Drift,
 }
 
+impl Run {
+    /// The command's name.
+    fn word(self) -> &'static str {
+        match self {
+            Run::Validate => "validate",
+            Run::Plan => "plan",
+            Run::Apply => "apply",
+            Run::Drift => "drift",
+        }
+    }
+}
+
+/// The last lines of a Markdown report: its kind, and the commit that it is about. `comment` posts no report of another commit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Marker<'a> {
+    kind: &'static str,
+    commit: Option<&'a str>,
+}
+
+impl Marker<'_> {
+    /// How the marker begins. Renderers escape it in every name and value.
+    const START: &'static str = "<!-- assignctl:report ";
+
+    /// A report with its marker, within the limit.
+    fn append(self, options: markdown::Options, render: impl FnOnce(markdown::Options) -> String) -> String {
+        let end = match self.commit {
+            Some(commit) => format!("\nCommit `{commit}`.\n\n{}{} {commit} -->\n", Self::START, self.kind),
+            None => format!("\n{}{} -->\n", Self::START, self.kind),
+        };
+        let mut text = render(markdown::Options { limit: options.limit.saturating_sub(end.len()) });
+        text.push_str(&end);
+        text
+    }
+
+    /// The commits that a text's markers name. A marker stands on a line of its own.
+    pub(super) fn commits(text: &str) -> Vec<&str> {
+        let markers = text.lines().filter_map(|line| line.trim().strip_prefix(Self::START)?.strip_suffix("-->"));
+        markers.filter_map(|marker| marker.split_whitespace().nth(1)).collect()
+    }
+}
+
 /// What messages call standard output.
 pub(super) const STDOUT: &str = "standard output";
 
@@ -46,6 +88,9 @@ pub(super) struct Reports {
     workspace: Option<PathBuf>,
     /// The way from there to the manifests' root: empty, or with a slash at its end.
     base: String,
+    /// The commit that is checked out around the manifests.
+    commit: Option<String>,
+    run: Run,
 }
 
 /// The files and streams of GitHub Actions.
@@ -86,13 +131,33 @@ impl Reports {
             () => None,
         };
         let markdown = markdown::Options { limit: args.markdown_limit };
-        Ok(Self { wanted: args.report.clone(), markdown, github, workspace, base: String::new() })
+        Ok(Self {
+            wanted: args.report.clone(),
+            markdown,
+            github,
+            workspace,
+            base: String::new(),
+            commit: git::report_commit(Path::new(".")),
+            run,
+        })
     }
 
     /// Takes from the manifests where their root lies: annotations and SARIF name files as the repository does.
     pub(super) fn loaded(&mut self, loaded: &Loaded) {
         let dir = loaded.root.as_ref().map_or_else(|| PathBuf::from("."), |root| root.dir.clone());
         self.base = base(&dir, self.workspace.as_deref()).unwrap_or_default();
+        self.commit = git::report_commit(&dir);
+    }
+
+    /// The commit that the reports name.
+    pub(super) fn commit(&self) -> Option<&str> {
+        self.commit.as_deref()
+    }
+
+    /// A Markdown report with its marker.
+    fn marked(&self, render: impl FnOnce(markdown::Options) -> String) -> String {
+        let marker = Marker { kind: self.run.word(), commit: self.commit() };
+        marker.append(self.markdown, render)
     }
 
     /// Whether a report of this run names also the assignments that nothing happens to.
@@ -105,7 +170,9 @@ impl Reports {
         let (diagnostics, sources) = (&loaded.diagnostics, &loaded.sources);
         let written = self.write(terminal, |format, out| match format {
             ReportFormat::Json => json(out, &render::diagnostics::json(diagnostics, sources)),
-            ReportFormat::Markdown => out.write_all(markdown::findings(diagnostics, sources, self.markdown).as_bytes()),
+            ReportFormat::Markdown => {
+                out.write_all(self.marked(|options| markdown::findings(diagnostics, sources, options)).as_bytes())
+            }
             ReportFormat::Html => html::findings(out, diagnostics, sources),
             ReportFormat::Sarif => json(out, &sarif::findings(diagnostics, sources, self.sarif())),
             ReportFormat::Junit => junit::findings(out, diagnostics, sources),
@@ -140,7 +207,9 @@ impl Reports {
     ) -> Exit {
         let written = self.write(terminal, |format, out| match format {
             ReportFormat::Json => json(out, &render::json::drift(drift, exit, next)),
-            ReportFormat::Markdown => out.write_all(markdown::drift(drift, next, self.markdown).as_bytes()),
+            ReportFormat::Markdown => {
+                out.write_all(self.marked(|options| markdown::drift(drift, next, options)).as_bytes())
+            }
             ReportFormat::Html => html::drift(out, drift, exit, history),
             ReportFormat::Sarif => json(out, &sarif::drift(drift, exit, self.sarif())),
             ReportFormat::Junit => junit::drift(out, drift),
@@ -171,7 +240,7 @@ impl Reports {
         let stopped = Stopped { command, why: &why, exit: super::exit_of(error) };
         let written = self.write(terminal, |format, out| match format {
             ReportFormat::Json => stopped_json(out, stopped),
-            ReportFormat::Markdown => out.write_all(markdown::stopped(stopped).as_bytes()),
+            ReportFormat::Markdown => out.write_all(self.marked(|_| markdown::stopped(stopped)).as_bytes()),
             ReportFormat::Html => html::stopped(out, stopped),
             ReportFormat::Sarif => json(out, &sarif::stopped(stopped, self.sarif())),
             ReportFormat::Junit => junit::stopped(out, stopped),
@@ -189,9 +258,7 @@ impl Reports {
         let wanted = self.wanted.iter().filter(|report| report.format == ReportFormat::Ndjson);
         let open = |report: &ReportArg| {
             let path = &report.path;
-            files::parents(path)
-                .and_then(|()| File::create(path))
-                .with_context(|| format!("{} cannot be written", path.display()))
+            files::create(path).with_context(|| format!("{} cannot be written", path.display()))
         };
         wanted.map(|report| Ok(EventLines::new(Box::new(open(report)?), Arc::clone(&plan.ids), clock()))).collect()
     }
@@ -207,7 +274,9 @@ impl Reports {
     ) -> Exit {
         let mut written = self.write(terminal, |format, out| match format {
             ReportFormat::Json => json(out, &render::json::report(plan, report)),
-            ReportFormat::Markdown => out.write_all(markdown::report(plan, report, self.markdown).as_bytes()),
+            ReportFormat::Markdown => {
+                out.write_all(self.marked(|options| markdown::report(plan, report, options)).as_bytes())
+            }
             ReportFormat::Html => html::report(out, plan, report, exit),
             ReportFormat::Sarif => json(out, &sarif::report(plan, report, exit, self.sarif())),
             ReportFormat::Junit => junit::report(out, plan, report),
@@ -269,7 +338,10 @@ pub(super) fn write_plan(
 ) -> io::Result<()> {
     match format {
         ReportFormat::Json => json(out, &render::json::plan(plan, exit)),
-        ReportFormat::Markdown => out.write_all(markdown::plan(plan, markdown).as_bytes()),
+        ReportFormat::Markdown => {
+            let marker = Marker { kind: Run::Plan.word(), commit: plan.commit.as_deref() };
+            out.write_all(marker.append(markdown, |options| markdown::plan(plan, options)).as_bytes())
+        }
         ReportFormat::Html => html::plan(out, plan, exit),
         ReportFormat::Sarif => json(out, &sarif::plan(plan, exit, sarif)),
         ReportFormat::Junit => junit::plan(out, plan),
@@ -316,7 +388,7 @@ pub(super) fn json(out: &mut dyn Write, document: &impl Serialize) -> io::Result
 }
 
 fn append(path: &Path, text: &str) -> io::Result<()> {
-    OpenOptions::new().create(true).append(true).open(path)?.write_all(text.as_bytes())
+    files::append_shared(path)?.write_all(text.as_bytes())
 }
 
 /// Appends to the job summary what still fits: GitHub drops a summary that is too long as a whole.

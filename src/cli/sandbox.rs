@@ -4,7 +4,7 @@ use anyhow::Context;
 use tokio::runtime::Builder;
 
 use super::args::SandboxArgs;
-use super::connect::read_seed;
+use super::connect::{read_seed, state_file};
 use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::provider::SANDBOX_TOKEN;
@@ -16,7 +16,7 @@ pub(super) fn run(args: SandboxArgs, terminal: &Terminal) -> anyhow::Result<Exit
     let quiet = terminal.quiet;
     let options = Options {
         listen: args.listen,
-        state: args.state.map_or(State::Memory, State::File),
+        state: args.state.as_deref().map(state_file).transpose()?.map_or(State::Memory, State::File),
         seed: args.seed.as_deref().map(read_seed).transpose()?,
         latency: args.latency.unwrap_or_default(),
         faults,

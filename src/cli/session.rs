@@ -48,6 +48,8 @@ pub(super) struct Session {
     /// For each set of `loaded`, whether the command chose it.
     selected: Vec<bool>,
     policy: InForce,
+    /// The commit that reports name.
+    commit: Option<String>,
     /// For each set of `loaded`, the mode that it is planned in.
     modes: Vec<Mode>,
     /// The plan that was reviewed, which alone says what is selected.
@@ -143,6 +145,7 @@ impl Session {
             shard,
             selected,
             policy,
+            commit: reports.commit().map(str::to_owned),
             modes,
             approved,
             endpoints,
@@ -496,6 +499,7 @@ impl Session {
         let mut plan = Plan {
             ids: Arc::clone(&self.ids),
             now: self.now(),
+            commit: self.commit.clone(),
             policy: self.policy.digest().cloned(),
             policy_file: self.policy.file().map(str::to_owned),
             targets,
@@ -565,8 +569,14 @@ pub(super) async fn read(reader: &dyn Reader, request: &ReadRequest<'_>) -> Resu
 pub(super) fn load(args: &super::args::ManifestArgs, ids: &Ids, now: Instant) -> anyhow::Result<Loaded> {
     let (dash, paths): (Vec<_>, Vec<_>) = args.paths.iter().cloned().partition(|path| path.as_os_str() == "-");
     let stdin = if dash.is_empty() { None } else { Some(read_stdin()?) };
-    let mut loaded =
-        manifest::load(&manifest::Inputs { paths, stdin, complete: args.complete }, &provider::kinds(), ids);
+    let inputs = manifest::Inputs {
+        paths,
+        stdin,
+        complete: args.complete,
+        root: args.root.clone(),
+        ..manifest::Inputs::default()
+    };
+    let mut loaded = manifest::load(&inputs, &provider::kinds(), ids);
     loaded.expire(now);
     Ok(loaded)
 }

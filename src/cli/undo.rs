@@ -21,8 +21,9 @@ ids; on Streamline everything gets a new revision; values of secrets cannot be r
 
 /// Refuses a place where the file would become part of the manifests.
 pub(super) fn check(path: &Path) -> anyhow::Result<()> {
-    let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let dir = dir.canonicalize().with_context(|| format!("--undo-out {}", path.display()))?;
+    let real = files::real_path(path).with_context(|| format!("--undo-out {}", path.display()))?;
+    let dir =
+        real.parent().unwrap_or(&real).canonicalize().with_context(|| format!("--undo-out {}", path.display()))?;
     let root = dir.ancestors().find(|dir| dir.join(ROOT_FILE).exists());
     if let Some(root) = root {
         bail!(

@@ -14,7 +14,7 @@ use url::Url;
 
 use super::answer::{paging_headers, without_bom};
 use super::hosts::{HostPolicy, host_and_port};
-use super::pace::{Backoff, NoWait, Pace, TOLD_WAIT, asked_wait};
+use super::pace::{Backoff, NoWait, Pace, TOLD_WAIT, asked_wait, read_limit};
 use super::redact::Redactor;
 use super::token::{Held, Recording, TokenExchange, TokenUrl, Tokens};
 use super::trail;
@@ -110,6 +110,7 @@ struct Call {
     place: Box<str>,
     safety: Safety,
     refused_by_503: bool,
+    limited_by_403: bool,
 }
 
 impl Call {
@@ -303,7 +304,13 @@ impl Inner {
         if !request.query.is_empty() {
             parcel.url.query_pairs_mut().extend_pairs(&request.query);
         }
-        Ok(Call { parcel, place, safety: request.safety, refused_by_503: request.refused_by_503 })
+        Ok(Call {
+            parcel,
+            place,
+            safety: request.safety,
+            refused_by_503: request.refused_by_503,
+            limited_by_403: request.limited_by_403,
+        })
     }
 
     /// The base address with a path behind it; refused unless it says exactly what was built.
@@ -337,9 +344,12 @@ impl Inner {
         let started = Instant::now();
         let host = host_and_port(&call.parcel.url);
         self.note_try(&host);
-        let outcome = self.unless_given_up(call, self.wires.attempt(&call.parcel, auth)).await?;
+        let mut outcome = self.unless_given_up(call, self.wires.attempt(&call.parcel, auth)).await?;
         if !matches!(outcome, Outcome::Unreachable(..)) {
             self.note_reached(&host, &outcome);
+        }
+        if let (true, Outcome::Answer(answer)) = (call.limited_by_403, &mut outcome) {
+            read_limit(answer);
         }
         match &outcome {
             // Both say that the API is pressed too hard (apis/partium.md: Maintenance; apis/semaphor.md: Limits).
@@ -616,7 +626,7 @@ impl Inner {
         };
         let parcel = Parcel { method: Method::POST, url, body: Some(request.body.encode()) };
         // Asking twice only makes a second token.
-        let call = Call { parcel, place, safety: Safety::Read, refused_by_503: true };
+        let call = Call { parcel, place, safety: Safety::Read, refused_by_503: true, limited_by_403: false };
         let mut course = self.course();
         loop {
             let outcome = self.attempt(&call, basic.as_ref(), &mut course).await;

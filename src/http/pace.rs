@@ -11,6 +11,7 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use tokio::time::Instant;
 
 use super::gate::{Gate, Place};
+use super::wire::Received;
 use crate::model::{Limits, Stop};
 
 /// The longest single wait that an API is granted. One that asks for more is tried again after this, and the event says so: a run that
@@ -243,6 +244,9 @@ fn rate_limiter(per_second: f64) -> Result<Option<DefaultDirectRateLimiter>, Bad
     Ok(Quota::with_period(period).map(|quota| RateLimiter::direct(quota.allow_burst(burst))))
 }
 
+/// Bytes of a 403's body that are searched for the words of a rate limit: its message is one sentence.
+const LIMIT_MESSAGE: usize = 4 * 1024;
+
 /// How long the API asks to wait: `Retry-After` as seconds or as a date; for a 429 else `X-RateLimit-Reset` as Unix seconds
 /// (apis/semaphor.md: Limits). `None` where it asks for nothing, or for a moment that has passed.
 pub(super) fn asked_wait(status: u16, headers: &HeaderMap) -> Option<Duration> {
@@ -262,6 +266,26 @@ pub(super) fn asked_wait(status: u16, headers: &HeaderMap) -> Option<Duration> {
         }
         wait.min(MAX_ASKED_WAIT)
     })
+}
+
+/// Reads a 403 with the signs of a rate limit as 429 (docs.github.com "Rate limits for the REST API": both statuses occur, with
+/// `Retry-After`, with `x-ratelimit-remaining: 0`, or with a message only). The moment of the reset counts where nothing remains.
+pub(super) fn read_limit(answer: &mut Received) {
+    if answer.status != 403 {
+        return;
+    }
+    let is_spent = answer.headers.get("x-ratelimit-remaining").is_some_and(|left| left.as_bytes().trim_ascii() == b"0");
+    let says_so = || {
+        let start = answer.body.get(..LIMIT_MESSAGE.min(answer.body.len())).unwrap_or_default();
+        let text = String::from_utf8_lossy(start).to_lowercase();
+        ["rate limit", "abuse detection"].iter().any(|sign| text.contains(sign))
+    };
+    if is_spent || answer.headers.contains_key(RETRY_AFTER) || says_so() {
+        answer.status = 429;
+        if !is_spent {
+            answer.headers.remove("x-ratelimit-reset");
+        }
+    }
 }
 
 fn seconds(text: &str) -> Option<Duration> {
@@ -310,6 +334,21 @@ mod tests {
         for value in ["0", "-1", "soon", "1.5", "", "Sun, 06 Nov 1994 08:49:37 GMT"] {
             assert_eq!(asked_wait(429, &headers(&[("retry-after", value)])), None, "{value}");
         }
+    }
+
+    #[test]
+    fn a_403_with_the_signs_of_a_rate_limit_is_one() {
+        let status = |pairs: &[(&'static str, &'static str)], body: &'static str| {
+            let mut answer = Received { status: 403, headers: headers(pairs), body: body.into() };
+            read_limit(&mut answer);
+            (answer.status, answer.headers.contains_key("x-ratelimit-reset"))
+        };
+        let (left, spent) = (("x-ratelimit-remaining", "4999"), ("x-ratelimit-remaining", "0"));
+        let reset = ("x-ratelimit-reset", "1700000012");
+        assert_eq!(status(&[spent, reset], "{}"), (429, true));
+        assert_eq!(status(&[left, reset, ("retry-after", "1")], "{}"), (429, false));
+        assert_eq!(status(&[left], r#"{"message":"You have exceeded a secondary rate limit."}"#).0, 429);
+        assert_eq!(status(&[left], r#"{"message":"Resource not accessible by integration"}"#).0, 403);
     }
 
     #[test]

@@ -93,6 +93,7 @@ pub struct Request {
     pub(super) body: Option<Result<Bytes, String>>,
     pub(super) safety: Safety,
     pub(super) refused_by_503: bool,
+    pub(super) limited_by_403: bool,
 }
 
 impl Request {
@@ -127,7 +128,7 @@ impl Request {
     }
 
     fn new(method: Method, path: Path, safety: Safety) -> Self {
-        Self { method, path, query: Vec::new(), body: None, safety, refused_by_503: false }
+        Self { method, path, query: Vec::new(), body: None, safety, refused_by_503: false, limited_by_403: false }
     }
 
     /// Adds a query parameter, encoded. Never a secret: queries end up in other people's logs.
@@ -156,6 +157,13 @@ impl Request {
     #[must_use]
     pub fn refused_by_503(mut self) -> Self {
         self.refused_by_503 = true;
+        self
+    }
+
+    /// Says that this API also answers its rate limits with 403: one with the signs of a limit is then read as 429.
+    #[must_use]
+    pub fn limited_by_403(mut self) -> Self {
+        self.limited_by_403 = true;
         self
     }
 }

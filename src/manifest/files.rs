@@ -11,6 +11,7 @@ use walkdir::{DirEntry, WalkDir};
 use super::ROOT_FILE;
 use super::findings::{Findings, shown};
 use super::root::RootSpec;
+use super::work_tree::WorkTree;
 use crate::diag::Diagnostic;
 
 /// The largest file: five times what a million small entries take.
@@ -82,6 +83,63 @@ pub(super) fn locate(paths: &[PathBuf], findings: &mut Findings) -> Option<Given
     }
 }
 
+/// The root that the caller fixed; without paths, all of it. `None`: refused, and reported.
+pub(super) fn fixed(root: &Path, paths: &[PathBuf], findings: &mut Findings) -> Option<Given> {
+    let dir = match fs::canonicalize(root) {
+        Ok(dir) if is_root(&dir) => dir,
+        _ => {
+            let message = format!("the root {} is no directory with {ROOT_FILE}", display(root));
+            refuse(findings, "no-root", message, "check --root, or begin a root with `assignctl init`");
+            return None;
+        }
+    };
+    let mut places = Vec::new();
+    for path in paths {
+        match place(path) {
+            Ok(place) if place.starts_with(&dir) => places.push(place),
+            Ok(_) => {
+                let message = format!("{} lies outside of the root {}", display(path), display(root));
+                refuse(findings, "outside-root", message, "give paths below --root, or another --root");
+            }
+            Err(error) => {
+                let message = format!("{} cannot be read: {error}", display(path));
+                refuse(findings, "unreadable", message, "check the path");
+            }
+        }
+    }
+    match (paths.is_empty(), places.len() == paths.len()) {
+        (true, _) => Some(Given::Rooted { places: vec![dir.clone()], dir }),
+        (false, true) => Some(Given::Rooted { dir, places }),
+        (false, false) => None,
+    }
+}
+
+/// The root around the current directory. `None`: there is none, and that is reported.
+pub(super) fn here(findings: &mut Findings) -> Option<Given> {
+    let given = locate(&[PathBuf::from(".")], findings)?;
+    if matches!(given, Given::Loose(_)) {
+        let message = format!("there is no {ROOT_FILE} in this directory or above it, and no path was given");
+        let help =
+            "go to the directory of your manifests, give paths or --root DIR, or begin a root with `assignctl init`";
+        refuse(findings, "no-root", message, help);
+        return None;
+    }
+    Some(given)
+}
+
+/// The directories above a root that hold `assignctl.yaml` too, up to the top of the git work tree.
+pub(super) fn outer_roots(dir: &Path) -> Vec<PathBuf> {
+    within_work_tree(dir).skip(1).filter(|above| is_root(above)).map(Path::to_path_buf).collect()
+}
+
+/// Reports a root below another one.
+pub(super) fn refuse_nested(dir: &Path, outer: &Path, findings: &mut Findings) {
+    let message = format!("the root {} lies below the root {}", display(dir), display(outer));
+    refuse(findings, "nested-root", message, NESTED_HELP);
+}
+
+const NESTED_HELP: &str = "remove the inner assignctl.yaml, or list its directory under `ignore` in the outer one";
+
 /// Where a path lies, without following its last link: a link belongs to the directory that it stands in.
 fn place(path: &Path) -> std::io::Result<PathBuf> {
     fs::symlink_metadata(path)?;
@@ -95,9 +153,21 @@ fn place(path: &Path) -> std::io::Result<PathBuf> {
 }
 
 fn root_of(place: &Path) -> Option<PathBuf> {
-    let is_root = |dir: &&Path| dir.join(ROOT_FILE).is_file();
     let start = if place.is_dir() { Some(place) } else { place.parent() };
-    start?.ancestors().find(is_root).map(Path::to_path_buf)
+    within_work_tree(start?).find(|dir| is_root(dir)).map(Path::to_path_buf)
+}
+
+fn is_root(dir: &Path) -> bool {
+    dir.join(ROOT_FILE).is_file()
+}
+
+/// A directory and those above it, up to the top of the git work tree; without one, up to the top of the file system.
+fn within_work_tree(dir: &Path) -> impl Iterator<Item = &Path> {
+    // A link belongs to the work tree that it stands in.
+    let is_link = fs::symlink_metadata(dir).is_ok_and(|found| found.is_symlink());
+    let start = if is_link { dir.parent().unwrap_or(dir) } else { dir };
+    let top = WorkTree::around(start).map(|tree| tree.outermost().top);
+    dir.ancestors().take_while(move |dir| top.as_ref().is_none_or(|top| dir.starts_with(top)))
 }
 
 /// All manifests under a root, in the order of their names.
@@ -255,13 +325,11 @@ fn is_manifest(path: &Path) -> bool {
 }
 
 fn is_nested_root(dir: &Path, name: &str, findings: &mut Findings) -> bool {
-    let is_root = dir.join(ROOT_FILE).is_file();
-    if is_root {
-        let message = format!("{} is a root of its own", shown(name));
-        let help = format!("give its path alone, or list it under `ignore` in the outer {ROOT_FILE}");
-        findings.push(Diagnostic::global("nested-root", message).help(help));
+    if is_root(dir) {
+        refuse(findings, "nested-root", format!("{} is a root of its own", shown(name)), NESTED_HELP);
+        return true;
     }
-    is_root
+    false
 }
 
 /// A file's bytes, within the caps.

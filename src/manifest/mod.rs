@@ -48,12 +48,17 @@ pub const STDIN: &str = "<stdin>";
 /// What to read.
 #[derive(Debug, Clone, Default)]
 pub struct Inputs {
-    /// Files and directories. With a root they only select; without one they are all there is.
+    /// Files and directories. With a root they only select; without one they are all there is. None, and no standard input: the root
+    /// around the current directory.
     pub paths: Vec<PathBuf>,
     /// The bytes of standard input, where `-` was given.
     pub stdin: Option<Vec<u8>>,
     /// The caller says that these files are all there is, though there is no root.
     pub complete: bool,
+    /// The caller says which directory is the root.
+    pub root: Option<PathBuf>,
+    /// The paths are a copy made by this program, so roots above them mean nothing.
+    pub detached: bool,
 }
 
 /// Everything that was read, and everything that is wrong with it.
@@ -148,8 +153,7 @@ fn require_complete(sets: &[(Span, DesiredSet)], findings: &mut Findings) {
 /// Reads all texts in order, and notes which of them the given paths cover.
 fn gather(inputs: &Inputs, sources: &mut Sources, texts: &mut Vec<Text>, findings: &mut Findings) -> Option<Root> {
     let mut root = None;
-    let given = if inputs.paths.is_empty() { None } else { files::locate(&inputs.paths, findings) };
-    let files = match given {
+    let files = match locate(inputs, findings) {
         None => Vec::new(),
         Some(Given::Loose(places)) => files::loose(&places, findings),
         Some(Given::Rooted { .. }) if inputs.stdin.is_some() => {
@@ -177,6 +181,27 @@ fn gather(inputs: &Inputs, sources: &mut Sources, texts: &mut Vec<Text>, finding
         texts.push(Text { is_selected: true, is_readable });
     }
     root
+}
+
+/// The root or the loose files of a call, with what is wrong about them reported.
+fn locate(inputs: &Inputs, findings: &mut Findings) -> Option<Given> {
+    let given = match &inputs.root {
+        Some(root) => files::fixed(root, &inputs.paths, findings)?,
+        None if inputs.paths.is_empty() && inputs.stdin.is_some() => return None,
+        None if inputs.paths.is_empty() => files::here(findings)?,
+        None => files::locate(&inputs.paths, findings)?,
+    };
+    if let (Given::Rooted { dir, .. }, false) = (&given, inputs.detached) {
+        let leaves_out = |outer: &PathBuf| {
+            let below = dir.strip_prefix(outer).unwrap_or(dir);
+            root::leaves_out(&peek_root(outer).ignored(), below)
+        };
+        if let Some(outer) = files::outer_roots(dir).into_iter().find(|outer| !leaves_out(outer)) {
+            files::refuse_nested(dir, &outer, findings);
+            return None;
+        }
+    }
+    Some(given)
 }
 
 /// What the root's own file says, read ahead of the others because it decides which they are. Its errors are reported when it

@@ -39,6 +39,8 @@ pub struct Plan {
     pub ids: Arc<Ids>,
     /// The moment that the plan was made for; time windows are judged by it.
     pub now: Instant,
+    /// The commit that the manifests were read at; `None`: they are in no git work tree.
+    pub commit: Option<String>,
     /// Digest of the policy file in force; `None`: there is none.
     pub policy: Option<digest::Digest>,
     /// The policy file, as the caller named it.

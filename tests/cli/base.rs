@@ -9,7 +9,7 @@ use super::drift::behind_its_back;
 use super::{Place, set};
 use crate::support;
 
-fn git(dir: &Path, args: &[&str]) -> String {
+pub(super) fn git(dir: &Path, args: &[&str]) -> String {
     let mut command = Command::new("git");
     command.current_dir(dir).args(["-c", "user.name=Test", "-c", "user.email=test@example.com"]).args(args);
     let output = command.output().expect("git starts");
@@ -17,7 +17,7 @@ fn git(dir: &Path, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn commit(dir: &Path) -> String {
+pub(super) fn commit(dir: &Path) -> String {
     git(dir, &["add", "-A"]);
     git(dir, &["commit", "-q", "-m", "change"]);
     git(dir, &["rev-parse", "HEAD"])

@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -80,13 +81,17 @@ impl Fake {
 
     fn run_with_input(&self, args: &[&str], input: &str) -> Run {
         let dir = tempfile::tempdir().unwrap();
+        self.run_in(dir.path(), args, input)
+    }
+
+    fn run_in(&self, dir: &Path, args: &[&str], input: &str) -> Run {
         let host = self.state.lock().unwrap().host;
         let (forge, repository) = match host {
             Host::Github => ("github", "acme/access"),
             Host::Gitlab => ("gitlab", "acme/group/access"),
             Host::Gitea => ("gitea", "acme/access"),
         };
-        let mut command = support::program(dir.path());
+        let mut command = support::program(dir);
         command.args([
             "comment",
             "--forge",
@@ -421,6 +426,110 @@ fn a_redirect_and_a_dead_server_get_nothing() {
         command.args(["--retry-budget", "0s", "--api-url", url]).env("GITHUB_TOKEN", TOKEN);
         let run = support::run(&mut command);
         assert!(run.code == code && run.stderr.contains(says), "{url}: {}", run.text());
+    }
+}
+
+#[test]
+fn a_rate_limit_that_github_answers_with_403_is_waited_for() {
+    let limited = r#"{"message":"You have exceeded a secondary rate limit. Please wait."}"#;
+    for (method, end) in [("GET", "/user"), ("GET", "/comments"), ("POST", "/comments")] {
+        let refuse = Some((method, end, 403, limited));
+        let fake =
+            Fake::with(Host::Github, &[comment(5, "other[bot]", MARKED)], Manners { refuse, ..Manners::default() });
+        let run = fake.post("new");
+        assert_eq!(run.code, 6, "{method} {end}: {}", run.text());
+        assert!(run.stderr.contains("--retry-budget") && !run.stderr.contains("the token from"), "{}", run.text());
+        assert!(fake.state.lock().unwrap().refused > 1, "it was asked once only");
+        assert_eq!(fake.comments().len(), 1, "nothing was posted as somebody else");
+    }
+}
+
+/// A root in a git work tree with one commit.
+fn checkout() -> super::Place {
+    let place = super::Place::new();
+    super::base::git(place.path(), &["init", "-q", "-b", "main"]);
+    super::base::commit(place.path());
+    place
+}
+
+#[test]
+fn only_a_report_of_this_checkout_is_posted() {
+    let place = checkout();
+    let fake = Fake::new(Host::Github, &[]);
+    let post = || fake.run_in(place.path(), &["--file", "plan.md"], "");
+    let refused = |says: &str| {
+        let run = post();
+        assert!(run.code == 1 && run.stderr.contains(says), "{says}: {}", run.text());
+        assert_eq!(fake.comments(), [], "{says}");
+    };
+    refused("there is no such file");
+    // Another user's text that no commit holds is posted; a report is posted while its commit is checked out.
+    assert_eq!(place.run(&["plan", "--ci", "none", "--report", "markdown=plan.md"]).code, 0);
+    let head = super::base::git(place.path(), &["rev-parse", "HEAD"]);
+    let report = std::fs::read_to_string(place.path().join("plan.md")).unwrap();
+    assert!(report.ends_with(&format!("\nCommit `{head}`.\n\n<!-- assignctl:report plan {head} -->\n")), "{report}");
+    // The pull request commits a forged report, with the marker of an earlier commit, with none, and with an attribute that changes it.
+    for forged in [report.as_str(), "**No changes.**\n", "**No changes.** $Id$\n"] {
+        place.write("plan.md", forged);
+        place.write(".gitattributes", "plan.md ident\n");
+        super::base::commit(place.path());
+        std::fs::remove_file(place.path().join("plan.md")).unwrap();
+        super::base::git(place.path(), &["checkout", "-q", "--", "plan.md"]);
+        refused("a file of the checked-out commit");
+    }
+    super::base::git(place.path(), &["rm", "-q", "--cached", "plan.md"]);
+    super::base::git(place.path(), &["commit", "-q", "-m", "untracked"]);
+    place.write("plan.md", &report);
+    refused("is a report of commit");
+    assert_eq!(place.run(&["plan", "--ci", "none", "--report", "markdown=plan.md"]).code, 0);
+    assert_eq!(post().code, 0);
+    assert!(fake.comments()[0].1.contains("1 to create"), "{:?}", fake.comments());
+}
+
+#[test]
+fn a_report_that_replaced_a_committed_file_is_posted() {
+    let place = checkout();
+    place.write("plan.md", "**No changes.**\n");
+    super::base::commit(place.path());
+    assert_eq!(place.run(&["plan", "--ci", "none", "--report", "markdown=plan.md"]).code, 0);
+    let fake = Fake::new(Host::Github, &[]);
+    let run = fake.run_in(place.path(), &["--file", "plan.md"], "");
+    assert!(run.code == 0 && fake.comments()[0].1.contains("1 to create"), "{}", run.text());
+}
+
+#[test]
+fn a_committed_result_removes_no_comment() {
+    let place = checkout();
+    place.write("result.json", &clean(json!({})).to_string());
+    super::base::commit(place.path());
+    let fake = Fake::new(Host::Github, &[comment(5, "robot", MARKED)]);
+    let run = fake.run_in(place.path(), &["--file", "-", "--result", "result.json"], "new");
+    assert!(run.code == 1 && run.stderr.contains("a file of the checked-out commit"), "{}", run.text());
+    assert_eq!(fake.comments().len(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_or_pipe_in_place_of_a_report_is_not_posted() {
+    use std::os::unix::fs::symlink;
+    let place = checkout();
+    place.write("docs/old.md", "**No changes.**\n");
+    symlink("/proc/self/environ", place.path().join("environ.md")).unwrap();
+    symlink("docs/old.md", place.path().join("inside.md")).unwrap();
+    symlink("/etc", place.path().join("dir")).unwrap();
+    super::base::commit(place.path());
+    assert!(std::process::Command::new("mkfifo").arg(place.path().join("pipe.md")).status().unwrap().success());
+    for (file, says) in [
+        ("environ.md", "leads out of"),
+        ("dir/passwd", "leads out of"),
+        ("inside.md", "a file of the checked-out commit"),
+        ("pipe.md", "no regular file"),
+        ("docs", "no regular file"),
+    ] {
+        let fake = Fake::new(Host::Github, &[]);
+        let run = fake.run_in(place.path(), &["--file", file], "");
+        assert!(run.code == 1 && run.stderr.contains(says), "{file}: {}", run.text());
+        assert_eq!(fake.comments(), []);
     }
 }
 

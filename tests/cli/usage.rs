@@ -36,6 +36,25 @@ fn every_flag_has_its_environment_variable() {
 }
 
 #[test]
+fn a_command_without_a_root_and_without_paths_says_what_to_give() {
+    let place = Place::new();
+    let empty = tempfile::tempdir().unwrap();
+    support::write(empty.path(), "target.yaml", &target("http://127.0.0.1:1"));
+    for command in ["validate", "plan", "apply", "drift"] {
+        let run = support::run(support::program(empty.path()).arg(command));
+        assert!(run.code == 1 && run.stderr.contains("no-root") && run.stderr.contains("--root DIR"), "{}", run.text());
+    }
+    assert_eq!(support::run(support::program(empty.path()).args(["validate", "."])).code, 0);
+    let root = place.path().display().to_string();
+    let mut command = support::program(empty.path());
+    let run = support::run(command.args(["plan", "--root", &root]).env("TOKEN", "sandbox"));
+    assert!(run.code == 0 && run.stdout.contains(&format!("assignctl apply --root {root}")), "{}", run.text());
+    let mut command = support::program(empty.path());
+    let run = support::run(command.args(["plan", "."]).env("ASSIGNCTL_ROOT", &root));
+    assert!(run.code == 1 && run.stderr.contains("outside-root"), "{}", run.text());
+}
+
+#[test]
 fn wrong_usage_exits_1_not_2() {
     let dir = tempfile::tempdir().unwrap();
     for args in [&["plan", "--frobnicate"][..], &["explode"], &[], &["plan", "-l", "team"], &["plan", "--as", "boss"]] {

@@ -192,7 +192,16 @@ impl Stage {
             self.plan_target(open.target, live, now)
         });
         let targets = futures::future::join_all(read).await;
-        Plan { ids: Arc::clone(&self.ids), now, policy: None, policy_file: None, targets, base: None, part: None }
+        Plan {
+            ids: Arc::clone(&self.ids),
+            now,
+            commit: None,
+            policy: None,
+            policy_file: None,
+            targets,
+            base: None,
+            part: None,
+        }
     }
 
     fn plan_target(&self, target: usize, live: Result<Snapshot, Unreadable>, now: Instant) -> TargetPlan {

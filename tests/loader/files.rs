@@ -92,11 +92,11 @@ fn without_a_root_an_authoritative_set_needs_the_callers_word() {
 fn standard_input_joins_loose_files_and_no_root() {
     let dir = repository(&[("t.yaml", &target("t"))]);
     let stdin = Some(set("one", "additive").into_bytes());
-    let inputs = Inputs { paths: vec![dir.path().join("t.yaml")], stdin: stdin.clone(), complete: false };
+    let inputs = Inputs { paths: vec![dir.path().join("t.yaml")], stdin: stdin.clone(), ..Inputs::default() };
     let loaded = load(&inputs, &provider::kinds(), &Ids::default());
     assert!(loaded.diagnostics.is_empty() && loaded.sets.len() == 1);
     let rooted = simple();
-    let inputs = Inputs { paths: vec![rooted.path().to_path_buf()], stdin, complete: false };
+    let inputs = Inputs { paths: vec![rooted.path().to_path_buf()], stdin, ..Inputs::default() };
     assert_eq!(codes(&load(&inputs, &provider::kinds(), &Ids::default()))[0], "several-roots");
 }
 
@@ -108,8 +108,57 @@ fn a_call_has_one_root() {
     let nested =
         repository(&[("assignctl.yaml", ROOT), ("inner/assignctl.yaml", ROOT), ("inner/t.yaml", &target("t"))]);
     assert_eq!(codes(&load_paths(&[nested.path()]).0), ["nested-root"]);
-    let (inner, _) = load_paths(&[&nested.path().join("inner")]);
+}
+
+fn codes_with_root(root: &Path, paths: &[&Path]) -> (Vec<String>, usize) {
+    let paths = paths.iter().map(|path| path.to_path_buf()).collect();
+    let inputs = Inputs { paths, root: Some(root.to_path_buf()), ..Inputs::default() };
+    let loaded = load(&inputs, &provider::kinds(), &Ids::default());
+    (codes(&loaded).into_iter().map(|code| code.to_string()).collect(), loaded.targets.len())
+}
+
+#[test]
+fn a_root_below_another_is_an_error_whichever_path_is_given() {
+    let files = [("assignctl.yaml", ROOT), ("crm/eu/assignctl.yaml", ROOT), ("crm/eu/sets/t.yaml", &target("t"))];
+    let nested = repository(&files);
+    for path in ["", "crm", "crm/eu", "crm/eu/sets", "crm/eu/sets/t.yaml", "crm/eu/assignctl.yaml"] {
+        assert_eq!(codes(&load_paths(&[&nested.path().join(path)]).0)[0], "nested-root", "{path}");
+    }
+    assert_eq!(codes_with_root(nested.path(), &[&nested.path().join("crm/eu")]).0[0], "nested-root");
+    assert_eq!(codes_with_root(&nested.path().join("crm/eu"), &[]).0, ["nested-root"]);
+    for ignored in ["crm", "crm/eu", "eu", "c*"] {
+        let outer = format!("{ROOT}spec: {{ ignore: ['{ignored}'] }}\n");
+        std::fs::write(nested.path().join("assignctl.yaml"), outer).unwrap();
+        let (inner, _) = load_paths(&[&nested.path().join("crm/eu/sets")]);
+        assert!(inner.diagnostics.is_empty() && inner.targets.len() == 1, "{ignored}");
+    }
+    // The outer root stands above the top of the work tree.
+    std::fs::write(nested.path().join("assignctl.yaml"), ROOT).unwrap();
+    std::fs::create_dir_all(nested.path().join("crm/.git")).unwrap();
+    std::fs::write(nested.path().join("crm/.git/HEAD"), "ref: refs/heads/main\n").unwrap();
+    let (inner, _) = load_paths(&[&nested.path().join("crm/eu/sets")]);
     assert!(inner.diagnostics.is_empty() && inner.targets.len() == 1);
+    // Without a root of its own, nothing above the top is taken for one.
+    std::fs::remove_file(nested.path().join("crm/eu/assignctl.yaml")).unwrap();
+    assert!(load_paths(&[&nested.path().join("crm/eu/sets")]).0.root.is_none());
+    // A submodule belongs to its superproject.
+    std::fs::rename(nested.path().join("crm/.git"), nested.path().join(".git")).unwrap();
+    std::fs::create_dir_all(nested.path().join(".git/modules/crm")).unwrap();
+    std::fs::write(nested.path().join("crm/.git"), "gitdir: ../.git/modules/crm\n").unwrap();
+    let root = load_paths(&[&nested.path().join("crm/eu/sets")]).0.root.unwrap();
+    assert_eq!(root.dir, nested.path().canonicalize().unwrap());
+}
+
+#[test]
+fn a_fixed_root_is_the_root_and_paths_outside_of_it_are_errors() {
+    let (one, two) = (simple(), simple());
+    let at = |name: &str| one.path().join(name);
+    assert_eq!(codes_with_root(one.path(), &[]), (vec![], 1));
+    assert_eq!(codes_with_root(one.path(), &[&at("a")]), (vec![], 1));
+    assert_eq!(codes_with_root(one.path(), &[&at("a"), two.path()]).0, ["outside-root"]);
+    assert_eq!(codes_with_root(one.path(), &[one.path().parent().unwrap()]).0, ["outside-root"]);
+    assert_eq!(codes_with_root(&at("a"), &[&at("a")]).0, ["no-root"]);
+    assert_eq!(codes_with_root(&at("missing"), &[]).0, ["no-root"]);
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn load(files: &Files, ids: &Ids) -> Loaded {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
-    let inputs = Inputs { paths: vec![dir.path().to_path_buf()], stdin: None, complete: true };
+    let inputs = Inputs { paths: vec![dir.path().to_path_buf()], complete: true, ..Inputs::default() };
     let loaded = manifest::load(&inputs, &provider::kinds(), ids);
     let said: Vec<&String> = loaded.diagnostics.sorted().iter().map(|found| &found.message).collect();
     assert_eq!(loaded.diagnostics.errors(), 0, "{said:?}\n{files:#?}");

@@ -15,6 +15,7 @@ fn plan(world: &World) -> Plan {
         ids: Arc::new(Ids::default()),
         now: Instant(NOW),
         policy: None,
+        commit: None,
         policy_file: None,
         targets: vec![world.plan()],
         base: None,

@@ -238,6 +238,7 @@ impl World {
         Plan {
             ids: self.ids,
             now: now(),
+            commit: None,
             policy: None,
             policy_file: None,
             targets: self.targets,

@@ -6,6 +6,8 @@ mod credentials;
 #[cfg(unix)]
 mod git;
 mod input;
+#[cfg(unix)]
+mod links;
 mod policy;
 mod secrets;
 

@@ -261,7 +261,7 @@ impl Api {
     }
 
     async fn send(&self, request: Request) -> Result<Answer, Trouble> {
-        self.client.send(request).await.map_err(|error| self.trouble(error))
+        self.client.send(request.limited_by_403()).await.map_err(|error| self.trouble(error))
     }
 
     fn read<T: serde::de::DeserializeOwned>(&self, answer: &Answer) -> Result<T, Trouble> {

@@ -5,6 +5,7 @@
 
 mod api;
 mod place;
+mod proof;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ use serde_json::Value;
 use self::api::{Api, Own, Posted, Trouble};
 use self::place::{Forge, Place, WhereArgs};
 use super::args::request_timeout;
+use super::report::Marker;
 use super::session::runtime;
 use super::terminal::Terminal;
 use crate::apply::Exit;
@@ -93,8 +95,10 @@ fn text(args: &CommentArgs) -> anyhow::Result<Option<String>> {
     let text = if path.as_os_str() == "-" {
         read(std::io::stdin().lock()).context("standard input cannot be used")?
     } else {
-        let file = std::fs::File::open(path).with_context(|| format!("--file {} cannot be read", path.display()))?;
-        read(file).with_context(|| format!("--file {} cannot be used", path.display()))?
+        let file = proof::open("--file", path)?;
+        let text = read(file).with_context(|| format!("--file {} cannot be used", path.display()))?;
+        proof::check("--file", path, &Marker::commits(&text))?;
+        text
     };
     let silent = match args.result.as_deref() {
         Some(result) => is_silent(result)?,
@@ -117,8 +121,9 @@ fn read(from: impl Read) -> anyhow::Result<String> {
 /// a plan leaves where it could not be made, are something to say.
 fn is_silent(path: &Path) -> anyhow::Result<bool> {
     let shown = path.display();
-    let text = std::fs::read(path).with_context(|| format!("--result {shown} cannot be read"))?;
-    let report: Value = serde_json::from_slice(&text).with_context(|| format!("--result {shown} is no JSON"))?;
+    let text = read(proof::open("--result", path)?).with_context(|| format!("--result {shown} cannot be used"))?;
+    let report: Value = serde_json::from_str(&text).with_context(|| format!("--result {shown} is no JSON"))?;
+    proof::check("--result", path, &report.get("commit").and_then(Value::as_str).into_iter().collect::<Vec<_>>())?;
     if report.is_array() {
         return Ok(false);
     }

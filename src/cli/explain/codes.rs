@@ -252,14 +252,20 @@ pub static CODES: &[Code] = &[
     code(
         Source::Manifest,
         "nested-root",
-        "A directory below the root is a root of its own. Loading it with the outer one would give its rows two owners.",
-        "give its path alone, or list it under `ignore` in the outer `assignctl.yaml`.",
+        "A root lies below another root. Used alone, it would escape the outer one's `protect` and ownership checks.",
+        "remove the inner `assignctl.yaml`, or list its directory under `ignore` in the outer one.",
     ),
     code(
         Source::Manifest,
         "no-manifests",
         "There is no manifest where one was looked for.",
         "check the path and the root's `ignore`; manifests are `*.yaml` and `*.yml` files that are not hidden.",
+    ),
+    code(
+        Source::Manifest,
+        "no-root",
+        "No root is there: `--root` names a directory without `assignctl.yaml`, or the command was given no path in a directory without a root.",
+        "go to the directory of the manifests, or give paths or `--root DIR`.",
     ),
     code(
         Source::Manifest,
@@ -302,6 +308,12 @@ pub static CODES: &[Code] = &[
         "outside-link",
         "A link points nowhere, or out of the directory of manifests. A pull request must not be able to pull in files from elsewhere.",
         "copy what it points at, or ignore the link.",
+    ),
+    code(
+        Source::Manifest,
+        "outside-root",
+        "A path lies outside of the root that `--root` fixes.",
+        "give paths below that directory, or fix another root.",
     ),
     code(
         Source::Manifest,

@@ -28,6 +28,7 @@ pub(super) struct Page<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     planned_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<&'a str>,
     policy: Option<String>,
     /// What the plan was compared with.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -534,6 +535,7 @@ fn of<'a>(
         verdict,
         exit: exit.code(),
         planned_at: Some(plan.now.to_string()),
+        commit: plan.commit.as_deref(),
         policy: words::policy(plan),
         base: Base::of(plan),
         counts: plan.counts(),
@@ -606,6 +608,7 @@ fn bare<'a>(
         verdict,
         exit: exit.code(),
         planned_at: None,
+        commit: None,
         policy: None,
         base: None,
         counts: Counts::default(),

@@ -249,6 +249,7 @@
     const parts = [`assignctl ${data.version}`];
     if (data.planned_at) parts.push(`${DRIFT ? "checked" : "planned"} ${data.planned_at}`);
     if (data.requests) parts.push(`${counted(data.requests, "request")} to apply`);
+    if (data.commit) parts.push(`commit ${data.commit}`);
     if (data.policy) parts.push(data.policy.replace(/\.$/, ""));
     parts.push(`exit ${data.exit}`);
     byId("about").textContent = visible(parts.join(" · "));

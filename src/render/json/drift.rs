@@ -20,6 +20,7 @@ pub fn drift<'a>(drift: &'a Drift<'a>, exit: Exit, remediation: Option<&'a str>)
         format_version: FORMAT_VERSION,
         tool: Tool::THIS,
         checked_at: drift.plan.now.to_string(),
+        commit: drift.plan.commit.as_deref(),
         policy: PolicyView::of(drift.plan),
         verdict: drift.verdict(),
         exit: exit.into(),
@@ -41,6 +42,9 @@ pub(super) struct DriftView<'a> {
     tool: Tool,
     /// The moment that time windows are judged by, RFC 3339 in UTC.
     checked_at: String,
+    /// The commit that is checked out around the manifests; absent: they are in no git work tree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<&'a str>,
     /// The policy in force; absent: there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<PolicyView<'a>>,

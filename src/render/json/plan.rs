@@ -23,6 +23,7 @@ pub fn plan(plan: &Plan, exit: Exit) -> impl Serialize + '_ {
         format_version: FORMAT_VERSION,
         tool: Tool::THIS,
         planned_at: plan.now.to_string(),
+        commit: plan.commit.as_deref(),
         policy: PolicyView::of(plan),
         verdict: Verdict::of(plan),
         exit: exit.into(),
@@ -47,6 +48,9 @@ pub(super) struct PlanView<'a> {
     tool: Tool,
     /// The moment that time windows are judged by, RFC 3339 in UTC.
     planned_at: String,
+    /// The commit that is checked out around the manifests; absent: they are in no git work tree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<&'a str>,
     /// The policy in force; absent: there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<PolicyView<'a>>,

@@ -54,6 +54,7 @@ pub fn plan(text: &str, known: &dyn Fn(&str) -> Option<Known>) -> Result<Plan, R
     Ok(Plan {
         ids,
         now: instant(&document.planned_at)?,
+        commit: document.commit,
         policy: document.policy.as_ref().map(|policy| policy.digest.clone()),
         policy_file: document.policy.and_then(|policy| policy.file),
         targets,
@@ -73,6 +74,7 @@ fn instant(text: &str) -> Result<Instant, ReadBackError> {
 #[derive(Deserialize)]
 struct PlanDoc {
     planned_at: String,
+    commit: Option<String>,
     policy: Option<PolicyDoc>,
     base: Option<BaseDoc>,
     targets: Vec<TargetDoc>,

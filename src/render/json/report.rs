@@ -24,6 +24,7 @@ pub fn report<'a>(plan: &'a Plan, report: &'a Report) -> impl Serialize + 'a {
     ReportView {
         format_version: FORMAT_VERSION,
         tool: Tool::THIS,
+        commit: plan.commit.as_deref(),
         policy: PolicyView::of(plan),
         exit: report.exit().into(),
         stopped: None,
@@ -43,6 +44,7 @@ pub fn stopped(stopped: Stopped<'_>) -> impl Serialize + '_ {
     ReportView {
         format_version: FORMAT_VERSION,
         tool: Tool::THIS,
+        commit: None,
         policy: None,
         exit: stopped.exit.into(),
         stopped: Some(stopped.why),
@@ -63,6 +65,9 @@ pub(super) struct ReportView<'a> {
     format_version: &'static str,
     /// The program that applied.
     tool: Tool,
+    /// The commit that is checked out around the manifests; absent: they are in no git work tree.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    commit: Option<&'a str>,
     /// The policy in force; absent: there was none.
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<PolicyView<'a>>,

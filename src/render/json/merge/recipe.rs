@@ -57,6 +57,7 @@ pub(super) const PLAN: &[Field] = &[
     ("format_version", Same),
     ("tool", Same),
     ("planned_at", Earliest),
+    ("commit", Same),
     ("policy", Same),
     ("verdict", FirstOf(&["unreadable", "refused", "changes", "authority_changes", "incomplete", "no_changes"])),
     ("exit", Exit),
@@ -99,6 +100,7 @@ pub(super) const PLAN: &[Field] = &[
 pub(super) const APPLY: &[Field] = &[
     ("format_version", Same),
     ("tool", Same),
+    ("commit", Same),
     ("policy", Same),
     ("exit", Exit),
     ("interrupted", Any),
@@ -134,6 +136,7 @@ pub(super) const DRIFT: &[Field] = &[
     ("format_version", Same),
     ("tool", Same),
     ("checked_at", Earliest),
+    ("commit", Same),
     ("policy", Same),
     ("verdict", FirstOf(&["unreadable", "drift", "incomplete", "no_drift_declared", "no_drift"])),
     ("exit", Exit),
