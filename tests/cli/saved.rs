@@ -233,6 +233,22 @@ fn partial_applies_the_rest_and_counts_what_it_left() {
 }
 
 #[test]
+fn a_stale_set_that_partial_does_not_touch_is_neither_verified_nor_as_declared() {
+    let place = Place::new();
+    save(&place);
+    // Somebody adds a pair that the declaration of the other set does not have.
+    place.write("sets/germany.yaml", &set("germany", "de", "a, b, c, d, z"));
+    assert_eq!(place.run(&["apply", "--auto-approve", "--set", "germany"]).code, 0);
+    place.write("sets/germany.yaml", &set("germany", "de", "a, b, c, d"));
+    let run = apply(&place, &["--partial"]);
+    assert_eq!(run.code, 4, "{}", run.text());
+    assert!(!run.stdout.contains("live state equals the manifests"), "{}", run.text());
+    assert!(!run.stdout.contains("as declared (4 unchanged)"), "{}", run.text());
+    let named = "not looked at: 1 change that the approved plan withholds; 1 other set (germany)";
+    assert!(run.stdout.contains(named), "{}", run.text());
+}
+
+#[test]
 fn a_change_that_nobody_reviewed_makes_it_stale() {
     let place = canopy();
     meanwhile(&place, &format!("{AS_DECLARED} }}\n      {CLEO}"), &format!("{AS_IT_WAS} }}\n      {CLEO}"));
