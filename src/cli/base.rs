@@ -186,7 +186,8 @@ impl Selection {
     fn new(args: &SelectArgs, manifests: &ManifestArgs, session: &Session) -> Self {
         let root = session.loaded.root.as_ref().map(|root| root.dir.as_path());
         let relative = |path: &PathBuf| Some(path.canonicalize().ok()?.strip_prefix(root?).ok()?.to_path_buf());
-        Self { args: args.clone(), places: manifests.paths.iter().map(relative).collect() }
+        let given = Some(&manifests.paths).filter(|paths| !paths.is_empty());
+        Self { args: args.clone(), places: given.and_then(|paths| paths.iter().map(relative).collect()) }
     }
 
     /// Whether the command's paths and selectors choose a set, whatever its shard is. A set or target that was renamed goes by both

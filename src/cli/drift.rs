@@ -57,10 +57,10 @@ fn look_and_show(
         }
         Format::Json => terminal.json(&render::json::drift(&drift, exit, next.as_deref())),
     };
-    let mut written = terminal.told(shown, STDOUT);
+    let shown = terminal.told(shown, STDOUT);
     *kept = true;
     let line = serde_json::to_vec(&render::json::drift_history(&drift, exit))?;
-    written = written.worse(append_history(args, line, terminal));
+    let mut written = append_history(args, line, terminal);
     let history = match history(args, terminal) {
         Ok(history) => history,
         Err(error) => {
@@ -69,14 +69,14 @@ fn look_and_show(
             Vec::new()
         }
     };
-    written = written.worse(reports.drift(&drift, exit, next.as_deref(), &history, terminal));
+    let reported = shown.worse(reports.drift(&drift, exit, next.as_deref(), &history, terminal));
     // The metrics come last: they name the exit code that the run ends with.
-    let metrics = render::openmetrics::drift(&drift, with_failed_outputs(exit, written));
+    let metrics = render::openmetrics::drift(&drift, with_failed_outputs(exit, written).worse(reported));
     written = written.worse(write_metrics(args, &metrics, terminal));
-    Ok(with_failed_outputs(exit, written))
+    Ok(with_failed_outputs(exit, written).worse(reported))
 }
 
-/// The exit of a run some of whose outputs failed. Found drift stays the exit: a full disk must not hide it.
+/// The exit of a run whose history or metrics failed. Found drift stays the exit: a full disk must not hide it.
 fn with_failed_outputs(exit: Exit, written: Exit) -> Exit {
     if exit == Exit::Pending { exit } else { exit.worse(written) }
 }

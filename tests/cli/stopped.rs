@@ -114,7 +114,7 @@ fn a_plan_and_a_look_for_drift_say_why_they_stopped() {
     for (command, args, verdict) in [
         ("plan", ["--policy", "no/such/place"], "Nothing planned"),
         ("plan", ["--out", "no/such/place/plan"], "Nothing planned"),
-        ("drift", ["--history", "no/such/place"], "Nothing compared"),
+        ("drift", ["--policy", "no/such/place"], "Nothing compared"),
     ] {
         let run = run(&place, command, &args);
         assert!(run.code == 1 && run.stderr.contains("no/such/place"), "{}", run.text());

@@ -96,7 +96,7 @@ fn findings_as_json_name_code_place_and_help() {
 }
 
 /// Codes whose findings have no place in a file of that directory; `files` and `lowering` try them.
-const ELSEWHERE: [&str; 23] = [
+const ELSEWHERE: [&str; 25] = [
     "empty-input",
     "ignore-ended",
     "incomplete-input",
@@ -123,6 +123,9 @@ const ELSEWHERE: [&str; 23] = [
     "policy-names",
     "policy-target",
     "unknown-path",
+    // Of paths and roots, which no file by itself has: `loader::files` and `cli::usage` try them.
+    "no-root",
+    "outside-root",
 ];
 
 #[test]

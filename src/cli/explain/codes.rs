@@ -610,15 +610,15 @@ pub static CODES: &[Code] = &[
     ),
     code(
         Source::Plan,
-        "unusable-row",
-        "A live row has the key of this assignment and cannot be used: a date that is no date, a field of another type, or a second row of the same key. Nothing is planned for the assignment, and nothing is removed in the scopes that the row may belong to.",
-        "correct the row in the system itself, and plan again.",
-    ),
-    code(
-        Source::Plan,
         "moved-away",
         "A role change takes a live assignment from this set to another one: one update replaces the role, and counts as a loss of the set that loses it.",
         "check that both sets mean it; the guards judge it in the set that loses the assignment.",
+    ),
+    code(
+        Source::Plan,
+        "unusable-row",
+        "A live row has the key of this assignment and cannot be used: a date that is no date, a field of another type, or a second row of the same key. Nothing is planned for the assignment, and nothing is removed in the scopes that the row may belong to.",
+        "correct the row in the system itself, and plan again.",
     ),
     code(
         Source::Stopped,

@@ -364,9 +364,12 @@ pub(super) struct VerificationView<'a> {
     /// For `unreadable`: nothing is wrong with the input.
     #[serde(skip_serializing_if = "Option::is_none")]
     temporary: Option<bool>,
-    /// What the re-read says nothing about, in words: withheld changes, sets that the run did not touch, incomplete listings.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    not_looked_at: Vec<String>,
+    /// What the re-read says nothing about, in words: withheld changes, incomplete listings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_looked_at: Option<Vec<String>>,
+    /// Sets of the target that the run did not touch and did not read again; absent where nothing was read again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_sets: Option<Vec<&'a str>>,
     /// Differences to the manifests that the re-read shows, in the order of the new plan.
     remaining: Each<'a, RemainingView<'a>>,
 }
@@ -379,7 +382,7 @@ pub(super) enum VerificationResult {
     Untouched,
     /// The live state equals the manifests.
     Clean,
-    /// What was read again is as declared, and not all was: `not_looked_at` names the rest.
+    /// What was read again is as declared, and not all was: `not_looked_at` and `other_sets` name the rest.
     CleanInPart,
     /// The live state still differs.
     Remaining,
@@ -403,13 +406,24 @@ impl VerificationResult {
 }
 
 impl<'a> VerificationView<'a> {
-    pub(super) fn of(speaker: Speaker<'a>, verification: &'a Verification, not_looked_at: &[NotLookedAt]) -> Self {
+    pub(super) fn of(speaker: Speaker<'a>, verification: &'a Verification, not_looked_at: &'a [NotLookedAt]) -> Self {
         let result = VerificationResult::of(verification, not_looked_at);
+        let mut sets: Vec<&str> = Vec::new();
+        let mut texts: Vec<String> = Vec::new();
+        for part in not_looked_at {
+            match part {
+                NotLookedAt::OtherSets(names) => sets.extend(names.iter().map(String::as_str)),
+                other => texts.push(other.text()),
+            }
+        }
+        let read_again = matches!(verification, Verification::Clean | Verification::Remaining(_));
+        let (sets, texts) = (read_again.then_some(sets), (!texts.is_empty()).then_some(texts));
         let plain = |message| Self {
             result,
             message,
             temporary: None,
-            not_looked_at: not_looked_at.iter().map(NotLookedAt::text).collect(),
+            not_looked_at: texts.clone(),
+            other_sets: sets.clone(),
             remaining: Each::none(),
         };
         match verification {

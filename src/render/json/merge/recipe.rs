@@ -119,9 +119,14 @@ pub(super) const APPLY: &[Field] = &[
             (
                 "verification",
                 Object(&[
-                    ("result", FirstOf(&["unreadable", "not_verified", "remaining", "clean", "untouched"])),
+                    (
+                        "result",
+                        FirstOf(&["unreadable", "not_verified", "remaining", "clean_in_part", "clean", "untouched"]),
+                    ),
                     ("message", First),
                     ("temporary", First),
+                    ("not_looked_at", Union),
+                    ("other_sets", Common),
                     ("remaining", BySet),
                 ]),
             ),
