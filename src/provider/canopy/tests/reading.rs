@@ -276,7 +276,8 @@ async fn two_direct_rows_of_one_key_are_left_out_and_both_are_named() {
 #[tokio::test]
 async fn a_page_that_says_otherwise_than_its_numbers_proves_nothing() {
     let rows = |n: usize| -> Vec<Json> { (0..n).map(|n| direct(n, "active")).collect() };
-    let signs: [(fn(&mut Json), &str); 6] = [
+    type Sign = (fn(&mut Json), &'static str);
+    let signs: [Sign; 6] = [
         (|body| body["pagination"]["has_next_page"] = json!(true), "says has_next_page: true"),
         (|body| body["pagination"]["next_cursor"] = json!("c"), "`pagination.next_cursor`"),
         (|body| body["meta"] = json!({"links": {"next": "/3"}}), "`meta.links.next`"),
