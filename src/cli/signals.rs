@@ -73,7 +73,8 @@ impl Signals {
         tokio::select! {
             biased;
             signal = self.stop.wait() => Err(Stopped(signal)),
-            done = work => Ok(done),
+            // A stop may end the work from within, before this future is told of it.
+            done = work => self.stop.requested().map_or(Ok(done), |signal| Err(Stopped(signal))),
         }
     }
 
