@@ -248,7 +248,7 @@ impl World {
 
     pub fn plan(&self, live: Snapshot) -> Plan {
         let sets: Vec<SetInput<'_>> =
-            self.loaded.sets.iter().map(|set| SetInput { set, selected: true, mode: set.mode }).collect();
+            self.loaded.sets.iter().map(|set| SetInput { set, selected: true, in_run: true, mode: set.mode }).collect();
         let input = Input {
             ids: &self.ids,
             sources: &self.loaded.sources,

@@ -11,13 +11,14 @@ use indicatif::ProgressDrawTarget;
 use tokio::task::JoinHandle;
 
 use super::again;
-use super::approved;
+use super::approved::{self, Approved};
 use super::args::{ApplyArgs, Format};
 use super::connect::Connector;
 use super::journal;
 use super::next;
 use super::report::{Reports, Run, STDOUT};
 use super::session::{Open, Session, Step, plan_exit, runtime};
+use super::sharded_apply::ShardedApply;
 use super::terminal::Terminal;
 use super::undo;
 use crate::apply::{self, Exit, NotRun, Options, Report, Silent, Sink, Sinks, TargetRun};
@@ -45,11 +46,20 @@ fn carry_out(
     planned: &Cell<bool>,
 ) -> anyhow::Result<Exit> {
     args.undo_out.as_deref().map_or(Ok(()), undo::check)?;
-    let approved = args.plan.as_deref().map(approved::read).transpose()?;
+    let (approved, merged) =
+        match args.plan.as_deref().map(|path| approved::read(path, &args.source.select)).transpose()? {
+            Some(Approved::Saved(saved)) => (Some(saved), None),
+            Some(Approved::Merged(merged)) => (None, Some(merged)),
+            None => (None, None),
+        };
     let mut session = match Session::load(&args.source, approved, terminal, reports)? {
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
+    session.check_not_raised()?;
+    if session.shard().is_some() {
+        session.hold_to(ShardedApply::new(merged, &session)?);
+    }
     let runtime = runtime()?;
     let work = async {
         let mut connector =
@@ -76,7 +86,7 @@ async fn agree_and_apply(
     let (mut plan, mut before) =
         terminal.signals.unless_stopped(session.plan_and_keep(open, args.undo_out.is_some(), terminal)).await??;
     show(&plan, args, terminal)?;
-    if has_work(&plan, args) && args.auto_approve && session.approved().is_none() {
+    if has_work(&plan, args) && args.auto_approve && args.plan.is_none() {
         authority_by_id(&plan)?;
     }
     if has_work(&plan, args) && !args.auto_approve {

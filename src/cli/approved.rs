@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::args::PlanArgs;
+use super::args::{PlanArgs, SelectArgs};
 use super::files;
 use super::git;
 use super::session::Session;
+use super::sharded_apply::MergedPlan;
 use crate::model::Instant;
 use crate::plan::Plan;
 use crate::plan::saved::{Envelope, SavedPlan};
@@ -47,8 +48,43 @@ fn later(now: Instant, life: Duration) -> Instant {
     Instant(now.0.saturating_add(i64::try_from(life.as_millis()).unwrap_or(i64::MAX)))
 }
 
+/// What an apply is given to carry out.
+pub(super) enum Approved {
+    /// A saved plan.
+    Saved(SavedPlan),
+    /// The merged report of all shards.
+    Merged(MergedPlan),
+}
+
+/// Reads what an apply is given: with `--shard` the merged report of all shards, else a saved plan.
+pub(super) fn read(path: &Path, select: &SelectArgs) -> anyhow::Result<Approved> {
+    if select.shard.is_some() {
+        let bytes = read_bytes(path)?;
+        let merged = MergedPlan::parse(&bytes);
+        return merged
+            .map(Approved::Merged)
+            .with_context(|| format!("the merged report {} cannot be used", path.display()));
+    }
+    if !(select.target.is_empty() && select.set.is_empty() && select.selector.is_empty()) {
+        bail!(
+            "--plan cannot be used with --target, --set or --selector: a saved plan says itself which sets are concerned"
+        );
+    }
+    read_saved(path).map(Approved::Saved)
+}
+
+fn read_bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let about = || format!("{} cannot be read", path.display());
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).with_context(about)?.take(MAX_PLAN + 1).read_to_end(&mut bytes).with_context(about)?;
+    if bytes.len() as u64 > MAX_PLAN {
+        bail!("{} is larger than {MAX_PLAN} bytes; narrow it with --target or --set", path.display());
+    }
+    Ok(bytes)
+}
+
 /// Reads a saved plan that may still be used now.
-pub(super) fn read(path: &Path) -> anyhow::Result<SavedPlan> {
+fn read_saved(path: &Path) -> anyhow::Result<SavedPlan> {
     let about = || format!("the saved plan {} cannot be used", path.display());
     let file = std::fs::File::open(path).with_context(about)?;
     let mut bytes = Vec::new();

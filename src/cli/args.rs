@@ -135,7 +135,7 @@ pub(super) struct SelectArgs {
     #[arg(short = 'l', long = "selector", value_name = "KEY=VALUE", env = "ASSIGNCTL_SELECTOR", value_delimiter = ',', value_parser = label)]
     pub selector: Vec<(String, String)>,
     /// Only the K-th of N parts of the sets; the parts are disjoint, and together they are all sets. For dividing a large estate over
-    /// many runs: each still loads all manifests.
+    /// many runs: each still loads all manifests. An apply needs the merged report of all shards.
     #[arg(long, value_name = "K/N", env = "ASSIGNCTL_SHARD")]
     pub shard: Option<Shard>,
 }
@@ -181,22 +181,27 @@ pub(super) struct PolicyArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Planning")]
 pub(super) struct PlanningArgs {
-    /// Plan the selected sets as if this were their mode.
+    /// Plan the sets as if this were their mode. A mode above that of a manifest is a preview: `plan` saves none and `apply` refuses it.
     #[arg(long = "as", value_name = "MODE", value_parser = mode, env = "ASSIGNCTL_AS")]
     pub as_mode: Option<Mode>,
     /// Send declared secrets again, although their live values are masked and nothing shows that they differ.
     #[arg(long, env = "ASSIGNCTL_ROTATE")]
     pub rotate: bool,
-    /// Refuse losses over this share of what is live in scope (and over --max-loss-count); 30 unless given. Under a policy it can only be lowered, like the three that follow.
+    /// Refuse losses over this share of the assignments in scope that give access now, if they are also over --max-loss-count; 30 unless
+    /// given. Under a policy it can only be lowered, like the four that follow.
     #[arg(long, value_name = "PERCENT", env = "ASSIGNCTL_MAX_LOSS_PERCENT")]
     pub max_loss_percent: Option<u64>,
-    /// Losses up to this number are never too many; 10 unless given.
+    /// Always allow up to N losses, whatever their share; 3 unless given.
     #[arg(long, value_name = "N", env = "ASSIGNCTL_MAX_LOSS_COUNT")]
     pub max_loss_count: Option<u64>,
-    /// Refuse updates over this share of what is live in scope (and over --max-update-count); 30 unless given.
+    /// Refuse more than N losses, whatever their share; 100 unless given.
+    #[arg(long, value_name = "N", env = "ASSIGNCTL_MAX_LOSS_TOTAL")]
+    pub max_loss_total: Option<u64>,
+    /// Refuse updates over this share of the assignments in scope that give access now, if they are also over --max-update-count; 30 unless
+    /// given.
     #[arg(long, value_name = "PERCENT", env = "ASSIGNCTL_MAX_UPDATE_PERCENT")]
     pub max_update_percent: Option<u64>,
-    /// Updates up to this number are never too many; 10 unless given.
+    /// Always allow up to N updates, whatever their share; 10 unless given.
     #[arg(long, value_name = "N", env = "ASSIGNCTL_MAX_UPDATE_COUNT")]
     pub max_update_count: Option<u64>,
 }
@@ -364,8 +369,8 @@ pub(super) struct ApplyArgs {
     #[command(flatten)]
     pub reports: ReportArgs,
     /// Apply this saved plan: what it approves and is still needed on unmoved objects, and nothing else. It says
-    /// itself which sets are concerned.
-    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_PLAN", conflicts_with_all = ["target", "set", "selector", "shard"])]
+    /// itself which sets are concerned. With --shard: the merged report of all shards, as `report merge` writes it.
+    #[arg(long, value_name = "FILE", env = "ASSIGNCTL_PLAN")]
     pub plan: Option<PathBuf>,
     /// Where the saved plan is stale, apply the rest of it.
     #[arg(long, requires = "plan", env = "ASSIGNCTL_PARTIAL")]

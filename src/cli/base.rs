@@ -236,7 +236,9 @@ impl BaseManifests {
     /// Whether its sets of a target say names in place of ids.
     pub(super) fn says_names(&self, session: &Session, head: usize) -> bool {
         let Some(base) = self.usable() else { return false };
-        base.same_account(session, head).is_some_and(|target| base.sets(target).any(|(_, set)| !set.names.is_empty()))
+        base.same_account(session, head).is_some_and(|target| {
+            base.sets(target).any(|(number, set)| !set.names.is_empty() && base.is_concerned(session, number))
+        })
     }
 
     /// Whether more of a target is read for its sake.
@@ -246,7 +248,8 @@ impl BaseManifests {
             return false;
         };
         let is_read_anyway = |(number, set): (usize, &DesiredSet)| {
-            let after = base.pairs.set(number).and_then(|after| session.loaded.sets.get(after));
+            let after = base.pairs.set(number).filter(|after| session.reads(*after));
+            let after = after.and_then(|after| session.loaded.sets.get(after));
             after.is_some_and(|after| {
                 let same_rows = set.rows.len() == after.rows.len()
                     && set.rows.iter().zip(&after.rows).all(|(row, other)| row.key == other.key);
@@ -403,9 +406,17 @@ impl Usable {
     fn is_concerned(&self, session: &Session, number: usize) -> bool {
         match self.pairs.set(number) {
             Some(head) => session.is_chosen(head) || self.is_deselected(session, number, head),
-            // No shard selects a set that is gone, so every run that opens its target looks at it.
-            None => true,
+            // No shard selects a set that is gone, so every shard that opens its target looks at it.
+            None => self.is_chosen_here(number),
         }
+    }
+
+    /// Whether the command would select a set of the base that is gone.
+    fn is_chosen_here(&self, number: usize) -> bool {
+        let Some(set) = self.loaded.sets.get(number) else { return false };
+        let target = target_name(&self.loaded, set);
+        let names = BothNames { targets: [target, target], sets: [&set.name, &set.name] };
+        self.selection.chooses(set, self.loaded.sources.name(SourceId(set.origin.source)), &names)
     }
 
     /// Whether the command selected a set of the base and no longer selects what it became.
@@ -426,7 +437,8 @@ impl Usable {
     /// Whether both sides of a target have ids in place of all names.
     fn has_ids(&self, session: &Session, target: usize) -> bool {
         let head = self.pairs.target(target);
-        let base = self.sets(target).all(|(number, set)| set.names.is_empty() || self.resolved[number].is_some());
+        let base = self.sets(target).filter(|(number, _)| self.is_concerned(session, *number));
+        let base = base.into_iter().all(|(number, set)| set.names.is_empty() || self.resolved[number].is_some());
         base && head.is_none_or(|head| session.has_ids(head))
     }
 
@@ -465,12 +477,13 @@ impl Usable {
     /// gives it authority that only the head's manifest has.
     fn choice<'a>(&self, session: &Session, set: &'a DesiredSet, after: Option<usize>) -> SetInput<'a> {
         let selected = after.is_none_or(|after| session.is_chosen(after));
+        let in_run = after.is_none_or(|after| session.is_in_run(after));
         let after = after.and_then(|after| session.loaded.sets.get(after));
         let is_raised = after.is_some_and(|after| after.mode > set.mode);
         let allowed = |mode: Mode| if is_raised { mode.min(set.mode) } else { mode };
         let possible = |mode: &Mode| *mode != Mode::Authoritative || set.scope.is_some();
-        let mode = self.as_mode.filter(|_| selected).map(allowed).filter(possible).unwrap_or(set.mode);
-        SetInput { set, selected, mode }
+        let mode = self.as_mode.map(allowed).filter(possible).unwrap_or(set.mode);
+        SetInput { set, selected, in_run, mode }
     }
 
     /// Whether the live state that only the base reads of a target could not be read.

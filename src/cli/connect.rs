@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use async_trait::async_trait;
 
 use super::args::CredentialArgs;
 use super::secrets::Secrets;
+use super::session::now;
 use crate::http::{Client, Config, HostPolicy, SignIn};
-use crate::model::{Endpoint, Ids, SecretResolver, SecretString, Stop, Target};
-use crate::provider::{self, Connection};
+use crate::model::{Endpoint, Ids, ReadRequest, SecretResolver, SecretString, Snapshot, Stop, Target};
+use crate::provider::{self, Connection, ReadError, Reader};
 use crate::sandbox::{self, Seed};
 
 /// What the root says about its embedded server, with paths made absolute.
@@ -99,7 +101,9 @@ impl Connector {
             extra_roots: self.extra_roots.clone(),
             stop: self.stop.clone(),
         })?;
-        Ok((provider.connect)(target, client, Arc::clone(&self.ids), Arc::clone(&self.secrets)))
+        let connection = (provider.connect)(target, client.clone(), Arc::clone(&self.ids), Arc::clone(&self.secrets));
+        let reader = Box::new(TimedReader { reader: connection.reader, client });
+        Ok(Connection { reader, ..connection })
     }
 
     /// Stops the embedded server and waits until its state is on disk.
@@ -108,6 +112,21 @@ impl Connector {
             sandbox.shutdown().await.context("the embedded sandbox did not stop cleanly")?;
         }
         Ok(())
+    }
+}
+
+/// A reader that adds the server's clock to what it reads.
+struct TimedReader {
+    reader: Box<dyn Reader>,
+    client: Client,
+}
+
+#[async_trait]
+impl Reader for TimedReader {
+    async fn read(&self, request: &ReadRequest<'_>) -> Result<Snapshot, ReadError> {
+        let snapshot = self.reader.read(request).await?;
+        let clock_ahead = self.client.server_time().map(|time| time.ahead_of(now().0));
+        Ok(Snapshot { clock_ahead, ..snapshot })
     }
 }
 

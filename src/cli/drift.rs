@@ -38,7 +38,8 @@ fn look_and_show(args: &DriftArgs, terminal: &Terminal, reports: &mut Reports) -
     let (plan, ending) = terminal.signals.heed(|| runtime.block_on(reading))??;
     let drift = drift(&plan, &ending, args.unmanaged);
     let exit = exit_of(&drift);
-    let next = (args.remediate && plan.changes().next().is_some()).then(|| next::apply(&args.source, None));
+    let next = (args.remediate && plan.changes().next().is_some() && !plan.is_preview())
+        .then(|| next::apply(&args.source, None));
     let shown = match args.output.format {
         Format::Text => {
             let style = Style::new(terminal.stdout_color);

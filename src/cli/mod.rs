@@ -30,6 +30,7 @@ pub mod schemas;
 mod secrets;
 mod session;
 mod shard;
+mod sharded_apply;
 mod signals;
 mod terminal;
 mod undo;
@@ -42,6 +43,7 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::apply::Exit;
 use crate::plan::saved::SavedError;
 use args::{Cli, Command};
+use sharded_apply::MergedError;
 use signals::Stopped;
 use terminal::Terminal;
 
@@ -97,6 +99,9 @@ pub(super) fn exit_of(error: &anyhow::Error) -> Exit {
         return Exit::from(*signal);
     }
     // An approved plan that was fine once has an exit of its own.
+    if let Some(error) = error.downcast_ref::<MergedError>() {
+        return error.exit();
+    }
     let stale = error.downcast_ref::<SavedError>().is_some_and(SavedError::is_stale);
     if stale { Exit::Stale } else { Exit::Error }
 }

@@ -28,6 +28,9 @@ fn make_and_show(args: &PlanArgs, terminal: &Terminal, reports: &mut Reports) ->
     if let Some(base) = base::load(args, &session, terminal)? {
         session.compare_with(base);
     }
+    if args.out.is_some() {
+        session.check_can_be_saved()?;
+    }
     let runtime = runtime()?;
     let reading = terminal.signals.unless_stopped(make(&mut session, args, terminal));
     let plan = terminal.signals.heed(|| runtime.block_on(reading))??;
@@ -37,8 +40,8 @@ fn make_and_show(args: &PlanArgs, terminal: &Terminal, reports: &mut Reports) ->
     let changes = plan.counts().changes() > 0;
     let exit = plan_exit(&plan);
     let exit = if args.detailed_exitcode && changes { exit.worse(Exit::Pending) } else { exit };
-    let next =
-        (changes && exit != Exit::Error && !terminal.quiet).then(|| next::apply(&args.source, args.out.as_deref()));
+    let next = (changes && exit != Exit::Error && !terminal.quiet && !plan.is_preview() && session.is_whole())
+        .then(|| next::apply(&args.source, args.out.as_deref()));
     let shown = match args.output.format {
         Format::Text => show(&plan, args, terminal, next.as_deref()),
         Format::Json => terminal.json(&render::json::plan(&plan, exit)),

@@ -70,10 +70,11 @@ impl InForce {
     pub(super) fn check_flags(&self, flags: &PlanningArgs) -> anyhow::Result<()> {
         let Some(file) = self.file() else { return Ok(()) };
         for policy in &self.targets {
-            let Ceilings { loss_percent, loss_count, update_percent, update_count } = policy.ceilings;
+            let Ceilings { loss_percent, loss_count, loss_total, update_percent, update_count } = policy.ceilings;
             let pairs = [
                 ("--max-loss-percent", flags.max_loss_percent, loss_percent),
                 ("--max-loss-count", flags.max_loss_count, loss_count),
+                ("--max-loss-total", flags.max_loss_total, loss_total),
                 ("--max-update-percent", flags.max_update_percent, update_percent),
                 ("--max-update-count", flags.max_update_count, update_count),
             ];
@@ -101,6 +102,7 @@ impl InForce {
         Thresholds {
             loss_percent: choose(flags.max_loss_percent, ceilings.loss_percent, default.loss_percent),
             loss_count: choose(flags.max_loss_count, ceilings.loss_count, default.loss_count),
+            loss_total: choose(flags.max_loss_total, ceilings.loss_total, default.loss_total),
             update_percent: choose(flags.max_update_percent, ceilings.update_percent, default.update_percent),
             update_count: choose(flags.max_update_count, ceilings.update_count, default.update_count),
         }

@@ -13,12 +13,13 @@ use super::connect::{Connector, SandboxHome, endpoint_text};
 use super::policy::InForce;
 use super::report::Reports;
 use super::shard::Shard;
+use super::sharded_apply::ShardedApply;
 use super::terminal::Terminal;
 use crate::apply::Exit;
 use crate::diag::Diagnostics;
 use crate::manifest::{self, Loaded};
 use crate::model::{
-    Capabilities, DesiredSet, Endpoint, Ids, Instant, Mode, Protect, ReadRequest, Scope, Snapshot, Target,
+    Capabilities, DesiredSet, Endpoint, Ids, Instant, Mode, NamePlace, Protect, ReadRequest, Scope, Snapshot, Target,
 };
 use crate::plan::saved::{DesiredDigests, Identity, SavedError, SavedPlan, manifests_digest};
 use crate::plan::{Input, Part, Plan, SetInput, TargetPlan, Unreadable, digest, plan_target};
@@ -44,13 +45,17 @@ pub(super) struct Session {
     base: Option<BaseManifests>,
     /// The part of the sets that the command chose from.
     shard: Option<Shard>,
-    /// For each set of `loaded`, whether the command chose it.
+    /// For each set of `loaded`, whether the command chose it, for this shard or another.
+    in_run: Vec<bool>,
+    /// For each set of `loaded`, whether this run plans it.
     selected: Vec<bool>,
     policy: InForce,
     /// For each set of `loaded`, the mode that it is planned in.
     modes: Vec<Mode>,
     /// The plan that was reviewed, which alone says what is selected.
     approved: Option<SavedPlan>,
+    /// What a sharded apply is held to.
+    merged: Option<ShardedApply>,
     endpoints: Vec<String>,
     capabilities: Vec<&'static Capabilities>,
     /// For each set of `loaded` with names in place of ids, the same set with ids, once its target was read. What is
@@ -117,16 +122,19 @@ impl Session {
         if loaded.diagnostics.errors() > 0 {
             return Ok(Step::Ended(Exit::Error.worse(reports.findings(&loaded, terminal))));
         }
-        let selected = match &approved {
+        let in_run: Vec<bool> = match &approved {
             Some(saved) => {
                 loaded.sets.iter().map(|set| saved.mode(target_name(&loaded, set), &set.name).is_some()).collect()
             }
             None => select(&loaded, &args.select)?,
         };
+        let in_shard = |(set, in_run): (&DesiredSet, &bool)| {
+            *in_run && args.select.shard.is_none_or(|shard| shard.holds(target_name(&loaded, set), &set.name))
+        };
+        let selected = loaded.sets.iter().zip(&in_run).map(in_shard).collect();
         policy.check_flags(&args.planning)?;
-        let as_mode =
-            |(set, selected): (&DesiredSet, &bool)| args.planning.as_mode.filter(|_| *selected).unwrap_or(set.mode);
-        let modes = loaded.sets.iter().zip(&selected).map(as_mode).collect();
+        // For all sets alike: which of them the run is narrowed to must not change what a set is.
+        let modes = loaded.sets.iter().map(|set| mode_of(set, args.planning.as_mode)).collect();
         let now = Mutex::default();
         let endpoints = loaded.targets.iter().map(endpoint_text).collect();
         let capabilities = loaded.targets.iter().map(capabilities).collect::<anyhow::Result<_>>()?;
@@ -140,7 +148,9 @@ impl Session {
             planning,
             base,
             shard,
+            in_run,
             selected,
+            merged: None,
             policy,
             modes,
             approved,
@@ -179,7 +189,7 @@ impl Session {
         let sets = self.loaded.sets.iter().zip(&self.modes);
         sets.map(|(set, allowed)| match saved.mode(target_name(&self.loaded, set), &set.name) {
             Some(reviewed) if reviewed > *allowed => bail!(
-                "the saved plan has set {} as {reviewed}, and here it is {allowed}; pass --as {reviewed} as when it was made",
+                "the saved plan has set {} as {reviewed}, and here it is {allowed}; and apply raises no mode; change the manifest, and plan and review again",
                 set.name,
                 reviewed = reviewed.as_str(),
                 allowed = allowed.as_str(),
@@ -223,7 +233,7 @@ impl Session {
         if self.planning.as_mode != Some(Mode::Authoritative) {
             return Ok(());
         }
-        let without = self.sets().filter(|(_, set, selected)| *selected && set.scope.is_none());
+        let without = self.sets().filter(|(index, set, _)| self.in_run[*index] && set.scope.is_none());
         let names: Vec<&str> = without.map(|(_, set, _)| set.name.as_str()).collect();
         if !names.is_empty() {
             bail!(
@@ -232,6 +242,66 @@ impl Session {
             );
         }
         Ok(())
+    }
+
+    /// Refuses an apply in a mode above that of a manifest: the caller can lower a set's authority, and only a review can raise it.
+    pub(super) fn check_not_raised(&self) -> anyhow::Result<()> {
+        let raised = self.sets().filter(|(index, set, _)| self.in_run[*index] && self.modes[*index] > set.mode);
+        let sets: Vec<String> =
+            raised.map(|(_, set, _)| format!("{} (its manifest says {})", set.name, set.mode.as_str())).collect();
+        if let (Some(mode), false) = (self.planning.as_mode, sets.is_empty()) {
+            let mode = mode.as_str();
+            bail!(
+                "--as {mode}: an apply cannot raise the authority of a set above its manifest: {}; write `mode: {mode}` into the set, in a reviewed change, or preview it with `plan --as {mode}`",
+                sets.join(", ")
+            );
+        }
+        Ok(())
+    }
+
+    /// Refuses to save a plan that no apply may carry out.
+    pub(super) fn check_can_be_saved(&self) -> anyhow::Result<()> {
+        let raised = self.sets().find(|(index, set, _)| self.in_run[*index] && self.modes[*index] > set.mode);
+        if let Some((index, set, _)) = raised {
+            bail!(
+                "--out: set {} is planned as {}, while its manifest says {}: this is a preview, which apply refuses; leave out --out, or change the mode in the manifest",
+                set.name,
+                self.modes[index].as_str(),
+                set.mode.as_str()
+            );
+        }
+        if let Some((_, parts)) = self.shard.map(Shard::numbers).filter(|(_, parts)| *parts > 1) {
+            bail!(
+                "--out: the plan of one shard is judged with those of the others; write `--report json=PATH` in each of the {parts} shards, join them with `assignctl report merge`, and apply with `apply --shard K/{parts} --plan MERGED`"
+            );
+        }
+        Ok(())
+    }
+
+    /// Holds what is planned from here on to the merged report of all shards.
+    pub(super) fn hold_to(&mut self, merged: ShardedApply) {
+        self.merged = Some(merged);
+    }
+
+    /// Whether no other shard belongs to the run.
+    pub(super) fn is_whole(&self) -> bool {
+        self.shard.is_none_or(|shard| shard.numbers().1 == 1)
+    }
+
+    /// Whether other shards plan sets of a target too.
+    pub(super) fn is_a_part(&self, target: &str) -> bool {
+        self.sets()
+            .any(|(index, set, selected)| self.in_run[index] && !selected && target_name(&self.loaded, set) == target)
+    }
+
+    /// The digest of all that the manifests declare.
+    pub(super) fn whole_digest(&self) -> digest::Digest {
+        manifests_digest(&self.desired())
+    }
+
+    /// The shard of the run.
+    pub(super) fn shard(&self) -> Option<Shard> {
+        self.shard
     }
 
     pub(super) fn sets(&self) -> impl Iterator<Item = (usize, &DesiredSet, bool)> {
@@ -323,18 +393,21 @@ impl Session {
 
     /// What a plan needs to know of a target: the scopes and keys of all its sets, since guards judge it whole.
     pub(super) fn head_request(&self, target: usize) -> ReadRequest<'_> {
-        by_name(self.request_of(target, |_| true), self.has_names(target))
+        by_name(self.request_of(target, |index, _| self.reads(index)), self.has_names(target))
     }
 
-    /// Whether a name stands in place of an id in any set of a target.
+    /// Whether a name stands in place of an id in a set that is read, or in what any set of the target protects.
     fn has_names(&self, target: usize) -> bool {
-        self.sets_of(target).any(|set| !set.names.is_empty())
+        let protects = |set: &DesiredSet| set.names.iter().any(|name| name.place == NamePlace::Protect);
+        let mut sets = self.sets().filter(|(_, set, _)| set.target == target);
+        sets.any(|(index, set, _)| !set.names.is_empty() && (self.reads(index) || protects(set)))
     }
 
     /// Whether all names in the sets of a target have ids.
     pub(super) fn has_ids(&self, target: usize) -> bool {
-        let sets = self.loaded.sets.iter().zip(&self.resolved).filter(|(set, _)| set.target == target);
-        sets.into_iter().all(|(set, resolved)| set.names.is_empty() || resolved.is_some())
+        let sets = self.loaded.sets.iter().zip(&self.resolved).enumerate().filter(|(_, (set, _))| set.target == target);
+        sets.into_iter()
+            .all(|(index, (set, resolved))| !self.reads(index) || set.names.is_empty() || resolved.is_some())
     }
 
     /// Whether the command chose a set, by its place among the loaded ones.
@@ -342,18 +415,30 @@ impl Session {
         self.selected.get(set).copied().unwrap_or(false)
     }
 
-    /// Whether a name stands in place of an id in any set of a target, or in the base's sets of it.
+    /// Whether the run as a whole plans a set, in this shard or another.
+    pub(super) fn is_in_run(&self, set: usize) -> bool {
+        self.in_run.get(set).copied().unwrap_or(false)
+    }
+
+    /// Whether the rows of a set are read.
+    pub(super) fn reads(&self, index: usize) -> bool {
+        let target = self.loaded.sets.get(index).and_then(|set| self.capabilities.get(set.target));
+        self.selected[index] || target.is_some_and(|capabilities| capabilities.pairing.is_some())
+    }
+
+    /// The same, or in the base's sets.
     fn says_names(&self, target: usize) -> bool {
         self.has_names(target) || self.base.as_ref().is_some_and(|base| base.says_names(self, target))
     }
 
     /// The scopes of some of a target's sets, and what they declare.
-    fn request_of(&self, target: usize, concerned: impl Fn(&DesiredSet) -> bool) -> ReadRequest<'_> {
+    fn request_of(&self, target: usize, concerned: impl Fn(usize, &DesiredSet) -> bool) -> ReadRequest<'_> {
         let sets = || self.sets_of(target);
         // Holders are counted on the whole target (DESIGN section 5), also where no set looks.
         let protects = sets().flat_map(|set| &set.protect).chain(self.policy.protects(target));
         let counted = protects.filter(|protect| protect.min_holders.is_some()).map(Protect::scope);
-        let read = || sets().filter(|set| concerned(set));
+        let of_target = || self.sets().filter(move |(_, set, _)| set.target == target);
+        let read = || of_target().filter(|(index, set, _)| concerned(*index, set)).map(|(_, set, _)| set);
         ReadRequest {
             scopes: read().filter_map(|set| set.scope.clone()).chain(counted).collect(),
             rows: read().map(|set| set.rows.as_slice()).collect(),
@@ -365,7 +450,7 @@ impl Session {
     /// in.
     pub(super) fn reread_request(&self, target: usize, plan: &TargetPlan) -> ReadRequest<'_> {
         let touched = plan.touched_sets();
-        self.request_of(target, |set| touched.contains(set.name.as_str()))
+        self.request_of(target, |_, set| touched.contains(set.name.as_str()))
     }
 
     /// Compares every plan with the manifests of a base. Say it before the targets are opened: both are read at once.
@@ -383,7 +468,12 @@ impl Session {
         let sets: Vec<SetInput<'_>> = self
             .sets()
             .filter(|(_, set, _)| set.target == target)
-            .map(|(index, set, selected)| SetInput { set, selected, mode: self.modes[index] })
+            .map(|(index, set, selected)| SetInput {
+                set,
+                selected,
+                in_run: self.in_run[index],
+                mode: self.modes[index],
+            })
             .collect();
         let settings = self.target(target);
         let input = Input {
@@ -405,7 +495,20 @@ impl Session {
     /// The part of the sets that this run is narrowed to.
     fn part(&self) -> Option<Part> {
         let (number, of) = self.shard?.numbers();
-        Some(Part { number, of, manifests: manifests_digest(&self.desired()) })
+        Some(Part { number, of, manifests: self.whole_digest(), selection: self.selection() })
+    }
+
+    /// The digest of what the command chose: equal for all shards of one run.
+    pub(super) fn selection(&self) -> digest::Digest {
+        let chosen = self.sets().filter(|(index, ..)| self.in_run[*index]);
+        let line = |(index, set, _): (usize, &DesiredSet, bool)| {
+            let (target, mode) = (target_name(&self.loaded, set), self.modes[index].as_str());
+            format!("{target}\0{}\0{mode}\n", set.name)
+        };
+        let mut lines: Vec<String> = chosen.map(line).collect();
+        lines.sort_unstable();
+        lines.push(format!("rotate {}\n", self.planning.rotate));
+        digest::of_bytes(lines.concat().as_bytes())
     }
 
     /// Reads all open targets side by side and plans them; of an approved plan, what it approves.
@@ -499,6 +602,9 @@ impl Session {
         if let Some(saved) = &self.approved {
             saved.narrow(&mut plan, &self.desired())?;
         }
+        if let Some(merged) = &self.merged {
+            merged.hold(self, &mut plan)?;
+        }
         if let Some(against) = against {
             against.attribute(&mut plan);
         }
@@ -530,6 +636,11 @@ pub(super) fn sandbox_home(loaded: &Loaded) -> anyhow::Result<SandboxHome> {
             Ok(SandboxHome { state: state.join(manifest::SANDBOX_STATE), seed: None })
         }
     }
+}
+
+/// The mode that a set is planned in. A set without a scope has nothing to be authoritative over.
+pub(super) fn mode_of(set: &DesiredSet, as_mode: Option<Mode>) -> Mode {
+    as_mode.filter(|mode| *mode != Mode::Authoritative || set.scope.is_some()).unwrap_or(set.mode)
 }
 
 fn target_name<'a>(loaded: &'a Loaded, set: &DesiredSet) -> &'a str {
@@ -590,7 +701,7 @@ fn read_stdin() -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Which sets the command's paths and selectors choose. A name that nothing has is a mistake, not an empty plan.
+/// Which sets the command's paths and selectors choose, for all shards. A name that nothing has is a mistake, not an empty plan.
 fn select(loaded: &Loaded, args: &SelectArgs) -> anyhow::Result<Vec<bool>> {
     let target_names = || loaded.targets.iter().map(|target| target.name.as_str());
     let set_names = || loaded.sets.iter().map(|set| set.name.as_str());
@@ -602,7 +713,6 @@ fn select(loaded: &Loaded, args: &SelectArgs) -> anyhow::Result<Vec<bool>> {
             && (args.target.is_empty() || args.target.iter().any(|name| name == target))
             && (args.set.is_empty() || args.set.contains(&set.name))
             && args.selector.iter().all(|label| set.labels.contains(label))
-            && args.shard.is_none_or(|shard| shard.holds(target, &set.name))
     };
     Ok(loaded.sets.iter().enumerate().map(|(index, set)| chosen(index, set)).collect())
 }

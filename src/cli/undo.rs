@@ -9,7 +9,7 @@ use super::session::Session;
 use crate::manifest::shape::Type;
 use crate::manifest::write::exact;
 use crate::manifest::{Kind, ROOT_FILE};
-use crate::model::{DesiredSet, Fields, Ids, Key, Snapshot};
+use crate::model::{DesiredSet, Fields, Ids, Key, Snapshot, proposed_until};
 use crate::plan::undo::{self, UndoRow, UndoSet};
 use crate::plan::{Plan, TargetPlan};
 use crate::provider;
@@ -72,12 +72,14 @@ fn documents(session: &Session, plan: &Plan, target: &TargetPlan, before: &Snaps
     }
     let mut text = exact::target(kind, session.target(index));
     for (number, set) in sets.iter().enumerate() {
-        text.push_str(&document(kind, &plan.ids, target, set, number));
+        text.push_str(&document(kind, plan, target, set, number));
     }
     Ok(text)
 }
 
-fn document(kind: &'static Kind, ids: &Ids, target: &TargetPlan, set: &UndoSet, number: usize) -> String {
+fn document(kind: &'static Kind, plan: &Plan, target: &TargetPlan, set: &UndoSet, number: usize) -> String {
+    let ids = &plan.ids;
+    let until = proposed_until(plan.now);
     let mut text = String::new();
     for key in &set.stay {
         let key = key_text(target, ids, key);
@@ -98,6 +100,7 @@ fn document(kind: &'static Kind, ids: &Ids, target: &TargetPlan, set: &UndoSet, 
         mode: set.mode,
         scope: set.scope.as_ref(),
         expect: (set.removes, set.updates),
+        expect_until: &until,
         rows: &rows,
     }));
     text

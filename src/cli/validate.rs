@@ -15,6 +15,7 @@ pub(super) fn run(args: &ValidateArgs, terminal: &Terminal) -> anyhow::Result<Ex
     let mut reports = Reports::new(&args.reports, Run::Validate, args.format)?;
     let ids = Ids::default();
     let mut loaded = load(&args.manifests, &ids, now())?;
+    loaded.check_expects(now());
     InForce::load(&args.policy, &mut loaded, &ids)?;
     reports.loaded(&loaded);
     let (diagnostics, sources) = (&loaded.diagnostics, &loaded.sources);

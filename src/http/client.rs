@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::answer::without_bom;
+use super::clock::{ServerClock, ServerTime};
 use super::hosts::{HostPolicy, host_and_port};
 use super::pace::{Backoff, NoWait, Pace, TOLD_WAIT, asked_wait};
 use super::redact::Redactor;
@@ -55,6 +56,7 @@ struct Inner {
     backoff: Backoff,
     sent: AtomicU64,
     stop: Stop,
+    clock: ServerClock,
 }
 
 /// Where the header comes from.
@@ -195,6 +197,7 @@ impl Client {
                 backoff,
                 sent: AtomicU64::new(0),
                 stop: config.stop,
+                clock: ServerClock::default(),
             }),
         })
     }
@@ -249,6 +252,11 @@ impl Client {
     /// Attempts so far: retries and token requests count.
     pub fn requests(&self) -> u64 {
         self.inner.sent.load(Ordering::Relaxed)
+    }
+
+    /// The server's time now, by the newest answer; `None`: no answer showed it.
+    pub fn server_time(&self) -> Option<ServerTime> {
+        self.inner.clock.now()
     }
 
     /// Keeps a value that a provider sends in a body, such as a secret parameter, out of every excerpt and error.
@@ -314,6 +322,11 @@ impl Inner {
             Outcome::Answer(Received { status: 429 | 503, .. }) => place.pressed(),
             Outcome::Answer(_) => place.answered(),
             _ => {}
+        }
+        if let Outcome::Answer(answer) = &outcome
+            && (200..300).contains(&answer.status)
+        {
+            self.clock.note(&answer.headers, started);
         }
         drop(place);
         course.request_id = outcome.headers().and_then(|headers| trail::request_id(headers, &self.redactor));

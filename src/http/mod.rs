@@ -7,6 +7,7 @@
 
 mod answer;
 mod client;
+mod clock;
 mod config;
 mod error;
 mod gate;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use answer::Answer;
 pub use client::Client;
+pub use clock::ServerTime;
 pub use config::{Config, SignIn, USER_AGENT};
 pub use error::HttpError;
 pub use hosts::HostPolicy;

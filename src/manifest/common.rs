@@ -186,9 +186,9 @@ pub static EXPECT: Shape = Shape {
     groups: &[&[
         Field::new("removes", Type::Integer(0, u32::MAX as u64), "How many losses are expected, at most."),
         Field::new("updates", Type::Integer(0, u32::MAX as u64), "How many updates are expected, at most."),
-        Field::new("until", Type::Until, "When it ends; a date counts to its end, in UTC."),
+        Field::new("until", Type::Until, "When it ends, at most 90 days ahead; a date counts to its end, in UTC."),
     ]],
-    rules: &[Rule::AtLeastOne(&["removes", "updates"])],
+    rules: &[Rule::AtLeastOne(&["removes", "updates"]), Rule::Due("until")],
     secret: false,
     masks: Masks::new(),
 };

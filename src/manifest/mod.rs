@@ -34,7 +34,7 @@ pub use set::MAX_ROWS;
 pub use work_tree::WorkTree;
 
 use crate::diag::{Diagnostic, Diagnostics, SourceId, Sources, Span};
-use crate::model::{DesiredSet, Ids, Mode, Target};
+use crate::model::{DesiredSet, Ids, Instant, Mode, Target};
 use document::{Context, Drafts};
 use files::{Found, Given};
 use findings::Findings;
@@ -77,9 +77,26 @@ pub struct Loaded {
 
 impl Loaded {
     /// Judges what depends on the moment: adds an error for every rule of `ignore` that has ended.
-    pub fn expire(&mut self, now: crate::model::Instant) {
+    pub fn expire(&mut self, now: Instant) {
         for ended in self.sets.iter().flat_map(|set| ignore::ended(set, now)) {
             self.diagnostics.push(ended);
+        }
+    }
+
+    /// Adds an error for every `expect` whose end is missing or too far ahead. A plan refuses its target instead, so that one such set does
+    /// not stop the others.
+    pub fn check_expects(&mut self, now: Instant) {
+        for set in &self.sets {
+            let Some((expect, why)) = set.expect.as_ref().and_then(|expect| Some((expect, expect.unusable_end(now)?)))
+            else {
+                continue;
+            };
+            let message = format!("this `expect` {why}, so it allows nothing");
+            let help = format!(
+                "write `until: {}` into it, or another date at most 90 days ahead",
+                crate::model::proposed_until(now)
+            );
+            self.diagnostics.push(Diagnostic::error("invalid-expect", message, set::span(expect.origin)).help(help));
         }
     }
 }

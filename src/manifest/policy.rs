@@ -373,6 +373,7 @@ fn bounds(record: &Record<'_>, context: Context<'_>, findings: &mut Findings) ->
         ceilings: Ceilings {
             loss_percent: number(&thresholds, "max_loss_percent"),
             loss_count: number(&thresholds, "max_loss_count"),
+            loss_total: number(&thresholds, "max_loss_total"),
             update_percent: number(&thresholds, "max_update_percent"),
             update_count: number(&thresholds, "max_update_count"),
         },

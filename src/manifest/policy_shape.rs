@@ -73,15 +73,32 @@ pub static POLICY: Shape = Shape {
 /// `thresholds`.
 pub static THRESHOLDS: Shape = Shape {
     title: "the thresholds",
-    doc: "A plan is refused when it is over the share and over the number.",
+    doc: "A plan is refused when it is over the share and over the number, or over the total.",
     groups: &[&[
-        Field::new("max_loss_percent", Type::Integer(0, 100), "Losses, in percent of what is live in scope."),
-        Field::new("max_loss_count", Type::Integer(0, u32::MAX as u64), "Losses up to this number are never too many."),
-        Field::new("max_update_percent", Type::Integer(0, 100), "Updates, in percent of what is live in scope."),
+        Field::new(
+            "max_loss_percent",
+            Type::Integer(0, 100),
+            "Losses, in percent of the assignments in scope that give access now.",
+        ),
+        Field::new(
+            "max_loss_count",
+            Type::Integer(0, u32::MAX as u64),
+            "Losses up to this number are never too many by their share.",
+        ),
+        Field::new(
+            "max_loss_total",
+            Type::Integer(0, u32::MAX as u64),
+            "Losses over this number are refused whatever their share.",
+        ),
+        Field::new(
+            "max_update_percent",
+            Type::Integer(0, 100),
+            "Updates, in percent of the assignments in scope that give access now.",
+        ),
         Field::new(
             "max_update_count",
             Type::Integer(0, u32::MAX as u64),
-            "Updates up to this number are never too many.",
+            "Updates up to this number are never too many by their share.",
         ),
     ]],
     rules: &[],

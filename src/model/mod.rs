@@ -21,9 +21,14 @@ pub use capability::{Capabilities, FieldKind, FieldSpec, KeyNames, OnRemove, Pai
 pub use change::{Action, Batch, Change, Proof, Route, WriteOutcome};
 pub use ids::{Ids, Key, MAX_KEY_PARTS, Ranks, Sym};
 pub use names::{Handles, NamePlace, NameRef, NameUse};
-pub use policy::{Ceilings, DeniedGrant, Expect, Ignore, MaxExpect, Mode, Pattern, Protect, TargetPolicy};
+pub use policy::{
+    Ceilings, DeniedGrant, Expect, Ignore, MAX_EXPECT_DAYS, MaxExpect, Mode, Pattern, Protect, TargetPolicy,
+    proposed_until,
+};
 pub use root::RootOptions;
-pub use row::{Coverage, Coverages, Desired, DesiredSet, Live, LiveInfo, Names, Origin, ReadRequest, Snapshot};
+pub use row::{
+    Coverage, Coverages, Desired, DesiredSet, Live, LiveInfo, Names, Origin, ReadRequest, Snapshot, WindowState,
+};
 pub use scope::{PartScope, Scope, ScopeIndex};
 pub use secret::{ResolveError, SecretRef, SecretResolver, SecretString};
 pub use stop::{STOP_GRACE, Signal, Stop};

@@ -27,6 +27,12 @@ impl Mode {
     }
 }
 
+/// How many days ahead the end of an `expect` may lie. An exception that outlives its change would let a later mistake through; a quarter
+/// of a year is longer than any planned reorganisation waits. There is no flag: the reviewed line itself is the exception.
+pub const MAX_EXPECT_DAYS: i64 = 90;
+
+const DAY_MS: i64 = 86_400_000;
+
 /// "This change may remove up to N": replaces the loss threshold of its set until it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expect {
@@ -34,10 +40,41 @@ pub struct Expect {
     pub removes: Option<u64>,
     /// Updates that are expected; `None`: the threshold stays.
     pub updates: Option<u64>,
-    /// The first instant at which it no longer counts (a date counts to its end, in UTC). `None`: always.
+    /// The first instant at which it no longer counts (a date counts to its end, in UTC). `None`: it is missing, and the expectation allows
+    /// nothing.
     pub until: Option<Instant>,
     /// Where it is written.
     pub origin: Origin,
+}
+
+/// Days ahead of the end that hints propose for an `expect`: a week is enough to review and apply one change.
+const PROPOSED_EXPECT_DAYS: i64 = 7;
+
+/// The end that a hint proposes for an `expect`, as a date.
+pub fn proposed_until(now: Instant) -> String {
+    let day = Instant(now.0.saturating_add(PROPOSED_EXPECT_DAYS * DAY_MS)).to_string();
+    day.split('T').next().unwrap_or_default().to_owned()
+}
+
+impl Expect {
+    /// Why its end cannot be used; `None`: it can, or has passed.
+    pub fn unusable_end(&self, now: Instant) -> Option<&'static str> {
+        match self.until {
+            None => Some("has no `until`"),
+            // A date counts to its end, so the last permitted day counts as a whole.
+            Some(until)
+                if until.0 > now.0.div_euclid(DAY_MS).saturating_add(MAX_EXPECT_DAYS + 1).saturating_mul(DAY_MS) =>
+            {
+                Some("ends more than 90 days ahead")
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// Whether its end has passed.
+    pub fn has_ended(&self, now: Instant) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
 }
 
 /// Rows that must not be lost: those whose key has all the given parts.
@@ -123,15 +160,23 @@ impl DeniedGrant {
 }
 
 /// Upper bounds that a policy sets; `None`: it says nothing.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Ceilings {
-    /// Losses, in percent of what is live in scope.
+    /// Losses, in percent of the assignments in scope that give access.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss_percent: Option<u64>,
     /// Losses, as a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss_count: Option<u64>,
-    /// Updates, in percent of what is live in scope.
+    /// Losses in all, whatever their share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_total: Option<u64>,
+    /// Updates, in percent of the assignments in scope that give access.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_percent: Option<u64>,
     /// Updates, as a number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub update_count: Option<u64>,
 }
 
@@ -142,6 +187,7 @@ impl Ceilings {
         Self {
             loss_percent: self.loss_percent.or(others.loss_percent),
             loss_count: self.loss_count.or(others.loss_count),
+            loss_total: self.loss_total.or(others.loss_total),
             update_percent: self.update_percent.or(others.update_percent),
             update_count: self.update_count.or(others.update_count),
         }
@@ -149,11 +195,14 @@ impl Ceilings {
 }
 
 /// The most that an `expect` may allow; `None`: anything.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct MaxExpect {
     /// Losses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub removes: Option<u64>,
     /// Updates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updates: Option<u64>,
 }
 

@@ -76,6 +76,17 @@ impl DesiredSet {
     }
 }
 
+/// The state of an assignment with a time window, as the system itself reports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WindowState {
+    /// Its start lies ahead.
+    Scheduled,
+    /// It gives access now.
+    Active,
+    /// Its end has passed.
+    Expired,
+}
+
 /// What a live row carries beyond its fields, where the API tells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LiveInfo {
@@ -85,6 +96,8 @@ pub struct LiveInfo {
     pub created: Option<Instant>,
     /// When it was last changed.
     pub updated: Option<Instant>,
+    /// The state of its time window by the server's clock. Never part of a comparison or a digest.
+    pub state: Option<WindowState>,
 }
 
 /// One live assignment.
@@ -184,6 +197,8 @@ pub struct Snapshot {
     pub coverage: Vec<Coverage>,
     /// Requests that the reading took, retries included.
     pub requests: u64,
+    /// Milliseconds by which the server's clock is ahead of the local clock; `None`: no answer showed the server's clock.
+    pub clock_ahead: Option<i64>,
 }
 
 impl Snapshot {

@@ -78,6 +78,11 @@ impl<'a> Rules<'a> {
         self.ignored.push(Ignored { key, difference, fields, reason, at });
     }
 
+    /// Whether a rule leaves an assignment alone as a whole, however it differs.
+    pub(super) fn covers_whole(&self, key: &Key) -> bool {
+        self.find(key, None).is_some()
+    }
+
     /// Whether an assignment that is missing or too much is left alone as a whole.
     pub(super) fn covers(&mut self, key: Key, difference: Difference) -> bool {
         let rule = self.find(&key, None);

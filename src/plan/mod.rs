@@ -18,6 +18,7 @@ mod planner;
 mod policy_guard;
 pub mod saved;
 pub mod undo;
+mod window;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ use std::sync::Arc;
 pub use batches::{PlannedBatch, batches, group};
 pub use cause::{Base, BaseGap, BaseGapKind, Cause};
 pub use compare::{FieldChange, field_changes};
-pub use guard::{Guard, Refusal, Thresholds};
+pub use guard::{Guard, Judged, Refusal, Thresholds};
 pub use ignore::{Difference, Ignored};
 pub use planner::{Input, SetInput, plan_target};
 
@@ -60,6 +61,8 @@ pub struct Part {
     pub of: u64,
     /// Digest of what all manifests declare, those of the other parts included.
     pub manifests: digest::Digest,
+    /// Digest of what the command chose before it was divided: the sets with their modes, and options that change what is planned.
+    pub selection: digest::Digest,
 }
 
 impl Part {
@@ -76,6 +79,11 @@ impl Plan {
     /// Changes that an apply would carry out.
     pub fn changes(&self) -> impl Iterator<Item = &PlannedChange> {
         self.targets.iter().flat_map(TargetPlan::changes)
+    }
+
+    /// Whether any set is planned in a mode above that of its manifest. Such a plan is a preview, which nothing applies.
+    pub fn is_preview(&self) -> bool {
+        self.targets.iter().flat_map(|target| &target.sets).any(|set| set.selected && set.is_preview())
     }
 
     /// Whether any target was refused by a guard.
@@ -132,6 +140,8 @@ pub struct TargetPlan {
     pub sets: Vec<SetPlan>,
     /// What the guards refused: with any of these, nothing of this target is applied.
     pub refusals: Vec<Refusal>,
+    /// What the thresholds judged over all its planned sets.
+    pub judged: Judged,
     /// Names beside ids.
     pub names: Names,
     /// What was listed, how it is known to be whole, or why it is not.
@@ -189,7 +199,7 @@ pub struct SetPlan {
     pub mode: Mode,
     /// Its scope as a person would say it.
     pub scope: String,
-    /// Whether the command's paths and selectors chose it. Sets that were not chosen are planned for the guards' sake, and not applied.
+    /// Whether the command's paths and selectors chose it. For sets that were not chosen nothing is planned.
     pub selected: bool,
     /// How many of what.
     pub counts: Counts,
@@ -229,7 +239,15 @@ pub struct ResolvedName {
     pub decides: NamePlace,
 }
 
+/// The code of the warning that a set is planned in a mode above that of its manifest.
+const PREVIEW: &str = "preview";
+
 impl SetPlan {
+    /// Whether it is planned in a mode above that of its manifest.
+    pub fn is_preview(&self) -> bool {
+        self.warnings.iter().any(|warning| warning.code == PREVIEW)
+    }
+
     /// Whether its changes are carried out by an apply.
     pub fn applies(&self) -> bool {
         self.selected && self.mode != Mode::Observe

@@ -77,6 +77,31 @@ pub(super) fn target(ids: &Ids, now: Instant, target: &mut TargetPlan, saved: Op
     target.write_requests = batches::requests(target);
 }
 
+/// Withholds changes of a target: `why` has an entry for each change of each set, in order.
+pub fn withhold(target: &mut TargetPlan, why: Vec<Vec<Option<HeldWhy>>>) {
+    for (set, why) in target.sets.iter_mut().zip(why) {
+        if why.iter().all(Option::is_none) {
+            continue;
+        }
+        let mut kept = Vec::new();
+        for (planned, why) in std::mem::take(&mut set.changes).into_iter().zip(why) {
+            match why {
+                None => kept.push(planned),
+                Some(why) => target.held.push(Held {
+                    set: set.name.clone(),
+                    action: planned.change.action,
+                    key: planned.change.key,
+                    from_key: planned.change.from_key,
+                    why,
+                }),
+            }
+        }
+        set.changes = kept;
+        set.counts = recount(set);
+    }
+    target.write_requests = batches::requests(target);
+}
+
 /// Every approved change of a target that could not be read.
 fn unread(ids: &Ids, capabilities: &Capabilities, saved: &SavedTarget) -> Vec<Held> {
     let held = |set: &SavedSet, change: &SavedChange| Held {

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use crate::diag::{Location, SourceId, Sources, Span};
 use crate::model::{
     Action, Capabilities, Change, Coverages, Desired, DesiredSet, Fields, Ids, Instant, Key, Live, Mode, NameUse,
-    Names, Origin, Scope, ScopeIndex, Snapshot, Target, TargetPolicy, Value,
+    Names, Origin, Scope, ScopeIndex, Snapshot, Target, TargetPolicy, Value, WindowState,
 };
 
 use super::compare::{differing_fields, instant, with_field};
-use super::guard::{self, Thresholds};
+use super::guard::{self, Half, Judging, Thresholds};
 use super::ignore::Rules;
+use super::window::{self, View};
 use super::{
     Counts, Difference, Evidence, Grant, LeftAlone, Loss, PlannedChange, Reason, ResolvedName, SetPlan, TargetPlan,
     Unmanaged, Unreadable, Warning, batches, pair,
@@ -21,8 +22,10 @@ use super::{
 pub struct SetInput<'a> {
     /// The set.
     pub set: &'a DesiredSet,
-    /// Whether the command's paths and selectors chose it.
+    /// Whether this run plans it: the command's paths and selectors chose it, and it belongs to this shard.
     pub selected: bool,
+    /// Whether the whole run plans it: the command chose it, for this shard or another.
+    pub in_run: bool,
     /// Its mode, or what the caller made of it.
     pub mode: Mode,
 }
@@ -34,7 +37,7 @@ pub struct Input<'a> {
     pub ids: &'a Ids,
     /// The manifests, for lines and columns.
     pub sources: &'a Sources,
-    /// The moment to judge time windows by.
+    /// The moment to judge time windows by where the server's clock is unknown, by the local clock.
     pub now: Instant,
     /// Send declared secrets again although nothing shows that they differ.
     pub rotate: bool,
@@ -55,6 +58,12 @@ pub struct Input<'a> {
 }
 
 impl Input<'_> {
+    /// Whether a set is joined with the live rows. What the run does not plan is joined where its rows may be halves of role changes, and
+    /// where another shard's losses count for `min_holders`.
+    pub(super) fn joins(&self, set: &SetInput<'_>) -> bool {
+        set.selected || self.capabilities.pairing.is_some() || set.in_run && guard::counts_holders(self)
+    }
+
     /// File, line and column of an origin.
     pub(super) fn locate(&self, origin: Origin) -> Location {
         self.sources.locate(Span { source: SourceId(origin.source), start: origin.start, end: origin.end })
@@ -72,6 +81,7 @@ pub fn plan_target(input: &Input<'_>, live: Result<Snapshot, Unreadable>) -> Tar
         unreadable: None,
         sets: Vec::new(),
         refusals: Vec::new(),
+        judged: guard::Judged::default(),
         names: Names::default(),
         evidence: Vec::new(),
         read_requests: 0,
@@ -79,7 +89,9 @@ pub fn plan_target(input: &Input<'_>, live: Result<Snapshot, Unreadable>) -> Tar
         write_requests: 0,
     };
     let snapshot = match live {
-        Ok(_) if input.sets.iter().any(|input| input.set.names.iter().any(|used| used.id.is_none())) => {
+        Ok(_)
+            if input.sets.iter().any(|set| input.joins(set) && set.set.names.iter().any(|used| used.id.is_none())) =>
+        {
             // Whoever plans resolves the names first: a name that passed for an id would be created, and what it means removed.
             let message = "names in its manifests have no id yet, so nothing can be planned".to_owned();
             target.unreadable = Some(Unreadable { message, temporary: false });
@@ -91,16 +103,50 @@ pub fn plan_target(input: &Input<'_>, live: Result<Snapshot, Unreadable>) -> Tar
             return target;
         }
     };
-    let holders = guard::Holders::count(input, &snapshot);
-    let (sets, snapshot) = Join::new(input, snapshot).run();
-    target.sets = sets;
-    target.refusals = guard::check(input, &mut target.sets, &holders);
+    let windows = input.capabilities.window;
+    let view = View::of_server(input.now, snapshot.clock_ahead, windows);
+    let by_local_clock = View::of_local_clock(input.now, windows);
+    let difference = window::clock_difference(input.now, &snapshot, windows);
+    let holders = [view, by_local_clock].map(|view| guard::Holders::count(input, &snapshot, view));
+    // Everything from here on is judged by the server's clock.
+    let input = &Input { now: view.now, ..*input };
+    let joined = Join::new(input, view, by_local_clock, snapshot).run();
+    let (snapshot, halves) = (joined.snapshot, joined.halves);
+    target.sets = joined.plans;
+    clear(input, &mut target.sets, |set| set.in_run);
+    let judging = Judging {
+        input,
+        view,
+        local: difference.map(|difference| (difference, by_local_clock)),
+        untouched: &joined.untouched,
+        holders: &holders,
+        halves: &halves,
+    };
+    (target.refusals, target.judged) = guard::check(&judging, &mut target.sets);
+    clear(input, &mut target.sets, |set| set.selected);
     target.read_requests = snapshot.requests;
     target.evidence = evidence(&snapshot);
+    target.evidence.extend(read_more(input, &snapshot));
     target.names = snapshot.names;
     target.sets.sort_by(|a, b| a.name.cmp(&b.name));
     target.write_requests = batches::requests(&target);
     target
+}
+
+/// Takes the plans of sets away that are not to be shown or applied: they were joined for role changes and holders only.
+fn clear(input: &Input<'_>, plans: &mut [SetPlan], stays: impl Fn(&SetInput<'_>) -> bool) {
+    for (plan, set) in plans.iter_mut().zip(input.sets).filter(|(_, set)| !stays(set)) {
+        *plan = empty_plan(input, set);
+    }
+}
+
+/// Says that a narrowed run read a whole target. Another shard's sets are no narrowing: all shards together need the whole target.
+fn read_more(input: &Input<'_>, snapshot: &Snapshot) -> Option<Evidence> {
+    let wanted_all = |set: &SetInput<'_>| set.selected && set.set.scope.as_ref().is_some_and(Scope::is_all);
+    let narrowed = input.sets.iter().any(|set| !set.in_run) && !input.sets.iter().any(wanted_all);
+    let whole = snapshot.coverage.iter().any(|coverage| coverage.scope.is_all());
+    let seen = "the whole target was read for a part of its sets: no narrower listing proves what the plan needs";
+    (narrowed && whole).then(|| Evidence { seen: seen.to_owned(), gap: None })
 }
 
 fn evidence(snapshot: &Snapshot) -> Vec<Evidence> {
@@ -154,9 +200,24 @@ struct Creation<'a> {
     row: &'a Desired,
 }
 
+/// What a join gives.
+struct Joined {
+    plans: Vec<SetPlan>,
+    snapshot: Snapshot,
+    /// By set: rows that give access and that the plan does not touch, by the server's clock and by the local one.
+    untouched: Vec<[u64; 2]>,
+    halves: Vec<Half>,
+}
+
 /// The join of one target's declared and live rows.
 struct Join<'a> {
     input: &'a Input<'a>,
+    view: View,
+    by_local_clock: View,
+    /// By set, whether it is joined.
+    joins: Vec<bool>,
+    untouched: Vec<[u64; 2]>,
+    halves: Vec<Half>,
     snapshot: Snapshot,
     live: LiveRows,
     plans: Vec<SetPlan>,
@@ -168,14 +229,27 @@ struct Join<'a> {
 }
 
 impl<'a> Join<'a> {
-    fn new(input: &'a Input<'a>, mut snapshot: Snapshot) -> Self {
+    fn new(input: &'a Input<'a>, view: View, by_local_clock: View, mut snapshot: Snapshot) -> Self {
         let live = LiveRows::new(std::mem::take(&mut snapshot.rows));
         let plans = input.sets.iter().map(|set| empty_plan(input, set)).collect();
         let rules = input.sets.iter().map(|set| Rules::new(input, set.set)).collect();
-        Self { input, snapshot, live, plans, creations: Vec::new(), removals: Vec::new(), rules }
+        Self {
+            input,
+            view,
+            by_local_clock,
+            joins: input.sets.iter().map(|set| input.joins(set)).collect(),
+            untouched: vec![[0; 2]; input.sets.len()],
+            halves: Vec::new(),
+            snapshot,
+            live,
+            plans,
+            creations: Vec::new(),
+            removals: Vec::new(),
+            rules,
+        }
     }
 
-    fn run(mut self) -> (Vec<SetPlan>, Snapshot) {
+    fn run(mut self) -> Joined {
         let declared = self.match_declared();
         self.sort_undeclared(&declared);
         self.pair_and_emit();
@@ -186,14 +260,18 @@ impl<'a> Join<'a> {
     fn match_declared(&mut self) -> Vec<bool> {
         let mut declared = vec![false; self.live.rows.len()];
         for (set, set_input) in self.input.sets.iter().enumerate() {
+            let joins = self.joins[set];
             for row in &set_input.set.rows {
                 match self.live.find(&row.key) {
                     Some(at) => {
                         declared[at] = true;
-                        self.plans[set].live += 1;
-                        self.compare(set, row, at);
+                        if joins {
+                            self.plans[set].live += 1;
+                            self.compare(set, row, at);
+                        }
                     }
-                    None => self.create(set, row),
+                    None if joins => self.create(set, row),
+                    None => {}
                 }
             }
         }
@@ -203,18 +281,43 @@ impl<'a> Join<'a> {
     fn compare(&mut self, set: usize, row: &Desired, index: usize) {
         let Some(live) = self.live.get(index) else { return };
         let Some((desired, differs, reason)) = self.difference(row, live) else {
+            self.stays(set, index);
             self.plans[set].counts.unchanged += 1;
             if self.input.list_unchanged {
                 self.plans[set].unchanged.push(row.key);
             }
             return;
         };
+        // An ignored difference leaves the row as it is, and an ignored row counts for no threshold.
+        let stays = self.access(set, live);
         let live = self.live.take(index);
         let mut change = Change { action: Action::Update, key: row.key, from_key: None, live, desired, differs };
         self.rules[set].cut(&mut change);
-        if !change.differs.is_empty() {
+        if change.differs.is_empty() {
+            self.count_untouched(set, stays);
+        } else {
             self.emit(set, change, reason, row.origin);
         }
+    }
+
+    /// Counts a row that the plan does not touch.
+    fn stays(&mut self, set: usize, at: usize) {
+        let access = self.live.get(at).map(|live| self.access(set, live));
+        self.count_untouched(set, access.unwrap_or_default());
+    }
+
+    fn count_untouched(&mut self, set: usize, access: [bool; 2]) {
+        for (count, gives) in self.untouched[set].iter_mut().zip(access) {
+            *count += u64::from(gives);
+        }
+    }
+
+    /// Whether a row gives access, by the server's clock and by the local one. One that the set ignores as a whole counts for nothing.
+    fn access(&self, set: usize, live: &Live) -> [bool; 2] {
+        if self.rules[set].covers_whole(&live.key) {
+            return [false; 2];
+        }
+        [self.view, self.by_local_clock].map(|view| view.gives_access(live))
     }
 
     /// What must be sent to bring a live row to its declaration; `None` where nothing.
@@ -222,7 +325,7 @@ impl<'a> Join<'a> {
         let mut desired = Cow::Borrowed(&row.fields);
         let mut reason = Reason::Differs;
         if let Some(window) = self.input.capabilities.window {
-            let expired = instant(&live.fields, window.to).is_some_and(|to| to <= self.input.now);
+            let expired = self.view.state(live) == WindowState::Expired;
             if expired && desired.get(window.to).is_none() {
                 desired = Cow::Owned(with_field(&desired, window.to, Value::Null));
                 reason = Reason::Expired;
@@ -265,6 +368,9 @@ impl<'a> Join<'a> {
             let removes = |set: &usize| self.input.sets[*set].mode == Mode::Authoritative;
             let sets: Vec<usize> = index.containing(&live.key).map(|number| scoped[number]).collect();
             let Some(set) = sets.iter().copied().find(removes).or_else(|| sets.iter().copied().min()) else { continue };
+            if !self.joins[set] {
+                continue;
+            }
             self.plans[set].live += 1;
             if self.rules[set].covers(live.key, Difference::Extra) {
                 continue;
@@ -272,6 +378,9 @@ impl<'a> Join<'a> {
             match self.left_alone(set, live, &coverages) {
                 Some(why) => {
                     let since = live.info.as_ref().and_then(|info| info.created.or(info.updated));
+                    for (count, gives) in self.untouched[set].iter_mut().zip([self.view, self.by_local_clock]) {
+                        *count += u64::from(gives.gives_access(live));
+                    }
                     self.plans[set].unmanaged.push(Unmanaged { key: live.key, why, since });
                 }
                 None => self.removals.push((set, at)),
@@ -284,9 +393,7 @@ impl<'a> Join<'a> {
     }
 
     fn left_alone(&self, set: usize, live: &Live, coverages: &Coverages<'_>) -> Option<LeftAlone> {
-        let ended =
-            |window: crate::model::Window| instant(&live.fields, window.to).is_some_and(|to| to <= self.input.now);
-        if self.input.capabilities.window.is_some_and(ended) {
+        if self.view.state(live) == WindowState::Expired {
             Some(LeftAlone::Expired)
         } else if self.input.sets[set].mode != Mode::Authoritative {
             Some(LeftAlone::Mode)
@@ -306,6 +413,7 @@ impl<'a> Join<'a> {
             (paired_create[create], paired_removal[removal]) = (true, true);
             let Creation { set, row } = creations[create];
             let (from, old_key) = (removals[removal].0, live.key);
+            self.note_half(set, from, old_key);
             let mut change = pair::replace(row.key, &row.fields, live, self.input.capabilities, self.input.now);
             self.rules[set].cut(&mut change);
             self.emit(set, change, Reason::Replaced, row.origin);
@@ -348,14 +456,28 @@ impl<'a> Join<'a> {
         self.plans[from].moved_away.push(old_key);
     }
 
-    /// The pairs that are role changes. Only changes that this run may carry out are paired: half of a pair would be another effect. A
+    /// Notes a role change of which the run plans one half only. Another shard's half is no such case: the change belongs to the shard of
+    /// the set that declares it.
+    fn note_half(&mut self, to: usize, from: usize, old: Key) {
+        let set = |index: usize| &self.input.sets[index];
+        let selected = match (set(to), set(from)) {
+            (to, from) if to.selected && !from.in_run => to,
+            (to, from) if from.selected && !to.in_run => from,
+            _ => return,
+        };
+        self.halves.push(Half {
+            to: set(to).set.name.clone(),
+            from: set(from).set.name.clone(),
+            selected: selected.set.name.clone(),
+            old,
+        });
+    }
+
+    /// The pairs that are role changes, over all sets of the target, planned by this run or not: half of a pair would be another effect. A
     /// create of a set that never takes away stays a create (DESIGN section 4).
     fn role_changes(&self, creations: &[Creation<'_>], removals: &[(usize, usize)]) -> Vec<(usize, usize)> {
         let Some(pairing) = &self.input.capabilities.pairing else { return Vec::new() };
-        let may_act = |set: usize| {
-            let input = &self.input.sets[set];
-            input.selected && input.mode == Mode::Authoritative
-        };
+        let may_act = |set: usize| self.input.sets[set].mode == Mode::Authoritative;
         let (creates, create_at): (Vec<Key>, Vec<usize>) =
             creations.iter().enumerate().filter(|(_, c)| may_act(c.set)).map(|(i, c)| (c.row.key, i)).unzip();
         let (removes, remove_at): (Vec<Key>, Vec<usize>) = removals
@@ -368,7 +490,7 @@ impl<'a> Join<'a> {
     }
 
     fn emit(&mut self, set: usize, change: Change, reason: Reason, origin: Origin) {
-        let (losses, grants) = effects(&change, self.input.capabilities, self.input.now);
+        let (losses, grants) = effects(&change, self.input.capabilities, self.view);
         let route = (self.input.capabilities.route)(&change, &self.input.target.limits, &self.input.target.options);
         let counts = &mut self.plans[set].counts;
         match (self.input.sets[set].mode, change.action) {
@@ -382,7 +504,7 @@ impl<'a> Join<'a> {
         self.plans[set].changes.push(planned);
     }
 
-    fn finish(mut self) -> (Vec<SetPlan>, Snapshot) {
+    fn finish(mut self) -> Joined {
         let ranks = self.input.ids.ranks();
         let coverages = Coverages::new(&self.snapshot.coverage);
         for ((plan, input), rules) in self.plans.iter_mut().zip(self.input.sets).zip(self.rules) {
@@ -402,7 +524,7 @@ impl<'a> Join<'a> {
                 plan.warnings.push(Warning { code: "incomplete-listing".to_owned(), message, at: plan.at.clone() });
             }
         }
-        (self.plans, self.snapshot)
+        Joined { plans: self.plans, snapshot: self.snapshot, untouched: self.untouched, halves: self.halves }
     }
 }
 
@@ -427,8 +549,16 @@ fn empty_plan(input: &Input<'_>, set: &SetInput<'_>) -> SetPlan {
         unmanaged: Vec::new(),
         ignored: Vec::new(),
         names: names(input.ids, set.set),
-        warnings: Vec::new(),
+        warnings: preview(input, set).into_iter().collect(),
     }
+}
+
+/// Says that a set is planned in a mode above that of its manifest.
+fn preview(input: &Input<'_>, set: &SetInput<'_>) -> Option<Warning> {
+    let (asked, declared) = (set.mode.as_str(), set.set.mode.as_str());
+    let message = format!("planned as {asked}, while its manifest says {declared}: a preview, which apply refuses");
+    let at = || input.locate(set.set.scope_origin);
+    (set.mode > set.set.mode).then(|| Warning { code: super::PREVIEW.to_owned(), message, at: at() })
 }
 
 /// What the set's names turned out to be.
@@ -450,7 +580,7 @@ fn names(ids: &Ids, set: &DesiredSet) -> Vec<ResolvedName> {
 }
 
 /// What a change takes away and what it gives.
-fn effects(change: &Change, capabilities: &Capabilities, now: Instant) -> (Vec<Loss>, Vec<Grant>) {
+fn effects(change: &Change, capabilities: &Capabilities, view: View) -> (Vec<Loss>, Vec<Grant>) {
     let (mut losses, mut grants) = (Vec::new(), Vec::new());
     match change.action {
         Action::Create => grants.push(Grant::Added),
@@ -463,7 +593,7 @@ fn effects(change: &Change, capabilities: &Capabilities, now: Instant) -> (Vec<L
                 losses.push(Loss::Replaced);
                 grants.push(Grant::Replaced);
             }
-            window_effects(change, capabilities, now, &mut losses, &mut grants);
+            window_effects(change, capabilities, view, &mut losses, &mut grants);
         }
     }
     (losses, grants)
@@ -472,25 +602,23 @@ fn effects(change: &Change, capabilities: &Capabilities, now: Instant) -> (Vec<L
 fn window_effects(
     change: &Change,
     capabilities: &Capabilities,
-    now: Instant,
+    view: View,
     losses: &mut Vec<Loss>,
     grants: &mut Vec<Grant>,
 ) {
     let (Some(window), Some(live)) = (capabilities.window, &change.live) else { return };
     if change.differs.contains(&window.to) {
-        // No end is later than every end.
-        let end = |fields: &Fields| instant(fields, window.to).map_or(i64::MAX, |i| i.0);
-        let (before, after) = (end(&live.fields), end(&change.desired));
-        if after < before && before > now.0 {
+        let (before, after) = (view.end(&live.fields), view.end(&change.desired));
+        if after < before && view.state(live) != WindowState::Expired {
             losses.push(Loss::EndsEarlier);
         } else if after > before {
             grants.push(Grant::EndsLater);
         }
     }
     if change.differs.contains(&window.from) {
-        // A start that has passed, or none, is a start now.
-        let start = |fields: &Fields| instant(fields, window.from).map_or(now.0, |i| i.0.max(now.0));
-        let (before, after) = (start(&live.fields), start(&change.desired));
+        let active = view.state(live) == WindowState::Active;
+        let before = if active { view.now.0 } else { view.start(&live.fields) };
+        let after = view.start(&change.desired);
         if after > before {
             losses.push(Loss::StartsLater);
         } else if after < before {

@@ -7,20 +7,21 @@ use crate::model::{DeniedGrant, Key, Mode};
 
 use super::guard::{Guard, Refusal, describe, losing};
 use super::planner::Input;
+use super::window::View;
 use super::{PlannedChange, SetPlan};
 
-/// Runs them over a target's sets, selected or not.
-pub(super) fn check(input: &Input<'_>, sets: &[SetPlan], refusals: &mut Vec<Refusal>) {
-    check_own_access(input, sets, refusals);
+/// Runs them over what is planned for a target.
+pub(super) fn check(input: &Input<'_>, sets: &[SetPlan], view: View, refusals: &mut Vec<Refusal>) {
+    check_own_access(input, sets, view, refusals);
     check_denied(input, sets, refusals);
-    check_expects(input, refusals);
+    check_expects(input, view, refusals);
 }
 
 /// Whoever takes its own access away cannot give it back, nor finish the run.
-fn check_own_access(input: &Input<'_>, sets: &[SetPlan], refusals: &mut Vec<Refusal>) {
+fn check_own_access(input: &Input<'_>, sets: &[SetPlan], view: View, refusals: &mut Vec<Refusal>) {
     let Some(own) = &input.target.own else { return };
-    let hit = losing(sets).into_iter().filter(|(key, _)| own.matches(key));
-    let keys: Vec<Key> = hit.map(|(key, _)| key).collect();
+    let hit = losing(sets, view).into_iter().filter(|losing| losing.selected && own.matches(&losing.key));
+    let keys: Vec<Key> = hit.map(|losing| losing.key).collect();
     if keys.is_empty() {
         return;
     }
@@ -37,7 +38,7 @@ fn check_own_access(input: &Input<'_>, sets: &[SetPlan], refusals: &mut Vec<Refu
 /// A denied key is given by a create, by a role change, and by dates that lengthen access.
 fn check_denied(input: &Input<'_>, sets: &[SetPlan], refusals: &mut Vec<Refusal>) {
     let Some(policy) = input.policy.filter(|policy| !policy.deny_grants.is_empty()) else { return };
-    for set in sets.iter().filter(|set| set.mode != Mode::Observe) {
+    for set in sets.iter().filter(|set| set.applies()) {
         let mut denied: BTreeMap<usize, Vec<&PlannedChange>> = BTreeMap::new();
         for planned in set.changes.iter().filter(|planned| !planned.grants.is_empty()) {
             let by = policy.deny_grants.iter().position(|denied| denied.matches(&planned.change.key, input.ids));
@@ -76,11 +77,11 @@ fn denied_text(input: &Input<'_>, denied: &DeniedGrant) -> String {
 }
 
 /// An `expect` is a reviewed exception; the policy bounds what a review can let through. One that has ended counts for nothing.
-fn check_expects(input: &Input<'_>, refusals: &mut Vec<Refusal>) {
+fn check_expects(input: &Input<'_>, view: View, refusals: &mut Vec<Refusal>) {
     let Some(policy) = input.policy else { return };
-    for set in input.sets.iter().filter(|set| set.mode != Mode::Observe) {
+    for set in input.sets.iter().filter(|set| set.selected && set.mode != Mode::Observe) {
         let Some(expect) = &set.set.expect else { continue };
-        if expect.until.is_some_and(|until| until <= input.now) {
+        if expect.has_ended(view.now) {
             continue;
         }
         let bounds = [
@@ -97,7 +98,7 @@ fn check_expects(input: &Input<'_>, refusals: &mut Vec<Refusal>) {
                 set: Some(set.set.name.clone()),
                 message: format!("the set expects up to {asked} {what}; the policy lets an `expect` allow {most}"),
                 allow: format!(
-                    "expect: {{ {field}: {most} }}, and the rest in further changes; or a change of the policy"
+                    "{field}: {most} in the `expect`, and the rest in further changes; or a change of the policy"
                 ),
                 at: Some(input.locate(expect.origin)),
                 keys: Vec::new(),

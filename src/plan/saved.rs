@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::Digest as _;
 
-pub use super::narrow::{Held, HeldWhy};
+pub use super::narrow::{Held, HeldWhy, withhold};
 use super::{Evidence, Plan, PlannedChange, Reason, ResolvedName, TargetPlan, digest, narrow};
 use crate::diag::Location;
 use crate::model::{Account, Action, Capabilities, Change, Fields, Ids, Instant, Key, Mode};

@@ -58,7 +58,11 @@ fn target(page: &mut Page<'_>, found: &TargetDrift<'_>) -> io::Result<()> {
     for refusal in &target.refusals {
         let message = clean::terminal(&refusal.message);
         let allow = clean::terminal(&refusal.allow);
-        writeln!(page.out, "  {warning}! an apply would be refused{warning:#}: {message}\n    to allow  {allow}")?;
+        let code = refusal.guard.code();
+        writeln!(
+            page.out,
+            "  {warning}! an apply would be refused{warning:#}: {message} [{code}]\n    to allow  {allow}"
+        )?;
     }
     writeln!(page.out)
 }

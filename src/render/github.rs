@@ -94,7 +94,8 @@ pub fn plan(plan: &Plan, base: &str) -> String {
         }
         for refusal in &target.refusals {
             let message = format!("{}. To allow it: {}", refusal.message, refusal.allow);
-            annotations.add(Level::Error, refusal.at.as_ref(), "Refused by a guard", &message);
+            let title = format!("Refused by a guard ({})", refusal.guard.code());
+            annotations.add(Level::Error, refusal.at.as_ref(), &title, &message);
         }
     }
     let removal = |planned: &PlannedChange| planned.action() == Action::Remove;

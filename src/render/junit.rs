@@ -179,7 +179,7 @@ fn target_suite(target: &TargetPlan, refusals: &[Refusal]) -> Option<TestSuite> 
     }
     for refusal in refusals {
         let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-        let message = format!("{}. To allow it: {}", refusal.message, refusal.allow);
+        let message = format!("{} [{}]. To allow it: {}", refusal.message, refusal.guard.code(), refusal.allow);
         status.set_type("refused").set_message(&*clean::terminal(&message));
         let name = refusal.set.as_ref().map_or_else(|| "guards".to_owned(), |set| format!("guards of set {set}"));
         suite.add_test_case(TestCase::new(&*clean::terminal(&name), status));

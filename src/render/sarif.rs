@@ -388,6 +388,5 @@ fn difference(
 
 /// A guard's rule: its stable name, which JSON uses too.
 fn guard(guard: Guard) -> String {
-    let name = serde_json::to_value(guard).ok();
-    format!("guard-{}", name.as_ref().and_then(serde_json::Value::as_str).unwrap_or("unknown"))
+    format!("guard-{}", guard.code())
 }

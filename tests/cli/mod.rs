@@ -25,6 +25,7 @@ mod requests;
 mod resend;
 mod sandbox;
 mod saved;
+mod shards;
 #[cfg(unix)]
 mod signals;
 mod stopped;

@@ -25,7 +25,10 @@ fn place(case: &Case) -> Place {
         "{{ apiVersion: assignctl/v1, kind: Target, metadata: {{ name: t }}, spec: {{ {target}, endpoint: '{url}', auth: {{ bearer: {{ env: TOKEN }} }}, limits: {{ retry_budget: 50ms }} }} }}\n"
     );
     for (number, set) in case.sets.iter().enumerate() {
-        text.push_str(&format!("---\n{{ apiVersion: assignctl/v1, metadata: {{ name: set-{number} }}, {set} }}\n"));
+        text.push_str(&format!(
+            "---\n{{ apiVersion: assignctl/v1, metadata: {{ name: set-{number} }}, {} }}\n",
+            set.replace("SOON", &support::soon())
+        ));
     }
     place.write("repo/all.yaml", &text);
     place
@@ -241,7 +244,7 @@ fn a_secret_that_cannot_be_read_back_is_marked() {
         live: "semaphor: { projects: [{ projectId: p, definitions: [{ id: d, name: D, connection: { id: c1, name: W, type: postgres }, secret_params: [key] }], tenants: [{ id: t, name: T }], assignments: [{ id: a1, definitionId: d, scopeType: TENANT, tenantId: t, params: { region: eu, key: live-canary } }] }] }",
         target: "provider: semaphor, project_id: p",
         sets: &[
-            "kind: SemaphorAssignments, spec: { target: t, mode: authoritative, scope: { definitionIds: [d] }, expect: { removes: 1 }, assignments: [] }",
+            "kind: SemaphorAssignments, spec: { target: t, mode: authoritative, scope: { definitionIds: [d] }, expect: { removes: 1, until: SOON }, assignments: [] }",
         ],
         applied: [0, 0, 1],
     });

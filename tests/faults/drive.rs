@@ -92,7 +92,7 @@ impl Stage {
     pub async fn new(manifests: &str, options: Options) -> Self {
         let server = start(options).await.unwrap_or_else(|error| panic!("the sandbox starts: {error}"));
         let ids = Arc::new(Ids::default());
-        let text = manifests.replace("{{sandbox}}", &server.url());
+        let text = crate::support::fill(manifests, &server.url());
         let inputs = Inputs { stdin: Some(text.into_bytes()), complete: true, ..Inputs::default() };
         let loaded = manifest::load(&inputs, &provider::kinds(), &ids);
         assert_eq!(loaded.diagnostics.errors(), 0, "{:?}\n{manifests}", loaded.diagnostics);
@@ -185,7 +185,8 @@ impl Stage {
 
     fn plan_target(&self, target: usize, live: Result<Snapshot, Unreadable>, now: Instant) -> TargetPlan {
         let sets = self.loaded.sets.iter().filter(|set| set.target == target);
-        let sets: Vec<SetInput<'_>> = sets.map(|set| SetInput { set, selected: true, mode: set.mode }).collect();
+        let sets: Vec<SetInput<'_>> =
+            sets.map(|set| SetInput { set, selected: true, in_run: true, mode: set.mode }).collect();
         let target = &self.loaded.targets[target];
         let provider = provider::find(target.provider).expect("the provider is known");
         let input = Input {

@@ -175,7 +175,7 @@ spec: {{ provider: {provider}, endpoint: \"{{{{sandbox}}}}\"{comma}{account}, au
 apiVersion: assignctl/v1
 kind: {kind}Assignments
 metadata: {{ name: s }}
-spec: {{ target: t, mode: {mode}, {scope}, expect: {{ removes: 20, updates: 20 }}{protect}, assignments: [{rows}] }}
+spec: {{ target: t, mode: {mode}, {scope}, expect: {{ removes: 20, updates: 20, until: {{{{soon}}}} }}{protect}, assignments: [{rows}] }}
 ",
             provider = kind.to_lowercase(),
             rows = assignments.join(", "),

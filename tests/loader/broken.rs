@@ -96,10 +96,11 @@ fn findings_as_json_name_code_place_and_help() {
 }
 
 /// Codes whose findings have no place in a file of that directory; `files` and `lowering` try them.
-const ELSEWHERE: [&str; 23] = [
+const ELSEWHERE: [&str; 24] = [
     "empty-input",
     "ignore-ended",
     "incomplete-input",
+    "invalid-expect",
     "invalid-glob",
     "missing-root",
     "nested-root",

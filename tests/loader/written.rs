@@ -204,7 +204,17 @@ fn check_exact(provider: &str, drafts: &[Draft]) -> Result<(), TestCaseError> {
     let rows: Vec<(Key, &Fields, String)> =
         rows.iter().zip(&fields).map(|(row, fields)| (row.key, fields, "a: b\n# \u{1b}\u{2028}".to_owned())).collect();
     let (mode, scope) = (Mode::Additive, scope.as_ref());
-    let set = SetText { kind, ids: &ids, name: "s", target: "t", mode, scope, expect: (1, 0), rows: &rows };
+    let set = SetText {
+        kind,
+        ids: &ids,
+        name: "s",
+        target: "t",
+        mode,
+        scope,
+        expect: (1, 0),
+        expect_until: "2026-12-24",
+        rows: &rows,
+    };
     let text = exact::set(&set);
     let loaded = loaded(provider, &[text.trim_start_matches("---\n").to_owned()], &ids);
     let findings = assignctl::render::diagnostics::human(&loaded.diagnostics, &loaded.sources, false);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use assignctl::model::{Action, Mode, Value};
+use assignctl::model::{Action, Mode, PartScope, Scope, Value};
+use assignctl::plan::{Guard, Judged};
 use proptest::prelude::*;
 
 use super::world::{DAY, Dates, NOW, World};
@@ -107,5 +108,103 @@ proptest! {
         prop_assert_eq!(set.counts.unchanged + updates + ended, u64::try_from(declared.len()).unwrap());
         let counted = if case.mode == Mode::Observe { set.counts.observed } else { set.counts.changes() };
         prop_assert_eq!(counted, u64::try_from(set.changes.len()).unwrap());
+    }
+}
+
+/// Sets over roles, so that role changes cross sets, each in one of three shards.
+#[derive(Debug, Clone)]
+struct Divided {
+    sets: Vec<(Mode, usize, Option<u64>)>,
+    declared: Vec<(String, Dates)>,
+    live: Vec<(String, Dates)>,
+    min_holders: Option<u64>,
+}
+
+const ROLES: [&str; 4] = ["lead", "member", "admin", "own"];
+
+fn divided() -> impl Strategy<Value = Divided> {
+    let mode = prop::sample::select(&[Mode::Observe, Mode::Additive, Mode::Authoritative, Mode::Authoritative][..]);
+    let sets = prop::collection::vec((mode, 0..3_usize, prop::option::weighted(0.2, 0..9_u64)), ROLES.len());
+    let row = (0..14_u32, prop::sample::select(&["de", "at"][..]), prop::sample::select(&ROLES[..]));
+    let rows = |most: usize| {
+        let row = row.clone().prop_map(|(person, node, role)| format!("p{person} {node} {role}"));
+        prop::collection::btree_map(row, dates(), 0..most).prop_map(|map| map.into_iter().collect::<Vec<_>>())
+    };
+    (sets, rows(30), rows(70), prop::option::weighted(0.5, 1..8_u64))
+        .prop_map(|(sets, declared, live, min_holders)| Divided { sets, declared, live, min_holders })
+}
+
+impl Divided {
+    fn world(&self) -> World {
+        let mut world = World::new();
+        for ((mode, _, expect), role) in self.sets.iter().zip(ROLES) {
+            let set = world.set(*mode, None, &[]);
+            set.expect = expect.map(|removes| World::expect(Some(removes), None, None));
+            let mut scope = Scope::default();
+            let role_sym = world.ids.sym(role);
+            scope.parts[2] = PartScope::In([role_sym].into());
+            world.sets.last_mut().unwrap().0.scope = Some(scope);
+            for (row, (_, to)) in self.declared.iter().filter(|(row, _)| row.ends_with(role)) {
+                let end = to.map(|days| ("effective_to", Value::Instant(assignctl::model::Instant(NOW + days * DAY))));
+                world.declare(row, end.into_iter().collect());
+            }
+        }
+        for (row, dates) in &self.live {
+            world.live(row, *dates);
+        }
+        world.sets[0].0.protect = vec![world.protect([None, None, Some("own")], self.min_holders)];
+        world.sets[1].0.protect = vec![world.protect([Some("p3"), None, None], None)];
+        world
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_shards_together_are_the_whole_run(case in divided()) {
+        let mut world = case.world();
+        let whole = world.plan();
+        world.sharded = true;
+        let mut lines = Vec::new();
+        let mut counts = [0; 4];
+        let mut refused = BTreeSet::new();
+        let mut sum = Judged::default();
+        for shard in 0..3 {
+            for (set, (_, of, _)) in world.sets.iter_mut().zip(&case.sets) {
+                set.1 = *of == shard;
+            }
+            if world.sets.iter().all(|set| !set.1) {
+                continue;
+            }
+            let part = world.plan();
+            lines.extend(world.lines(&part));
+            for set in part.sets.iter().filter(|set| set.selected) {
+                let seen = [set.counts.create, set.counts.update, set.counts.remove, set.counts.unchanged];
+                counts.iter_mut().zip(seen).for_each(|(sum, seen)| *sum += seen);
+            }
+            let is_of_the_sum = |guard, set: &Option<String>| set.is_none() && matches!(guard, Guard::Losses | Guard::Updates);
+            let found = part.refusals.iter().map(|refusal| (refusal.guard, refusal.set.clone()));
+            refused.extend(found.filter(|(guard, set)| !is_of_the_sum(*guard, set)));
+            let Judged { effective, losses, updates, .. } = part.judged;
+            sum = Judged {
+                effective: sum.effective + effective,
+                losses: sum.losses + losses,
+                updates: sum.updates + updates,
+                ..part.judged
+            };
+        }
+        prop_assert_eq!(sum, whole.judged);
+        let by_sets: BTreeSet<Guard> = refused.iter().filter(|(_, set)| set.is_some()).map(|(guard, _)| *guard).collect();
+        refused.extend(sum.refusals(|guard| by_sets.contains(&guard)).into_iter().map(|refusal| (refusal.guard, refusal.set)));
+        let wanted: BTreeSet<_> = whole.refusals.iter().map(|refusal| (refusal.guard, refusal.set.clone())).collect();
+        prop_assert_eq!(refused, wanted);
+        let mut whole_lines = world.lines(&whole);
+        whole_lines.sort();
+        lines.sort();
+        prop_assert_eq!(lines, whole_lines);
+        let seen = |set: &assignctl::plan::SetPlan| [set.counts.create, set.counts.update, set.counts.remove, set.counts.unchanged];
+        let of_whole = whole.sets.iter().map(seen).fold([0; 4], |sum, seen| std::array::from_fn(|n| sum[n] + seen[n]));
+        prop_assert_eq!(counts, of_whole);
     }
 }

@@ -3,8 +3,8 @@
 use assignctl::diag::Sources;
 use assignctl::model::{
     Account, Capabilities, Change, Coverage, Desired, DesiredSet, Endpoint, Expect, FieldKind, FieldSpec, Fields, Ids,
-    Instant, Key, Limits, Live, Mode, OnRemove, Origin, Pairing, PartScope, Protect, Route, Scope, Snapshot, Sym,
-    Target, TargetPolicy, Value, Window,
+    Instant, Key, Limits, Live, LiveInfo, Mode, OnRemove, Origin, Pairing, PartScope, Protect, Route, Scope, Snapshot,
+    Sym, Target, TargetPolicy, Value, Window, WindowState,
 };
 use assignctl::plan::{Input, SetInput, TargetPlan, Thresholds, plan_target};
 
@@ -47,6 +47,10 @@ pub struct World {
     pub sets: Vec<(DesiredSet, bool)>,
     pub live: Vec<Live>,
     pub gap: Option<String>,
+    /// Whether the sets that are not selected belong to other shards of the run.
+    pub sharded: bool,
+    /// Milliseconds by which the server's clock is ahead.
+    pub clock_ahead: Option<i64>,
     pub rotate: bool,
     pub policy: Option<TargetPolicy>,
 }
@@ -72,7 +76,17 @@ impl World {
             own: None,
             origin: Origin::default(),
         };
-        Self { ids: Ids::default(), target, sets: Vec::new(), live: Vec::new(), gap: None, rotate: false, policy: None }
+        Self {
+            ids: Ids::default(),
+            target,
+            sets: Vec::new(),
+            live: Vec::new(),
+            gap: None,
+            sharded: false,
+            clock_ahead: None,
+            rotate: false,
+            policy: None,
+        }
     }
 
     pub fn key(&self, text: &str) -> Key {
@@ -123,6 +137,13 @@ impl World {
         self.live_with(row, vec![("effective_from", date(dates.0)), ("effective_to", date(dates.1))]);
     }
 
+    /// A live row whose state the API itself reports.
+    pub fn live_in_state(&mut self, row: &str, dates: Dates, state: WindowState) {
+        self.live(row, dates);
+        let info = LiveInfo { state: Some(state), ..LiveInfo::default() };
+        self.live.last_mut().unwrap().info = Some(Box::new(info));
+    }
+
     pub fn live_with(&mut self, row: &str, fields: Vec<(&'static str, Value)>) {
         let id = Some(format!("id-{}", self.live.len()).into());
         self.live.push(Live { key: self.key(row), id, fields: Fields::new(fields), info: None });
@@ -133,14 +154,23 @@ impl World {
         Protect { parts: [a, b, c, None], min_holders, origin: None }
     }
 
+    /// An expectation that ends after so many days; in a month unless given.
     pub fn expect(removes: Option<u64>, updates: Option<u64>, until: Option<i64>) -> Expect {
-        let until = until.map(|days| Instant(NOW + days * DAY));
+        let until = Some(Instant(NOW + until.unwrap_or(30) * DAY));
         Expect { removes, updates, until, origin: Origin::default() }
     }
 
     pub fn plan(&self) -> TargetPlan {
-        let sets: Vec<SetInput<'_>> =
-            self.sets.iter().map(|(set, selected)| SetInput { set, selected: *selected, mode: set.mode }).collect();
+        let sets: Vec<SetInput<'_>> = self
+            .sets
+            .iter()
+            .map(|(set, selected)| SetInput {
+                set,
+                selected: *selected,
+                in_run: *selected || self.sharded,
+                mode: set.mode,
+            })
+            .collect();
         let sources = Sources::default();
         let input = Input {
             ids: &self.ids,
@@ -156,8 +186,13 @@ impl World {
             sets: &sets,
         };
         let coverage = Coverage { scope: Scope::default(), gap: self.gap.clone(), evidence: "1 page".into() };
-        let snapshot =
-            Snapshot { rows: self.live.clone(), coverage: vec![coverage], requests: 1, ..Snapshot::default() };
+        let snapshot = Snapshot {
+            rows: self.live.clone(),
+            coverage: vec![coverage],
+            requests: 1,
+            clock_ahead: self.clock_ahead,
+            ..Snapshot::default()
+        };
         plan_target(&input, Ok(snapshot))
     }
 

@@ -212,8 +212,10 @@ impl World {
         selected: impl Fn(&str) -> bool,
     ) {
         let target = target(name, capabilities.provider);
-        let inputs: Vec<SetInput<'_>> =
-            sets.iter().map(|set| SetInput { set, selected: selected(&set.name), mode: set.mode }).collect();
+        let inputs: Vec<SetInput<'_>> = sets
+            .iter()
+            .map(|set| SetInput { set, selected: selected(&set.name), in_run: selected(&set.name), mode: set.mode })
+            .collect();
         let input = Input {
             ids: &self.ids,
             sources: &self.sources,

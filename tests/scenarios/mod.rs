@@ -49,7 +49,7 @@ fn manifests_keep_to_the_schemas() {
     for provider in ["canopy", "partium", "semaphor", "streamline"] {
         for file in scenario_files(&root.join("tests/scenarios").join(provider)) {
             let scenario = scenario::Scenario::parse(&std::fs::read_to_string(&file).unwrap()).unwrap();
-            let text = scenario.manifests.replace("{{sandbox}}", "http://127.0.0.1:8787");
+            let text = crate::support::fill(&scenario.manifests, "http://127.0.0.1:8787");
             let documents: Vec<serde_json::Value> =
                 serde_yaml::from_multiple_with_options(&text, serde_yaml::options! { strict_booleans: true }).unwrap();
             for document in documents {

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::compare::Parts;
 use super::scenario::Scenario;
-use crate::support::{Run, program, run, sandbox, without_seconds, write};
+use crate::support::{Run, fill, program, proposed, run, sandbox, without_seconds, write};
 
 /// The smallest root.
 const ROOT: &str = "apiVersion: assignctl/v1\nkind: Root\n";
@@ -79,7 +79,7 @@ impl Stage {
         let server = sandbox::serve(Options { seed: Some(seed), payload_limit, ..defaults });
         let dir = tempfile::tempdir().map_err(|error| error.to_string())?;
         write(dir.path(), "assignctl.yaml", scenario.root.as_deref().unwrap_or(ROOT));
-        write(dir.path(), "manifests.yaml", &scenario.manifests.replace("{{sandbox}}", &server.url()));
+        write(dir.path(), "manifests.yaml", &fill(&scenario.manifests, &server.url()));
         let mut env =
             vec![("TOKEN".to_owned(), "sandbox".to_owned()), ("API_KEY".to_owned(), "cnpy_sandbox".to_owned())];
         env.extend(scenario.env.clone());
@@ -136,6 +136,7 @@ impl Stage {
     fn steady(&self, text: &str) -> String {
         let text =
             text.replace(&self.server.url(), "{{sandbox}}").replace(&self.server.addr().to_string(), "{{address}}");
+        let text = text.replace(&format!("until: {}", proposed()), "until: {{proposed}}");
         without_seconds(&text.replace(&self.dir.path().display().to_string(), "{{directory}}"))
     }
 

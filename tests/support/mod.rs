@@ -132,3 +132,23 @@ pub mod sandbox {
         serve(Options { seed: Some(seed), ..Options::default() })
     }
 }
+
+/// A day that an `expect` may end on, whenever the test runs: in a month.
+pub fn soon() -> String {
+    date_in(30)
+}
+
+/// The day that hints propose for the end of an `expect`: in a week.
+pub fn proposed() -> String {
+    date_in(7)
+}
+
+fn date_in(days: i64) -> String {
+    let then = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * days);
+    then.to_string().split('T').next().unwrap_or_default().to_owned()
+}
+
+/// Manifests with the address of their server in place of `{{sandbox}}`, and a day soon in place of `{{soon}}`.
+pub fn fill(manifests: &str, address: &str) -> String {
+    manifests.replace("{{sandbox}}", address).replace("{{soon}}", &soon())
+}

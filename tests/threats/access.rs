@@ -8,10 +8,15 @@ const CHIARA: &str = "    - { identity_id: idn_chiara, node_id: node_emea, role_
 const ROBOT: &str = "    - { identity_id: idn_robot, node_id: node_emea, role_id: role_admin }\n";
 const GLASS: &str = "    - { identity_id: idn_glass, node_id: node_emea, role_id: role_admin }\n";
 
+/// An `expect` before the assignments of a set.
+fn expect(what: &str) -> String {
+    format!("  expect: {{ {what}, until: {} }}\n  assignments:", crate::support::soon())
+}
+
 #[test]
 fn an_expect_of_a_million_opens_nothing() {
     let repo = Repo::new();
-    repo.edit("support.yaml", "  assignments:", "  expect: { removes: 1000000 }\n  assignments:");
+    repo.edit("support.yaml", "  assignments:", &expect("removes: 1000000"));
     repo.edit("support.yaml", ANNA, "");
     repo.refused(3, &["expects up to 1000000", "allow 3"]);
     repo.edit("support.yaml", "1000000", "3");
@@ -77,16 +82,21 @@ fn a_definition_is_not_opened_to_all_tenants() {
 }
 
 #[test]
-fn a_narrowed_run_is_judged_whole() {
+fn a_narrowed_run_plans_no_denied_grant_of_another_set() {
     let repo = Repo::new();
     let second = super::SUPPORT.replace("name: support", "name: elsewhere").replace("node_emea", "node_apac");
     let owner = "    - { identity_id: idn_mallory, node_id: node_apac, role_id: role_owner }\n";
     let (head, _) = second.split_once("  assignments:\n").unwrap();
     repo.write("apac.yaml", &format!("{head}  assignments:\n{owner}"));
     repo.edit("support.yaml", BEN, &BEN.replace("role_agent", "role_lead"));
-    let run = repo.run(&["plan", "--set", "support"]);
-    assert_eq!(run.code, 3, "{}", run.text());
-    assert!(run.text().contains("idn_mallory"), "{}", run.text());
+    let run = repo.run(&["apply", "--auto-approve", "--set", "support"]);
+    assert_eq!(run.code, 0, "{}", run.text());
+    assert!(!run.text().contains("idn_mallory"), "{}", run.text());
+    for args in [&["plan"][..], &["plan", "--set", "elsewhere"]] {
+        let run = repo.run(args);
+        assert_eq!(run.code, 3, "{}", run.text());
+        assert!(run.text().contains("idn_mallory"), "{}", run.text());
+    }
 }
 
 #[test]
@@ -98,7 +108,7 @@ fn the_running_credential_is_never_locked_out() {
     ] {
         let repo = Repo::new();
         repo.edit("support.yaml", ROBOT, &robot);
-        repo.edit("support.yaml", "  assignments:", "  expect: { removes: 1, updates: 1 }\n  assignments:");
+        repo.edit("support.yaml", "  assignments:", &expect("removes: 1, updates: 1"));
         repo.refused(3, &["`self` (identity_id idn_robot)"]);
     }
 }
@@ -112,7 +122,7 @@ fn many_losses_are_too_many_by_the_policys_thresholds() {
     repo.set_policy(
         &super::POLICY.replace("max_loss_count: 2", "max_loss_count: 1").replace("percent: 40", "percent: 10"),
     );
-    repo.refused(3, &["2 losses among 5 live in scope; the limit is 10 % and more than 1"]);
+    repo.refused(3, &["2 losses among 5 assignments in scope that give access; the limit is 10 % and more than 1, or more than 100"]);
 }
 
 #[test]

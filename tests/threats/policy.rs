@@ -94,7 +94,11 @@ fn a_target_can_have_bounds_of_its_own() {
     repo.edit("support.yaml", ben, "    - { identity_id: idn_mallory, node_id: node_emea, role_id: role_agent }\n");
     repo.refused(
         3,
-        &["identity_id idn_ben", "identity_id idn_mallory", "1 losses among 5 live in scope; the limit is 0 %"],
+        &[
+            "identity_id idn_ben",
+            "identity_id idn_mallory",
+            "1 loss among 5 assignments in scope that give access; the limit is 0 %",
+        ],
     );
 }
 

@@ -36,7 +36,7 @@ const SETS: &str = "
 apiVersion: assignctl/v1
 kind: PartiumAssignments
 metadata: { name: dealers }
-spec: { target: parts, mode: authoritative, scope: all, expect: { removes: 5 }, assignments: [{ ass_id: new, org_id: at }] }
+spec: { target: parts, mode: authoritative, scope: all, expect: { removes: 5, until: SOON }, assignments: [{ ass_id: new, org_id: at }] }
 ---
 apiVersion: assignctl/v1
 kind: SemaphorAssignments
@@ -83,7 +83,7 @@ impl Place {
         let place = Self { dir: tempfile::tempdir().unwrap(), secrets: tempfile::tempdir().unwrap() };
         support::write(place.dir.path(), "assignctl.yaml", "apiVersion: assignctl/v1\nkind: Root\n");
         support::write(place.dir.path(), "targets.yaml", &targets(url));
-        support::write(place.dir.path(), "sets.yaml", SETS);
+        support::write(place.dir.path(), "sets.yaml", &SETS.replace("SOON", &support::soon()));
         support::write(place.secrets.path(), "key", FILE);
         place
     }
@@ -359,7 +359,7 @@ fn secrets_that_cannot_be_used_are_named_and_not_shown() {
     for (file, text, from, to) in [
         ("targets.yaml", targets(&server.url()), "bearer: { env: TOKEN }", format!("bearer: {UNUSED}")),
         ("targets.yaml", targets(&server.url()), "bearer: { env: TOKEN }", format!("bearer: {{ env: \"{UNUSED}\" }}")),
-        ("sets.yaml", SETS.to_owned(), "key: { env: PARAMETER }", format!("key: {UNUSED}")),
+        ("sets.yaml", SETS.replace("SOON", &support::soon()), "key: { env: PARAMETER }", format!("key: {UNUSED}")),
     ] {
         support::write(place.dir.path(), file, &text.replace(from, &to));
         for args in [&["validate", "-vv"][..], &["validate", "--format=json"], &["plan", "-vv"]] {

@@ -403,7 +403,7 @@ impl Case {
             target: &self.target,
             endpoint: "fake",
             capabilities: self.capabilities,
-            sets: &[SetInput { set: &self.set, selected: true, mode: Mode::Authoritative }],
+            sets: &[SetInput { set: &self.set, selected: true, in_run: true, mode: Mode::Authoritative }],
         };
         plan_target(&input, Ok(snapshot))
     }

@@ -179,6 +179,12 @@ pub static CODES: &[Code] = &[
     ),
     code(
         Source::Manifest,
+        "invalid-expect",
+        "An `expect` has no `until`, or one that lies more than 90 days ahead. It allows nothing: an exception without an end would let later mistakes through.",
+        "write `until` into it, with a date at most 90 days ahead.",
+    ),
+    code(
+        Source::Manifest,
         "invalid-glob",
         "A pattern under `ignore` cannot be read.",
         "mend the glob; `*` matches inside a name, `**` across directories.",
@@ -484,6 +490,12 @@ pub static CODES: &[Code] = &[
     ),
     code(
         Source::Guard,
+        "clock",
+        "The local clock and the server's differ, and by one of them a guard refuses: which assignments give access cannot be told for certain.",
+        "set this machine's clock, and plan again. If it is right, the server's clock is wrong: ask whoever runs it.",
+    ),
+    code(
+        Source::Guard,
         "denied-grant",
         "The plan would give somebody what the policy gives to nobody.",
         "take the grant out of the manifests, or have the policy's `deny_grants` changed where it is kept.",
@@ -491,7 +503,7 @@ pub static CODES: &[Code] = &[
     code(
         Source::Guard,
         "empty-scope",
-        "Every live assignment in an authoritative scope would go, and none would come. That is what a wrong path, a wrong account or an emptied file looks like.",
+        "Nobody in the scope would have access afterwards. A wrong path, a wrong account or an emptied file looks like this. Expired, scheduled and ignored assignments give no access, so they do not count as left; an end in the past takes access away like a removal.",
         "if it is meant, say so in the set: `expect: { removes: N, until: DATE }`.",
     ),
     code(
@@ -502,8 +514,20 @@ pub static CODES: &[Code] = &[
     ),
     code(
         Source::Guard,
+        "expect-until",
+        "An `expect` has no `until`, or one that lies more than 90 days ahead. It allows nothing: an exception without an end would let later mistakes through.",
+        "write the line that the message names, with an end at most 90 days ahead.",
+    ),
+    code(
+        Source::Guard,
+        "half-role-change",
+        "Paths or selectors choose one half of a role change between two sets: the removal without the new role, or the new role without the removal. Only both together are one update.",
+        "plan both sets in one run, with the flags that the message names.",
+    ),
+    code(
+        Source::Guard,
         "losses",
-        "The plan takes away more than the threshold: over a share of what is live in scope, and over a number. It counts removals, replaced roles and access that ends earlier or starts later.",
+        "The plan takes away more than the thresholds: over a share and over a number of the assignments in scope that give access now, or over a total. It counts removals and access that ends earlier or starts later; role changes count as updates. Expired, scheduled and ignored assignments count on neither side.",
         "read the list; if it is meant, put the line that the message names into the set: `expect: { removes: N, until: DATE }`.",
     ),
     code(
@@ -515,7 +539,7 @@ pub static CODES: &[Code] = &[
     code(
         Source::Guard,
         "min-holders",
-        "Fewer identities than `min_holders` would hold the protected rows. Only direct rows that are in effect now count, on the whole target.",
+        "Fewer identities than `min_holders` would hold the protected rows. Only direct rows count that give access now and for the next seven days, on the whole target.",
         "keep more holders, or lower `min_holders` in the `protect` that the message names.",
     ),
     code(
@@ -532,8 +556,14 @@ pub static CODES: &[Code] = &[
     ),
     code(
         Source::Guard,
+        "unmerged-shard",
+        "One shard of a run would take away or update assignments. The thresholds judge the sum over all shards, which only their merged report has.",
+        "plan every shard with a JSON report, join them with `assignctl report merge --out MERGED`, and apply each with `--shard K/N --plan MERGED`.",
+    ),
+    code(
+        Source::Guard,
         "updates",
-        "The plan changes more live assignments than the threshold.",
+        "The plan changes more assignments than the thresholds: over a share and over a number of those in scope that give access now. A role change counts as an update.",
         "read the list; if it is meant, put the line that the message names into the set: `expect: { updates: N, until: DATE }`.",
     ),
     code(
@@ -568,6 +598,12 @@ pub static CODES: &[Code] = &[
     ),
     code(
         Source::Plan,
+        "clock-differs",
+        "The local clock differs from the server's by more than a minute. Time windows are judged by the server's clock, as far as its answers show it; where the difference decides a guard, the plan is refused.",
+        "set this machine's clock.",
+    ),
+    code(
+        Source::Plan,
         "expect-ended",
         "An `expect` has ended and is ignored, so the ordinary thresholds hold.",
         "delete it, or move `until` after a new review.",
@@ -599,8 +635,14 @@ pub static CODES: &[Code] = &[
     code(
         Source::Plan,
         "moved-away",
-        "A role change takes a live assignment from this set to another one: one update replaces the role, and counts as a loss of the set that loses it.",
-        "check that both sets mean it; the guards judge it in the set that loses the assignment.",
+        "A role change takes a live assignment from this set to another one: one update replaces the role.",
+        "check that both sets mean it; the thresholds count it as an update in both, and `protect` as a loss.",
+    ),
+    code(
+        Source::Plan,
+        "preview",
+        "`--as` plans a set in a mode above that of its manifest. Such a plan is for looking only: it cannot be saved, and apply refuses it.",
+        "to apply it, write the mode into the manifest, in a change that is reviewed.",
     ),
     code(
         Source::Stopped,

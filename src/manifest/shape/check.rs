@@ -59,6 +59,7 @@ impl Shape {
                 Rule::ExactlyOne(_) => given == 1,
                 Rule::AtMostOne(_) => given <= 1,
                 Rule::AtLeastOne(_) => given >= 1,
+                Rule::Due(_) => true,                         // the judge of the moment asks for it
                 Rule::Needs(..) | Rule::Case { .. } => false, // not known from the bits
             };
             if !is_kept {
@@ -225,6 +226,7 @@ impl<'t> Record<'t> {
             }
             Rule::AtMostOne(names) => self.at_most_one(names, findings),
             Rule::AtLeastOne(names) => self.at_least_one(names, findings),
+            Rule::Due(_) => {}
             Rule::Needs(name, others) => {
                 if let (Some(span), true) = (self.key(name), self.given(others).is_empty()) {
                     let others = alternatives(others);

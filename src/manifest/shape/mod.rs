@@ -251,6 +251,8 @@ pub enum Rule {
     AtMostOne(&'static [&'static str]),
     /// At least one of these.
     AtLeastOne(&'static [&'static str]),
+    /// Must stand there. `validate` and the schema ask for it; a plan refuses what is without it, so reading goes on.
+    Due(&'static str),
     /// The first only beside one of the others.
     Needs(&'static str, &'static [&'static str]),
     /// The value of `field` decides which others must stand there.
@@ -309,7 +311,7 @@ impl Masks {
         };
         let mask = |rule: &Rule| match rule {
             Rule::ExactlyOne(names) | Rule::AtMostOne(names) | Rule::AtLeastOne(names) => bits(names),
-            Rule::Needs(..) | Rule::Case { .. } => 0,
+            Rule::Due(_) | Rule::Needs(..) | Rule::Case { .. } => 0,
         };
         self.0.get_or_init(|| shape.rules.iter().map(mask).collect())
     }

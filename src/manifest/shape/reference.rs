@@ -63,6 +63,9 @@ fn rule_words(rule: &Rule) -> Vec<String> {
         Rule::ExactlyOne(names) => vec![format!("Exactly one of {}.", list(names))],
         Rule::AtMostOne(names) => vec![format!("At most one of {}.", list(names))],
         Rule::AtLeastOne(names) => vec![format!("At least one of {}.", list(names))],
+        Rule::Due(name) => vec![format!(
+            "`{name}` must be there: `validate` reports it as an error, and a plan without it is refused."
+        )],
         Rule::Needs(name, others) => {
             let others: Vec<String> = others.iter().map(|other| format!("`{other}`")).collect();
             vec![format!("`{name}` only beside {}.", others.join(" or "))]

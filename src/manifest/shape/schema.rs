@@ -120,6 +120,7 @@ fn rule_schemas(rule: &Rule) -> Vec<Value> {
         Rule::ExactlyOne(names) => vec![json!({ "oneOf": one_required(names) })],
         Rule::AtLeastOne(names) => vec![json!({ "anyOf": one_required(names) })],
         Rule::AtMostOne(names) => exclusions(names),
+        Rule::Due(name) => vec![json!({ "required": [name] })],
         Rule::Needs(name, [other]) => vec![json!({ "if": { "required": [name] }, "then": { "required": [other] } })],
         Rule::Needs(name, others) => {
             vec![json!({ "if": { "required": [name] }, "then": { "anyOf": one_required(others) } })]

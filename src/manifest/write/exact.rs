@@ -28,6 +28,8 @@ pub struct SetText<'a> {
     pub scope: Option<&'a Scope>,
     /// Losses and updates to expect; none where zero.
     pub expect: (u64, u64),
+    /// When the expectation ends, as a date.
+    pub expect_until: &'a str,
     /// Each assignment with a comment above it, empty for none.
     pub rows: &'a [(Key, &'a Fields, String)],
 }
@@ -42,6 +44,8 @@ pub fn set(set: &SetText<'_>) -> String {
         .map(|(name, count)| pair(name, Node::json(&json!(count))))
         .collect();
     if !expect.is_empty() {
+        let until = pair("until", Node::text(set.expect_until));
+        let expect = expect.into_iter().chain([until]).collect();
         spec.push(pair("expect", Node::Map(expect)));
     }
     spec.extend(scope_fields(set).into_iter().map(|(name, value)| pair(name, Node::json(&value))));

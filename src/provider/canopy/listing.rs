@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::http::{Answer, Request};
-use crate::model::{Fields, Handles, Ids, Instant, Key, Live, LiveInfo, Names, Value};
+use crate::model::{Fields, Handles, Ids, Instant, Key, Live, LiveInfo, Names, Value, WindowState};
 use crate::provider::ReadError;
 use crate::provider::refusal::{clean, unread};
 
@@ -47,6 +47,14 @@ impl Status {
             Status::Active => "active",
             Status::Scheduled => "scheduled",
             Status::Expired => "expired",
+        }
+    }
+
+    fn state(self) -> WindowState {
+        match self {
+            Status::Active => WindowState::Active,
+            Status::Scheduled => WindowState::Scheduled,
+            Status::Expired => WindowState::Expired,
         }
     }
 
@@ -287,6 +295,8 @@ fn direct(row: &Row<'_>, names: &mut Names, handles: Option<&mut Handles>, ids: 
     ];
     // Shown beside the row at most, so an odd form costs nothing but itself.
     let created = assignment.created_at.as_deref().and_then(Instant::parse);
+    // A status of another name says nothing; the dates then decide (apis/canopy.md: Dates and lifecycle).
+    let state = assignment.status.as_deref().and_then(Status::parse).map(Status::state);
     let key = Key::new(&[ids.sym(&identity.id), node, ids.sym(&role.id)]);
     let node_name = assignment.source_node_name.as_deref().unwrap_or_default();
     names.add_with(IDENTITY, key.part(IDENTITY), || identity.display());
@@ -301,7 +311,8 @@ fn direct(row: &Row<'_>, names: &mut Names, handles: Option<&mut Handles>, ids: 
         key,
         id: Some(id.into()),
         fields: Fields::new(dates.into()),
-        info: created.map(|_| Box::new(LiveInfo { revision: None, created, updated: None })),
+        info: (created.is_some() || state.is_some())
+            .then(|| Box::new(LiveInfo { created, state, ..LiveInfo::default() })),
     })
 }
 

@@ -117,7 +117,7 @@ impl Pass {
         };
         let coverage = vec![Coverage { scope: Scope::default(), gap, evidence: self.evidence }];
         let handles = self.handles.unwrap_or_default();
-        Ok(Snapshot { rows: self.rows, names: self.names, handles, coverage, requests })
+        Ok(Snapshot { rows: self.rows, names: self.names, handles, coverage, requests, ..Snapshot::default() })
     }
 }
 

@@ -113,6 +113,7 @@ impl<'a> Rows<'a> {
                 revision: assignment.updated_at.as_deref().map(Into::into),
                 created: instant(&assignment.created_at),
                 updated: instant(&assignment.updated_at),
+                ..LiveInfo::default()
             })),
         })
     }
@@ -168,6 +169,7 @@ impl<'a> Rows<'a> {
             handles: self.handles.unwrap_or_default(),
             coverage: vec![Coverage { scope: Scope::default(), gap, evidence }],
             requests,
+            ..Snapshot::default()
         }
     }
 }

@@ -168,6 +168,7 @@ struct Target<'a> {
 #[derive(Serialize)]
 struct Refused<'a> {
     set: Option<&'a str>,
+    code: &'static str,
     message: &'a str,
     allow: &'a str,
     at: Option<String>,
@@ -405,6 +406,7 @@ impl<'a> Of<'a> {
         let target = self.target;
         let refusals = target.refusals.iter().map(|refusal| Refused {
             set: refusal.set.as_deref(),
+            code: refusal.guard.code(),
             message: &refusal.message,
             allow: &refusal.allow,
             at: refusal.at.as_ref().map(place),

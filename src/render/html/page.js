@@ -224,7 +224,7 @@
         const keys = refusal.keys.map((key) => key.map((id, index) => withName(target, index, id)).join(" / "));
         const list = keys.length ? make("details", "", make("summary", "", `concerns ${counted(keys.length, "assignment")}${keys.length === 50 ? " or more" : ""}`), ...keys.map((key) => make("p", "mono", key))) : null;
         const set = refusal.set === null ? "" : `, set ${refusal.set}`;
-        box.append(problem("", make("p", "", name(), `${set}: ${DRIFT ? "an apply would be refused." : "refused, nothing of this target will be applied."} ${refusal.message}`), make("p", "", "To allow it: ", make("code", "", refusal.allow), refusal.at ? ` (${refusal.at})` : ""), list));
+        box.append(problem("", make("p", "", name(), `${set}: ${DRIFT ? "an apply would be refused." : "refused, nothing of this target will be applied."} ${refusal.message} [${refusal.code}]`), make("p", "", "To allow it: ", make("code", "", refusal.allow), refusal.at ? ` (${refusal.at})` : ""), list));
       }
       for (const gap of target.gaps) box.append(problem("warning", make("p", "", name(), `: the listing is not proven complete, nothing is removed there: ${gap}`)));
       if (target.held.length) {

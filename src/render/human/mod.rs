@@ -115,7 +115,8 @@ fn refused(page: &mut Page<'_>, target: &TargetPlan, refusal: &Refusal) -> io::R
         Some(set) => format!("set {}", words::value(set)),
         None => format!("target {}", words::value(&target.name)),
     };
-    writeln!(page.out, "  {error}REFUSED{error:#}  {of}: {}", clean::terminal(&refusal.message))?;
+    let code = refusal.guard.code();
+    writeln!(page.out, "  {error}REFUSED{error:#}  {of}: {} [{code}]", clean::terminal(&refusal.message))?;
     let shown = if page.full { refusal.keys.len() } else { REFUSAL_KEYS };
     for (index, key) in refusal.keys.iter().take(shown).enumerate() {
         let label = if index == 0 { "concerns" } else { "" };
@@ -184,6 +185,12 @@ fn summary(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resul
         writeln!(out, "{heading}Nothing to apply.{heading:#} Authority changes; see the top. {rest}.")?;
     } else {
         writeln!(out, "{good}No changes.{good:#} Live state equals the manifests. {rest}.")?;
+    }
+    if plan.is_preview() {
+        writeln!(
+            out,
+            "{error}Preview:{error:#} sets are planned above the mode of their manifests; apply refuses this plan."
+        )?;
     }
     causes(out, plan, options.style)?;
     if let Some(policy) = words::policy(plan) {

@@ -7,7 +7,7 @@ use crate::apply::Exit;
 use crate::diag::Location;
 use crate::model::{Account, Ids, Mode};
 use crate::plan::drift::{Counts, Drift, Finding, Kind, SetDrift, TargetDrift};
-use crate::plan::{Difference, Evidence, Warning};
+use crate::plan::{Difference, Evidence, Judged, Warning};
 use crate::render::words::Speaker;
 
 use super::plan::{ChangeView, RefusalView, UnreadableView};
@@ -106,6 +106,8 @@ struct TargetView<'a> {
     counts: Counts,
     /// What the guards would refuse if this were applied. Nothing is refused here.
     would_be_refused: Each<'a, RefusalView<'a>>,
+    /// What the thresholds would judge over all selected sets, with the limits in force.
+    judged: &'a Judged,
     /// The selected sets, sorted by name.
     sets: Each<'a, SetView<'a>>,
     /// Sets that the command's paths and selectors left out.
@@ -126,6 +128,7 @@ impl<'a> TargetView<'a> {
             unreadable: target.unreadable.as_ref().map(UnreadableView::of),
             counts: found.counts(),
             would_be_refused: Each::of(&target.refusals, move |refusal| RefusalView::of(speaker, refusal)),
+            judged: &target.judged,
             sets: Each::of(&found.sets, move |set| SetView::of(speaker, set)),
             not_selected: target.sets.iter().filter(|set| !set.selected).map(|set| set.name.as_str()).collect(),
             evidence: &target.evidence,

@@ -22,7 +22,7 @@ pub(super) use value::FieldView;
 
 pub use events::EventLines;
 pub use lines::Clock;
-pub use plan::plan;
+pub use plan::{change, plan};
 pub use report::{report, stopped};
 
 use std::borrow::Cow;
@@ -135,11 +135,31 @@ struct ShardView<'a> {
     parts: u64,
     /// Digest of what all manifests declare, those of the other parts included.
     manifests: &'a str,
+    /// Digest of what the command chose before it was divided: the sets with their modes, and options that change what is planned.
+    selection: &'a str,
+}
+
+/// What all parts of a joined report had in common.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Merged")]
+#[allow(dead_code)] // `merge` writes it; the type is its schema
+struct MergedView<'a> {
+    /// How many parts there are.
+    parts: u64,
+    /// Digest of what all manifests declare.
+    manifests: &'a str,
+    /// Digest of what the command chose.
+    selection: &'a str,
 }
 
 impl<'a> ShardView<'a> {
     fn of(plan: &'a Plan) -> Option<Self> {
-        plan.part.as_ref().map(|part| Self { part: part.number, parts: part.of, manifests: &part.manifests })
+        plan.part.as_ref().map(|part| Self {
+            part: part.number,
+            parts: part.of,
+            manifests: &part.manifests,
+            selection: &part.selection,
+        })
     }
 }
 

@@ -8,13 +8,22 @@ use crate::diag::Location;
 use crate::model::{Account, Action, Change, Ids, Mode, Value};
 use crate::plan::authority::{AuthorityChange, Leaving, WhyLeaving};
 use crate::plan::{
-    Base, BaseGap, Cause, Counts, Evidence, FieldChange, Grant, Guard, Ignored, LeftAlone, Loss, Plan, PlannedChange,
-    Reason, Refusal, ResolvedName, SetPlan, TargetPlan, Unmanaged, Unreadable, Warning, cause, field_changes,
+    Base, BaseGap, Cause, Counts, Evidence, FieldChange, Grant, Guard, Ignored, Judged, LeftAlone, Loss, Plan,
+    PlannedChange, Reason, Refusal, ResolvedName, SetPlan, TargetPlan, Unmanaged, Unreadable, Warning, cause,
+    field_changes,
 };
 use crate::render::words::{self, Speaker};
 
 use super::drift::RuleView;
-use super::{Each, Entries, ExitView, FORMAT_VERSION, FieldView, KeyView, PolicyView, ShardView, Tool, value};
+use super::{
+    Each, Entries, ExitView, FORMAT_VERSION, FieldView, KeyView, MergedView, PolicyView, ShardView, Tool, value,
+};
+
+/// One change of a plan, as the document has it.
+pub fn change(ids: &Ids, target: &TargetPlan, planned: &PlannedChange) -> serde_json::Value {
+    // Plain data always serialises; were it not so, the change would equal no other.
+    serde_json::to_value(ChangeView::of(Speaker::new(ids, target), planned)).unwrap_or_default()
+}
 
 /// A plan as a document, and the exit code of the command that made it. The document is written while it is serialized: use
 /// `serde_json::to_writer`.
@@ -31,6 +40,7 @@ pub fn plan(plan: &Plan, exit: Exit) -> impl Serialize + '_ {
         write_requests: plan.targets.iter().map(|target| target.write_requests).sum(),
         base: BaseView::of(plan),
         shard: ShardView::of(plan),
+        merged: None,
         missing_shards: None,
         targets: Each::of(&plan.targets, |target| TargetView::of(&plan.ids, target)),
     }
@@ -66,6 +76,9 @@ pub(super) struct PlanView<'a> {
     /// The part of the sets that the run was narrowed to (`--shard`); `assignctl report merge` joins the parts.
     #[serde(skip_serializing_if = "Option::is_none")]
     shard: Option<ShardView<'a>>,
+    /// In a joined report: what all parts had in common. `apply --shard K/N --plan FILE` takes such a report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merged: Option<MergedView<'a>>,
     /// In a joined report: the parts that were not there (`report merge --partial`).
     #[serde(skip_serializing_if = "Option::is_none")]
     missing_shards: Option<Vec<u64>>,
@@ -133,6 +146,8 @@ struct TargetView<'a> {
     unreadable: Option<UnreadableView<'a>>,
     /// What guards refused; with any of these, nothing of the target is applied.
     refusals: Each<'a, RefusalView<'a>>,
+    /// What the thresholds judge over all selected sets, with the limits in force. Joined reports have the sum of the parts.
+    judged: &'a Judged,
     /// The selected sets, sorted by name.
     sets: Each<'a, SetView<'a>>,
     /// Sets that the command's paths and selectors left out.
@@ -156,6 +171,7 @@ impl<'a> TargetView<'a> {
             account: &target.account,
             unreadable: target.unreadable.as_ref().map(UnreadableView::of),
             refusals: Each::of(&target.refusals, move |refusal| RefusalView::of(speaker, refusal)),
+            judged: &target.judged,
             sets: Each(Box::new(move || Box::new(selected().map(move |set| SetView::of(speaker, set))))),
             not_selected: target.sets.iter().filter(|set| !set.selected).map(|set| set.name.as_str()).collect(),
             evidence: &target.evidence,
@@ -192,7 +208,7 @@ pub(super) struct RefusalView<'a> {
     set: Option<&'a str>,
     /// What was seen, and the limit.
     message: &'a str,
-    /// The one line or flag that would allow it.
+    /// The change that the policy in force allows.
     allow: &'a str,
     /// The line to look at.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -14,8 +14,8 @@ use crate::model::{
 };
 use crate::plan::authority::{AuthorityChange, Leaving, LeavingRow, WhyLeaving};
 use crate::plan::{
-    Base, BaseGap, Cause, Counts, Difference, Evidence, Grant, Guard, Ignored, LeftAlone, Loss, Plan, PlannedChange,
-    Reason, Refusal, ResolvedName, SetPlan, TargetPlan, Unmanaged, Unreadable, Warning,
+    Base, BaseGap, Cause, Counts, Difference, Evidence, Grant, Guard, Ignored, Judged, LeftAlone, Loss, Plan,
+    PlannedChange, Reason, Refusal, ResolvedName, SetPlan, TargetPlan, Unmanaged, Unreadable, Warning,
 };
 
 /// What has to be known of a provider.
@@ -145,6 +145,7 @@ struct TargetDoc {
     account: Vec<Account>,
     unreadable: Option<UnreadableDoc>,
     refusals: Vec<RefusalDoc>,
+    judged: Judged,
     sets: Vec<SetDoc>,
     not_selected: Vec<String>,
     evidence: Vec<Evidence>,
@@ -259,6 +260,7 @@ impl Reader<'_> {
             unreadable: target.unreadable.map(|UnreadableDoc { message, temporary }| Unreadable { message, temporary }),
             sets,
             refusals,
+            judged: target.judged,
             names: self.names,
             evidence: target.evidence,
             read_requests: target.read_requests,

@@ -63,8 +63,10 @@ fn problems(page: &mut Page, drift: &Drift<'_>) {
             rows.push(format!("- {name}: the listing is **not proven complete**, there may be more: {}\n", code(gap)));
         }
         for refusal in &target.refusals {
-            let (message, allow) = (code(&refusal.message), code(&refusal.allow));
-            rows.push(format!("- {name}: an apply **would be refused**: {message}\n  To allow it: {allow}\n"));
+            let (message, allow, guard) = (code(&refusal.message), code(&refusal.allow), code(refusal.guard.code()));
+            rows.push(format!(
+                "- {name}: an apply **would be refused** ({guard}): {message}\n  To allow it: {allow}\n"
+            ));
         }
     }
     let total = words::len(&rows);

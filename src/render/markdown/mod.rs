@@ -127,6 +127,9 @@ fn summary(plan: &Plan) -> String {
     match () {
         () if plan.refused() => format!("**Refused by a guard:** {changes}; {rest}."),
         () if unreadable => format!("**Not every target could be read:** {changes}; {rest}."),
+        () if plan.is_preview() && counts.changes() > 0 => format!(
+            "**Preview:** {changes}; {rest}. Sets are planned above the mode of their manifests; apply refuses this plan."
+        ),
         () if counts.changes() > 0 => format!("**Plan:** {changes}; {rest}. {requests} to apply."),
         () if !declared => "**Nothing to plan:** no set is declared or selected.".to_owned(),
         () if counts.observed > 0 => format!("**No changes to apply.** Sets that only observe differ: {rest}."),
@@ -154,7 +157,7 @@ fn problems(page: &mut Page, plan: &Plan) {
         for refusal in &target.refusals {
             let set = refusal.set.as_ref().map(|set| format!(", set {}", code(set))).unwrap_or_default();
             let at = refusal.at.as_ref().map(|at| format!(" ({})", code(&words::place(at)))).unwrap_or_default();
-            let (message, allow) = (code(&refusal.message), code(&refusal.allow));
+            let (message, allow, guard) = (code(&refusal.message), code(&refusal.allow), code(refusal.guard.code()));
             let keys = refusal.keys.iter().take(REFUSAL_KEYS).map(|key| code(&speaker.key(key, None)));
             let mut keys: Vec<String> = keys.collect();
             let more = refusal.keys.len().saturating_sub(REFUSAL_KEYS);
@@ -163,7 +166,7 @@ fn problems(page: &mut Page, plan: &Plan) {
             }
             let keys = if keys.is_empty() { String::new() } else { format!("\n  Concerns {}", keys.join(", ")) };
             rows.push(format!(
-                "- {name}{set}: **refused**, nothing of {name} will be applied: {message}{at}\n  To allow it: {allow}{keys}\n"
+                "- {name}{set}: **refused** ({guard}), nothing of {name} will be applied: {message}{at}\n  To allow it: {allow}{keys}\n"
             ));
         }
         for gap in target.evidence.iter().filter_map(|evidence| evidence.gap.as_ref()) {

@@ -5,6 +5,7 @@
 mod node;
 mod recipe;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
@@ -14,7 +15,12 @@ use self::node::{Node, Object, Raw};
 use self::recipe::{APPLY, DRIFT, Field, PLAN, Rule};
 use super::{ExitView, FORMAT_VERSION};
 use crate::apply::Exit;
+use crate::model::Instant;
 use crate::plan;
+use crate::plan::{Guard, Judged, Refusal};
+
+/// Milliseconds between the parts of one run, at most: a day. Parts of different nights are no one plan.
+const LONGEST_RUN_MS: u64 = 86_400_000;
 
 /// One report, with the name that messages call it by.
 #[derive(Debug, Clone, Copy)]
@@ -147,6 +153,9 @@ struct Read<'a> {
     number: u64,
     of: u64,
     manifests: String,
+    selection: String,
+    /// When it was made; applies do not say.
+    made: Option<Instant>,
 }
 
 /// Joins reports. With `partial`, shards may be missing or have stopped; the result then says that it is an error.
@@ -179,13 +188,17 @@ pub fn merge(parts: &[Part<'_>], partial: bool) -> Result<Merged, MergeError> {
     if !missing.is_empty() && !partial {
         return Err(MergeError::Missing { missing, of });
     }
+    let common = Common { parts: of, manifests: first.manifests.clone(), selection: first.selection.clone() };
     // The order of the arguments must not matter.
     read.sort_by_key(|part| part.number);
     let least = if missing.is_empty() { Exit::Success } else { Exit::Error };
     let objects: Vec<(&str, Object)> = read.into_iter().map(|part| (part.name, part.document)).collect();
     let exit = objects.iter().map(|(name, object)| exit(name, object.get("exit"))).collect::<Result<Vec<_>, _>>()?;
     let exit = exit.into_iter().fold(least, Exit::worse);
-    let merging = Merging { exit, missing: &missing };
+    let sums = refusals_of_the_sums(&objects)?;
+    let refused = kind == Kind::Plan && sums.values().any(|refusals| !refusals.is_empty());
+    let exit = if refused { exit.worse(Exit::Refused) } else { exit };
+    let merging = Merging { exit, refused, missing: &missing, common, sums };
     let document = merging.object(kind.recipe(), &objects, "")?;
     Ok(Merged { kind, exit, missing, of, document: Node::Object(document) })
 }
@@ -215,10 +228,13 @@ fn read_part<'a>(part: &Part<'a>) -> Result<(Kind, Read<'a>), MergeError> {
     let shard: Object = serde_json::from_str(shard.get()).map_err(|_| shape())?;
     let (number, of) = (shard.number("part").ok_or_else(shape)?, shard.number("parts").ok_or_else(shape)?);
     let manifests = shard.text("manifests").ok_or_else(shape)?;
+    let selection = shard.text("selection").ok_or_else(shape)?;
+    let made = document.text("planned_at").or_else(|| document.text("checked_at"));
+    let made = made.and_then(|made| Instant::parse(&made));
     if of > plan::Part::MOST || !(1..=of).contains(&number) {
         return Err(shape());
     }
-    Ok((kind, Read { name: part.name, document, number, of, manifests }))
+    Ok((kind, Read { name: part.name, document, number, of, manifests, selection, made }))
 }
 
 /// Checks that these are parts of one run, each once; gives the numbers of those that are missing.
@@ -232,6 +248,14 @@ fn belong_together(parts: &[Read<'_>]) -> Result<Vec<u64>, MergeError> {
         }
         if part.manifests != first.manifests {
             return Err(differs("what the manifests declare"));
+        }
+        if part.selection != first.selection {
+            return Err(differs("the selectors, the modes or the options that they were run with"));
+        }
+        if let (Some(one), Some(other)) = (part.made, first.made)
+            && one.0.abs_diff(other.0) > LONGEST_RUN_MS
+        {
+            return Err(differs("the day that they were made on"));
         }
         if let Some(earlier) = seen.insert(part.number, part.name) {
             return Err(MergeError::Twice(earlier.to_owned(), part.name.to_owned(), part.number));
@@ -253,7 +277,93 @@ type Values<'a> = [(&'a str, &'a Raw)];
 
 struct Merging<'a> {
     exit: Exit,
+    /// The sum of a target is over a threshold.
+    refused: bool,
     missing: &'a [u64],
+    common: Common,
+    /// By target, the refusals of the sum over all its sets.
+    sums: BTreeMap<String, Vec<Refusal>>,
+}
+
+/// What all parts have in common.
+struct Common {
+    parts: u64,
+    manifests: String,
+    selection: String,
+}
+
+impl Common {
+    fn node(&self) -> Node {
+        let text = |text: &String| Node::Text(text.clone());
+        Node::Object(vec![
+            ("parts".to_owned(), Node::Number(self.parts)),
+            ("manifests".to_owned(), text(&self.manifests)),
+            ("selection".to_owned(), text(&self.selection)),
+        ])
+    }
+}
+
+/// Judges the sums of all parts, target by target: no part knows more than its own.
+fn refusals_of_the_sums(objects: &[(&str, Object)]) -> Result<BTreeMap<String, Vec<Refusal>>, MergeError> {
+    let mut found: BTreeMap<String, (Judged, BTreeSet<Guard>)> = BTreeMap::new();
+    for (file, document) in objects {
+        let Some(targets) = document.get("targets") else { continue };
+        for target in read::<Vec<Object>>(file, targets, "targets")? {
+            let (Some(name), Some(judged)) = (target.text("name"), target.get("judged")) else { continue };
+            let judged: Judged = read(file, judged, "targets.judged")?;
+            let listed = target.get("refusals").or_else(|| target.get("would_be_refused"));
+            let listed: Vec<Object> =
+                listed.map(|raw| read(file, raw, "targets.refusals")).transpose()?.unwrap_or_default();
+            let by_sets = listed.iter().filter(|refusal| refusal.get("set").is_some()).filter_map(guard_of);
+            match found.entry(name) {
+                Entry::Vacant(vacant) => {
+                    vacant.insert((judged, by_sets.collect()));
+                }
+                Entry::Occupied(mut sum) => {
+                    let (sum, guards) = sum.get_mut();
+                    sum.effective = sum.effective.saturating_add(judged.effective);
+                    sum.losses = sum.losses.saturating_add(judged.losses);
+                    sum.updates = sum.updates.saturating_add(judged.updates);
+                    guards.extend(by_sets);
+                }
+            }
+        }
+    }
+    let judge = |(name, (judged, guards)): (String, (Judged, BTreeSet<Guard>))| {
+        (name, judged.refusals(|guard| guards.contains(&guard)))
+    };
+    Ok(found.into_iter().map(judge).collect())
+}
+
+fn guard_of(refusal: &Object) -> Option<Guard> {
+    serde_json::from_str(refusal.get("guard")?.get()).ok()
+}
+
+/// Every refusal once, with those of the sum as they are judged now, in the order of a plan.
+fn refusals(values: &Values<'_>, sum: &[Refusal], place: &str) -> Result<Node, MergeError> {
+    type Order = (Option<String>, Option<Guard>, String);
+    let (mut seen, mut found) = (BTreeSet::new(), Vec::<(Order, Node)>::new());
+    for (file, item) in items::<Raw>(values, place)? {
+        let refusal = read::<Object>(file, &item, place)?;
+        let (set, guard) = (refusal.text("set"), guard_of(&refusal));
+        let of_the_sum = set.is_none() && matches!(guard, Some(Guard::Losses | Guard::Updates));
+        let meant: Value = read(file, &item, place)?;
+        if !of_the_sum && seen.insert(meant.to_string()) {
+            found.push(((set, guard, refusal.text("message").unwrap_or_default()), Node::Raw(item)));
+        }
+    }
+    for refusal in sum {
+        let text = |text: &str| Node::Text(text.to_owned());
+        let node = Node::Object(vec![
+            ("guard".to_owned(), text(refusal.guard.code())),
+            ("message".to_owned(), text(&refusal.message)),
+            ("allow".to_owned(), text(&refusal.allow)),
+            ("keys".to_owned(), Node::List(Vec::new())),
+        ]);
+        found.push(((None, Some(refusal.guard), refusal.message.clone()), node));
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(Node::List(found.into_iter().map(|(_, node)| node).collect()))
 }
 
 impl Merging<'_> {
@@ -277,6 +387,9 @@ impl Merging<'_> {
                 let missing = self.missing.iter().map(|number| Node::Number(*number)).collect();
                 merged.push(((*name).to_owned(), Node::List(missing)));
             }
+            if matches!(rule, Rule::Merged) && self.missing.is_empty() {
+                merged.push(((*name).to_owned(), self.common.node()));
+            }
             let values: Vec<(&str, &Raw)> =
                 objects.iter().filter_map(|(file, object)| Some((*file, object.get(name)?))).collect();
             let Some((first, _)) = values.first() else { continue };
@@ -284,6 +397,12 @@ impl Merging<'_> {
                 let without = objects.iter().find(|(_, object)| object.get(name).is_none());
                 let without = without.map_or("", |(file, _)| *file).to_owned();
                 return Err(MergeError::Differs((*first).to_owned(), without, way(name)));
+            }
+            if matches!(rule, Rule::Refusals) {
+                let target = objects.iter().find_map(|(_, object)| object.text("name"));
+                let sum = target.and_then(|target| self.sums.get(&target)).map_or(&[][..], Vec::as_slice);
+                merged.push(((*name).to_owned(), refusals(&values, sum, &way(name))?));
+                continue;
             }
             if let Some(node) = self.field(*rule, &values, &way(name))? {
                 merged.push(((*name).to_owned(), node));
@@ -294,14 +413,14 @@ impl Merging<'_> {
 
     fn field(&self, rule: Rule, values: &Values<'_>, place: &str) -> Result<Option<Node>, MergeError> {
         let node = match rule {
-            Rule::Drop | Rule::Missing => return Ok(None),
+            Rule::Drop | Rule::Missing | Rule::Merged | Rule::Refusals => return Ok(None),
             Rule::Same => same(values, place)?,
             Rule::First => return Ok(values.first().map(|(_, raw)| Node::Raw((*raw).clone()))),
             Rule::Sum => Node::Number(all::<u64>(values, place)?.into_iter().fold(0, u64::saturating_add)),
             Rule::Counts => counts(values, place)?,
             Rule::Earliest => return Ok(all::<String>(values, place)?.into_iter().min().map(Node::Text)),
             Rule::Any => Node::Flag(all::<bool>(values, place)?.contains(&true)),
-            Rule::FirstOf(words) => first_of(words, values, place)?,
+            Rule::FirstOf(words) => first_of(words, values, place, self.refused)?,
             Rule::Exit => self.exit_node(),
             Rule::Unnarrowed => return Ok(all::<String>(values, place)?.first().map(|text| unnarrowed(text))),
             Rule::Union => union(values, place, &[])?,
@@ -388,13 +507,15 @@ fn counts(values: &Values<'_>, place: &str) -> Result<Node, MergeError> {
     Ok(Node::Object(sums.into_iter().map(|(name, sum)| (name, Node::Number(sum))).collect()))
 }
 
-fn first_of(words: &[&str], values: &Values<'_>, place: &str) -> Result<Node, MergeError> {
+/// The first of the words that occurs; `refused` counts as one that does.
+fn first_of(words: &[&str], values: &Values<'_>, place: &str, refused: bool) -> Result<Node, MergeError> {
     let there: Vec<String> = all(values, place)?;
     let unknown = values.iter().zip(&there).find(|(_, word)| !words.contains(&word.as_str()));
     if let Some(((file, _), _)) = unknown {
         return Err(shape(file, place));
     }
-    let first = words.iter().find(|word| there.iter().any(|there| there == *word));
+    let occurs = |word: &str| there.iter().any(|there| there == word) || refused && word == "refused";
+    let first = words.iter().find(|word| occurs(word));
     Ok(Node::Text(first.copied().unwrap_or_default().to_owned()))
 }
 

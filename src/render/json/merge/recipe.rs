@@ -12,6 +12,10 @@ pub(super) enum Rule {
     Drop,
     /// Not in a part: the parts that are not there.
     Missing,
+    /// What the parts have in common, in a joined report.
+    Merged,
+    /// Refusals: every one, once; those of the sum over all sets are judged anew.
+    Refusals,
     /// Numbers: their sum.
     Sum,
     /// Objects of numbers: the sum of each.
@@ -48,9 +52,19 @@ pub(super) enum Rule {
 pub(super) type Field = (&'static str, Rule);
 
 use Rule::{
-    Any, ByName, BySet, BySetOnce, Common, Counts, Drop, Earliest, Exit, First, FirstOf, Object, Same, Sets,
+    Any, ByName, BySet, BySetOnce, Common, Counts, Drop, Earliest, Exit, First, FirstOf, Object, Refusals, Same, Sets,
     SortedUnion, Sum, Union, Unnarrowed,
 };
+
+/// What the thresholds judge.
+pub(super) const JUDGED: &[Field] = &[
+    ("effective", Sum),
+    ("losses", Sum),
+    ("updates", Sum),
+    ("thresholds", Same),
+    ("ceilings", Same),
+    ("max_expect", Same),
+];
 
 /// `assignctl plan`.
 pub(super) const PLAN: &[Field] = &[
@@ -76,6 +90,7 @@ pub(super) const PLAN: &[Field] = &[
         ]),
     ),
     ("shard", Drop),
+    ("merged", Rule::Merged),
     ("missing_shards", Rule::Missing),
     (
         "targets",
@@ -85,7 +100,8 @@ pub(super) const PLAN: &[Field] = &[
             ("endpoint", Same),
             ("account", Same),
             ("unreadable", First),
-            ("refusals", Union),
+            ("refusals", Refusals),
+            ("judged", Object(JUDGED)),
             ("sets", Sets),
             ("not_selected", Common),
             ("evidence", Union),
@@ -150,7 +166,8 @@ pub(super) const DRIFT: &[Field] = &[
             ("account", Same),
             ("unreadable", First),
             ("counts", Counts),
-            ("would_be_refused", Union),
+            ("would_be_refused", Refusals),
+            ("judged", Object(JUDGED)),
             ("sets", Sets),
             ("not_selected", Common),
             ("evidence", Union),
