@@ -25,9 +25,9 @@ impl InForce {
         let Some(path) = &args.policy else { return Ok(Self::default()) };
         let name = path.display().to_string();
         let bytes = read(path)?;
-        let file = Some((name.clone(), digest::of_bytes(&bytes)));
         let kinds = provider::kinds();
         let (policy, diagnostics) = Policy::read(&name, bytes, &mut loaded.sources, &kinds, ids);
+        let file = Some((name, digest::of_bytes(policy.meaning(&kinds, ids).as_bytes())));
         loaded.diagnostics.extend(diagnostics);
         let (targets, diagnostics) = policy.judge(&loaded.targets, &loaded.sets, &kinds);
         loaded.diagnostics.extend(diagnostics);

@@ -630,8 +630,15 @@ impl Inner {
 /// Resolves what is constant. Tokens are fetched when the first request needs one.
 fn credential(auth: SignIn, secrets: &dyn SecretResolver, redactor: &Redactor) -> Result<Credential, String> {
     let value = |reference: &SecretRef| {
-        let value = secrets.resolve(reference).map_err(|error| error.to_string())?;
+        let value = secrets.sign_in(reference).map_err(|error| error.to_string())?;
         redactor.hide(&value);
+        // No token and no key holds a blank: two of them, or a line of a file, would be sent as one.
+        if value.expose_secret().contains(char::is_whitespace) {
+            return Err(format!("{reference} holds a blank; store the bare value"));
+        }
+        if !value.expose_secret().bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(format!("{reference} holds characters that no header can carry; store the bare value"));
+        }
         Ok::<_, String>(value)
     };
     let unsendable =

@@ -4,6 +4,8 @@ use std::net::Ipv6Addr;
 
 use url::{Host, Url};
 
+use crate::model::AllowedHost;
+
 /// The hosts that requests may go to: the vendor's, loopback, and those that the caller allowed (DESIGN section 3). Whoever edits a
 /// manifest can change an address; only the caller can widen this list.
 #[derive(Debug, Clone)]
@@ -80,12 +82,7 @@ impl HostPolicy {
 
 impl Allowed {
     fn parse(text: &str) -> Option<Self> {
-        // The URL parser knows case, IDNA and IPv6 brackets; a scheme that it does not treat specially would leave them as written.
-        let url = Url::parse(&format!("https://{}/", text.trim())).ok()?;
-        let bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
-        let explicit_443 = text.trim().ends_with(":443");
-        let port = url.port().or(explicit_443.then_some(443));
-        bare.then(|| host_name(&url)).flatten().map(|host| Self { host, port })
+        AllowedHost::parse(text).map(|AllowedHost { host, port }| Self { host, port })
     }
 
     fn matches(&self, host: &str, port: Option<u16>) -> bool {

@@ -262,7 +262,7 @@ impl SecretResolver for Recording<'_> {
         if !used.contains(reference) {
             used.push(reference.clone());
         }
-        let value = self.secrets.resolve(reference)?;
+        let value = self.secrets.sign_in(reference)?;
         self.redactor.hide(&value);
         Ok(value)
     }

@@ -150,17 +150,41 @@ pub static CLIENT_CREDENTIALS: Shape = Shape {
     masks: Masks::new(),
 };
 
+/// The bounds of everything in `limits`. A value outside is a mistake of unit more often than a wish, and is refused when it is read.
+pub mod bounds {
+    use super::Type;
+
+    /// Requests at once. 256: more connections to one host gain nothing, and meet the usual limit of open files.
+    pub const CONCURRENCY: Type = Type::Integer(1, 256);
+    /// Requests a second. 0.1 is one in ten seconds: with less, a run of a hundred requests takes hours. 10,000: no client sends more.
+    pub const REQUESTS_PER_SECOND: Type = Type::Number(0.1, 10_000.0);
+    /// Entries of a batch. 10,000: a larger body meets the request limits of every gateway.
+    pub const BATCH_SIZE: Type = Type::Integer(1, 10_000);
+    /// Rows of a page. 10,000: a larger answer meets the limit of an answer's size.
+    pub const PAGE_SIZE: Type = Type::Integer(1, 10_000);
+    /// Time of one request, in milliseconds. 100 ms: no system answers sooner from afar. An hour: no gateway waits longer.
+    pub const TIMEOUT: Type = Type::Duration(100, 3_600_000);
+    /// Time of all waiting, in milliseconds. 0: no retries. A day: pipelines end sooner.
+    pub const RETRY_BUDGET: Type = Type::Duration(0, 86_400_000);
+    /// Losses or updates, in percent.
+    pub const PERCENT: Type = Type::Integer(0, 100);
+    /// A number of assignments or holders. 4,294,967,295: more than any account has.
+    pub const COUNT: Type = Type::Integer(0, u32::MAX as u64);
+    /// A number of holders that must remain. None at all would protect nothing.
+    pub const HOLDERS: Type = Type::Integer(1, u32::MAX as u64);
+}
+
 /// `Target.spec.limits`.
 pub static LIMITS: Shape = Shape {
     title: "limits",
     doc: "How hard the system may be pressed; the defaults are each provider's.",
     groups: &[&[
-        Field::new("concurrency", Type::Integer(1, 256), "Requests in flight at once."),
-        Field::new("requests_per_second", Type::Number(10_000), "Requests a second, reads and writes together."),
-        Field::new("batch_size", Type::Integer(1, 10_000), "Entries a batch request carries."),
-        Field::new("page_size", Type::Integer(1, 10_000), "Rows a page holds."),
-        Field::new("timeout", Type::Duration(10, 3_600_000), "The longest that one request may take."),
-        Field::new("retry_budget", Type::Duration(0, 86_400_000), "The longest that retries may wait, in total."),
+        Field::new("concurrency", bounds::CONCURRENCY, "Requests in flight at once."),
+        Field::new("requests_per_second", bounds::REQUESTS_PER_SECOND, "Requests a second, reads and writes together."),
+        Field::new("batch_size", bounds::BATCH_SIZE, "Entries a batch request carries."),
+        Field::new("page_size", bounds::PAGE_SIZE, "Rows a page holds."),
+        Field::new("timeout", bounds::TIMEOUT, "The longest that one request may take."),
+        Field::new("retry_budget", bounds::RETRY_BUDGET, "The longest that retries may wait, in total."),
     ]],
     rules: &[],
     secret: false,
@@ -184,8 +208,8 @@ pub static EXPECT: Shape = Shape {
     title: "expect",
     doc: "What this change may take away or update beyond the thresholds.",
     groups: &[&[
-        Field::new("removes", Type::Integer(0, u32::MAX as u64), "How many losses are expected, at most."),
-        Field::new("updates", Type::Integer(0, u32::MAX as u64), "How many updates are expected, at most."),
+        Field::new("removes", bounds::COUNT, "How many losses are expected, at most."),
+        Field::new("updates", bounds::COUNT, "How many updates are expected, at most."),
         Field::new("until", Type::Until, "When it ends; a date counts to its end, in UTC."),
     ]],
     rules: &[Rule::AtLeastOne(&["removes", "updates"])],
@@ -196,7 +220,7 @@ pub static EXPECT: Shape = Shape {
 /// `protect[].min_holders`, for providers whose assignments have holders.
 pub const MIN_HOLDERS: Field = Field::new(
     "min_holders",
-    Type::Integer(1, u32::MAX as u64),
+    bounds::HOLDERS,
     "How many distinct holders must remain. Left out: no matching row may be lost.",
 );
 

@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use super::document::{Context, Drafts};
 use super::findings::{Findings, did_you_mean, shown};
+use super::kind::Kind;
 use super::set::{DraftSet, span};
 use super::target::DraftTarget;
 use crate::diag::{Diagnostic, Span};
 use crate::model::{
-    Capabilities, Desired, DesiredSet, Fields, Ids, Key, MAX_KEY_PARTS, Mode, PartScope, Scope, Sym, Target,
+    Address, Auth, Capabilities, Desired, DesiredSet, Endpoint, Fields, Ids, Key, MAX_KEY_PARTS, Mode, PartScope,
+    SANDBOX, Scope, SecretRef, Sym, Target, Value, folded,
 };
 
 /// Runs all cross checks, and joins sets to targets. Sets whose target is unknown are left out: that is an error.
@@ -21,13 +23,13 @@ pub(super) fn join(
     let Drafts { targets, sets, .. } = drafts;
     let by_name = target_names(&targets, findings);
     set_names(&sets, findings);
-    same_accounts(&targets, findings);
+    same_accounts(&targets, context.kinds, findings);
     let owners: Vec<Option<usize>> = sets.iter().map(|set| owner(set, &targets, &by_name, context, findings)).collect();
     for index in 0..targets.len() {
         let owned = || sets.iter().zip(&owners).filter(|(_, owner)| **owner == Some(index)).map(|(set, _)| set);
         let Some(kind) = owned().next().and_then(|set| context.kinds.get(set.kind)) else { continue };
         let of_target: Vec<&DesiredSet> = owned().map(|set| &set.set).collect();
-        one_owner(&of_target, kind.capabilities, context.ids, findings);
+        one_owner(&of_target, kind.capabilities, context.ids, &mut |_, finding| findings.push(finding));
     }
     finish(targets, sets, &owners)
 }
@@ -90,23 +92,65 @@ fn set_names(sets: &[DraftSet], findings: &mut Findings) {
     }
 }
 
-/// Two targets for one account would give its rows two owners. Where no field names the account, the credential does.
-fn same_accounts(targets: &[DraftTarget], findings: &mut Findings) {
+/// Two targets for one account would give its rows two owners, however its address and its fields are spelled.
+fn same_accounts(targets: &[DraftTarget], kinds: &[&'static Kind], findings: &mut Findings) {
     let mut seen: HashMap<String, (Span, &str)> = HashMap::new();
     for draft in targets {
-        let Some(target) = &draft.target else { continue };
-        let credential = if target.account.is_empty() { format!("{:?}", target.auth) } else { String::new() };
-        let identity = format!("{} {:?} {:?} {credential}", target.provider, target.endpoint, target.account);
-        let Some((first, name)) = seen.get(&identity) else {
-            seen.insert(identity, (draft.name_span, &target.name));
-            continue;
-        };
-        if *name == target.name {
-            continue; // one document twice, which its name says already
+        let (Some(target), Some(kind)) = (&draft.target, draft.kind.and_then(|kind| kinds.get(kind))) else { continue };
+        let identities = identities(target, kind);
+        let first = identities.iter().find_map(|identity| seen.get(identity)).copied();
+        for identity in identities {
+            seen.entry(identity).or_insert((draft.name_span, &target.name));
         }
+        // One document twice is said already, by its name.
+        let Some((first, _)) = first.filter(|(_, name)| *name != target.name) else { continue };
         let message = format!("{} is the same account as another target", shown(&target.name));
-        let diagnostic = Diagnostic::error("same-account", message, draft.name_span).also(*first, "the other target");
+        let diagnostic = Diagnostic::error("same-account", message, draft.name_span).also(first, "the other target");
         findings.push(diagnostic.help("keep one of the two: with both, every live row would have two owners"));
+    }
+}
+
+/// What a target shares with every other target of the same account: the address with the account's fields, with the credential where
+/// that decides which account it is, or with both where the fields only name it.
+fn identities(target: &Target, kind: &Kind) -> Vec<String> {
+    let place = match &target.endpoint {
+        Endpoint::Sandbox => SANDBOX.to_owned(),
+        Endpoint::Vendor => place(kind.vendor),
+        Endpoint::Url(url) => place(url),
+    };
+    let is_bound = kind.bound_by_credential.is_some_and(
+        |(option, value)| matches!(target.options.get(option), Some(Value::Text(text)) if **text == *value),
+    );
+    let mut identities = Vec::new();
+    if !target.account.is_empty() {
+        let fields = target.account.iter().map(|account| format!("{}={:?}", account.field, folded(&account.value)));
+        identities.push(format!("{} {place} {}", target.provider, fields.collect::<Vec<_>>().join(" ")));
+    }
+    if is_bound || target.account.is_empty() {
+        identities.push(format!("{} {place} as {}", target.provider, credential(target.auth.as_ref())));
+    }
+    identities
+}
+
+fn place(url: &str) -> String {
+    Address::parse(url).map_or_else(|| url.to_owned(), |address| address.place())
+}
+
+/// Where a sign-in takes its secrets from. The form does not matter: one secret opens one account.
+fn credential(auth: Option<&Auth>) -> String {
+    let reference = |secret: &SecretRef| match secret {
+        SecretRef::Env(name) => format!("env {name}"),
+        SecretRef::File(path) => {
+            let parts = path.split('/').filter(|part| !matches!(*part, "" | "."));
+            format!("file {}", parts.collect::<Vec<_>>().join("/"))
+        }
+    };
+    match auth {
+        None => "nobody".to_owned(),
+        Some(Auth::Bearer(secret) | Auth::ApiKey(secret) | Auth::ProjectSecret { secret, .. }) => reference(secret),
+        Some(Auth::ClientCredentials { client_id, client_secret, .. }) => {
+            format!("{} {}", reference(client_id), reference(client_secret))
+        }
     }
 }
 
@@ -143,14 +187,17 @@ fn owner(
 }
 
 /// That every live row has at most one owner among the sets of one target. References by name count as what they are: two names, or a
-/// name and an id, that turn out to be one are found when they are resolved.
-pub(super) fn one_owner(sets: &[&DesiredSet], capabilities: &Capabilities, ids: &Ids, findings: &mut Findings) {
-    duplicates(sets, capabilities, ids, findings);
-    overlaps(sets, ids, findings);
+/// name and an id, that turn out to be one are found when they are resolved. Every finding comes with the two sets concerned.
+pub(super) fn one_owner(sets: &[&DesiredSet], capabilities: &Capabilities, ids: &Ids, report: &mut Report<'_>) {
+    duplicates(sets, capabilities, ids, report);
+    overlaps(sets, ids, report);
 }
 
+/// Takes a finding about two sets, by their places.
+pub(super) type Report<'r> = dyn FnMut([usize; 2], Diagnostic) + 'r;
+
 /// A key declared twice, in one set or in two. Sorting finds them without a table of all keys.
-fn duplicates(sets: &[&DesiredSet], capabilities: &Capabilities, ids: &Ids, findings: &mut Findings) {
+fn duplicates(sets: &[&DesiredSet], capabilities: &Capabilities, ids: &Ids, report: &mut Report<'_>) {
     let mut keys: Vec<(Key, u32, u32)> = Vec::with_capacity(sets.iter().map(|set| set.rows.len()).sum());
     for (s, set) in sets.iter().enumerate() {
         let s = u32::try_from(s).unwrap_or(u32::MAX);
@@ -167,7 +214,8 @@ fn duplicates(sets: &[&DesiredSet], capabilities: &Capabilities, ids: &Ids, find
         let ((key, s1, r1), (_, s2, r2)) = (keys[first], keys[index]);
         if let (Some(a), Some(b)) = (row(s1, r1), row(s2, r2)) {
             let key = key_text(&key, capabilities, ids);
-            findings.push(duplicate(&key, (a, sets[s1 as usize]), (b, sets[s2 as usize])));
+            let finding = duplicate(&key, (a, sets[s1 as usize]), (b, sets[s2 as usize]));
+            report([s1 as usize, s2 as usize], finding);
         }
     }
 }
@@ -253,22 +301,22 @@ impl Index {
 }
 
 /// Scopes that can meet where either is authoritative, and declared keys inside another set's authoritative scope.
-fn overlaps(sets: &[&DesiredSet], ids: &Ids, findings: &mut Findings) {
+fn overlaps(sets: &[&DesiredSet], ids: &Ids, report: &mut Report<'_>) {
     let mut index = Index::default();
     for (number, set) in sets.iter().enumerate() {
         let Some(scope) = &set.scope else { continue };
         let other = index.candidates(scope, number).into_iter().find_map(|candidate| {
             let other = sets.get(candidate)?;
             let either = [set.mode, other.mode].contains(&Mode::Authoritative);
-            (either && other.scope.as_ref()?.intersects(scope)).then_some(other)
+            (either && other.scope.as_ref()?.intersects(scope)).then_some((candidate, other))
         });
-        if let Some(other) = other {
-            findings.push(overlap(set, other));
+        if let Some((candidate, other)) = other {
+            report([number, candidate], overlap(set, other));
         }
         index.add(scope, number);
     }
-    for set in sets.iter().filter(|set| set.scope.is_none()) {
-        foreign_keys(set, sets, &index, ids, findings);
+    for (number, set) in sets.iter().enumerate().filter(|(_, set)| set.scope.is_none()) {
+        foreign_keys((number, set), sets, &index, ids, report);
     }
 }
 
@@ -287,19 +335,25 @@ fn overlap(set: &DesiredSet, other: &DesiredSet) -> Diagnostic {
         .help("narrow one scope so that every live row has at most one owner; limiting both by the same field keeps them apart")
 }
 
-fn foreign_keys(set: &DesiredSet, sets: &[&DesiredSet], index: &Index, ids: &Ids, findings: &mut Findings) {
+fn foreign_keys(
+    (number, set): (usize, &DesiredSet),
+    sets: &[&DesiredSet],
+    index: &Index,
+    ids: &Ids,
+    report: &mut Report<'_>,
+) {
     for row in &set.rows {
         let by_part = (0..MAX_KEY_PARTS).map(|part| index.at(part, std::iter::once(row.key.part(part))));
         let Some(candidates) = by_part.min_by_key(Vec::len) else { continue };
-        let owner = candidates.into_iter().filter_map(|number| sets.get(number)).find(|other| {
+        let owner = candidates.into_iter().filter_map(|at| Some((at, sets.get(at)?))).find(|(_, other)| {
             other.mode == Mode::Authoritative && other.scope.as_ref().is_some_and(|s| s.contains(&row.key))
         });
-        let Some(owner) = owner else { continue };
+        let Some((at, owner)) = owner else { continue };
         let texts: Vec<String> =
             row.key.0.iter().filter(|sym| !sym.is_none()).map(|sym| shown(ids.text(*sym))).collect();
         let message = format!("{} lies in the scope of the authoritative set {}", texts.join(", "), shown(&owner.name));
         let diagnostic = Diagnostic::error("foreign-scope", message, span(row.origin));
         let diagnostic = diagnostic.also(span(owner.scope_origin), "this set would remove it");
-        findings.push(diagnostic.help("declare it in that set, or narrow that set's scope"));
+        report([number, at], diagnostic.help("declare it in that set, or narrow that set's scope"));
     }
 }

@@ -4,7 +4,7 @@
 use super::Kind;
 use super::findings::{Findings, did_you_mean, shown};
 use super::set::{origin, span};
-use super::shape::{Field, Record, Type, parse_until, unique_pairs};
+use super::shape::{Field, Record, Type, unique_pairs};
 use crate::diag::Diagnostic;
 use crate::model::{DesiredSet, Ignore, Instant, MAX_KEY_PARTS, Pattern};
 
@@ -21,7 +21,7 @@ pub(super) fn lower(record: &Record<'_>, kind: &Kind, findings: &mut Findings) -
         if findings.errors() > before {
             continue;
         }
-        let until = rule.text("until").and_then(|(text, at)| Some((parse_until(text)?, origin(at))));
+        let until = rule.instant("until").map(|(until, at)| (until, origin(at)));
         let reason = rule.text("reason").map_or("", |(text, _)| text).to_owned();
         rules.push(Ignore { fields, parts, reason, until, origin: origin(item.span()) });
     }

@@ -63,6 +63,8 @@ pub struct Kind {
     pub target: &'static Shape,
     /// The own fields of `Target.spec` that say which account it is.
     pub account: &'static [&'static str],
+    /// The option and its value with which the credential alone decides which account it is; the account's fields only name it then.
+    pub bound_by_credential: Option<(&'static str, &'static str)>,
     /// The paths that a policy may say otherwise.
     pub paths: &'static [PathSpec],
     /// The spec of a set: the common fields, `assignments`, `protect`, and `scope` or the fields of the address.

@@ -34,7 +34,7 @@ pub use set::MAX_ROWS;
 pub use work_tree::WorkTree;
 
 use crate::diag::{Diagnostic, Diagnostics, SourceId, Sources, Span};
-use crate::model::{DesiredSet, Ids, Mode, Target};
+use crate::model::{DesiredSet, Ids, Mode, Origin, Target};
 use document::{Context, Drafts};
 use files::{Found, Given};
 use findings::Findings;
@@ -114,18 +114,23 @@ pub fn load(inputs: &Inputs, kinds: &[&'static Kind], ids: &Ids) -> Loaded {
         // Read ahead of the others, it had no places among the sources.
         root.options = spec.options.clone();
     }
-    let nothing = drafts.targets.is_empty() && drafts.sets.is_empty() && findings.errors() == 0;
-    if nothing && root.is_none() && !texts.is_empty() {
-        let at = Span { source: SourceId(0), start: 0, end: 0 };
+    let is_given = root.is_some() || !texts.is_empty();
+    if is_given && drafts.targets.is_empty() && drafts.sets.is_empty() && findings.errors() == 0 {
         let message = "nothing was read: there is no target and no set in it";
-        findings.push(Diagnostic::warning("empty-input", message, at).help("is it the right file, or the right pipe?"));
+        let empty = match (&root, texts.is_empty()) {
+            (None, false) => Diagnostic::error("empty-input", message, Span { source: SourceId(0), start: 0, end: 0 }),
+            _ => Diagnostic::global("empty-input", message),
+        };
+        findings.push(empty.help("is it the right file or directory, or the right pipe?"));
     }
     let (targets, sets) = cross::join(drafts, context, &mut findings);
     if root.is_none() && !inputs.complete {
         require_complete(&sets, &mut findings);
     }
-    let covers = |set: &DesiredSet| texts.get(set.origin.source as usize).is_none_or(|text| text.is_selected);
-    let selected = sets.iter().map(|(_, set)| covers(set)).collect();
+    // A path to a target selects every set that uses it.
+    let covers = |origin: Origin| texts.get(origin.source as usize).is_none_or(|text| text.is_selected);
+    let of_target = |set: &DesiredSet| targets.get(set.target).is_some_and(|target| covers(target.origin));
+    let selected = sets.iter().map(|(_, set)| covers(set.origin) || of_target(set)).collect();
     let (diagnostics, redactions) = findings.finish();
     for span in redactions {
         sources.redact(span);

@@ -28,7 +28,8 @@ pub fn resolve(
     ids: &Ids,
 ) -> (Vec<Option<DesiredSet>>, Diagnostics) {
     let mut findings = Findings::default();
-    let known = known(sets, snapshot, ids, &mut findings);
+    let (known, wrong) = known(sets, snapshot, ids);
+    wrong.into_values().for_each(|finding| findings.push(finding));
     let resolved: Vec<Option<DesiredSet>> = sets
         .iter()
         .map(|set| (!set.names.is_empty()).then(|| with_ids(set, &known, snapshot, capabilities, ids)))
@@ -37,9 +38,54 @@ pub fn resolve(
         let all: Vec<&DesiredSet> =
             sets.iter().zip(&resolved).map(|(set, resolved)| resolved.as_ref().unwrap_or(set)).collect();
         resolved.iter().flatten().for_each(|set| outside(set, capabilities, ids, &mut findings));
-        cross::one_owner(&all, capabilities, ids, &mut findings);
+        cross::one_owner(&all, capabilities, ids, &mut |_, finding| findings.push(finding));
     }
     (resolved, findings.finish().0)
+}
+
+/// Resolves the names of one target among all sets, each set for itself: one whose names have no ids, or that turns out to claim what
+/// another set claims, fails alone. Gives the copies of all sets with names, each with its place among `sets` and the first finding about it,
+/// and all that is wrong. A copy that failed has a name without an id, so that nothing of it is ever planned.
+pub fn of_each(
+    sets: &[DesiredSet],
+    target: usize,
+    snapshot: &Snapshot,
+    capabilities: &Capabilities,
+    ids: &Ids,
+) -> (Vec<(usize, DesiredSet, Option<Diagnostic>)>, Diagnostics) {
+    let mut findings = Findings::default();
+    let (places, sets): (Vec<usize>, Vec<&DesiredSet>) =
+        sets.iter().enumerate().filter(|(_, set)| set.target == target).unzip();
+    let (known, wrong) = known(&sets, snapshot, ids);
+    let copy = |set: &&DesiredSet| (!set.names.is_empty()).then(|| with_ids(set, &known, snapshot, capabilities, ids));
+    let mut copies: Vec<Option<DesiredSet>> = sets.iter().map(copy).collect();
+    let first_wrong = |set: &&DesiredSet| {
+        let first = set.names.iter().filter(|used| wrong.contains_key(&used.name)).min_by_key(|used| used.origin)?;
+        wrong.get(&first.name).cloned()
+    };
+    let mut failed: Vec<Option<Diagnostic>> = sets.iter().map(first_wrong).collect();
+    wrong.values().for_each(|finding| findings.push(finding.clone()));
+    for (copy, failed) in copies.iter().zip(&mut failed).filter(|(_, failed)| failed.is_none()) {
+        let mut found = Findings::default();
+        copy.iter().for_each(|set| outside(set, capabilities, ids, &mut found));
+        let found = found.finish().0;
+        *failed = found.sorted().first().map(|first| (*first).clone());
+        findings.extend(found);
+    }
+    // Sets without names were held against each other when they were loaded.
+    let sound: Vec<usize> = (0..sets.len()).filter(|at| failed[*at].is_none()).collect();
+    let all: Vec<&DesiredSet> = sound.iter().map(|at| copies[*at].as_ref().unwrap_or(sets[*at])).collect();
+    cross::one_owner(&all, capabilities, ids, &mut |both, finding| {
+        for at in both.map(|at| sound[at]).into_iter().filter(|at| !sets[*at].names.is_empty()) {
+            failed[at].get_or_insert_with(|| finding.clone());
+        }
+        findings.push(finding);
+    });
+    for (copy, _) in copies.iter_mut().zip(&failed).filter(|(_, failed)| failed.is_some()) {
+        copy.iter_mut().flat_map(|set| &mut set.names).for_each(|used| used.id = None);
+    }
+    let each = places.into_iter().zip(copies).zip(failed);
+    (each.filter_map(|((place, set), failed)| Some((place, set?, failed))).collect(), findings.finish().0)
 }
 
 /// Resolves the names of one target among all sets. Gives the resolved copies, each with its place among `sets`; sets without names have
@@ -87,8 +133,9 @@ impl Loaded {
     }
 }
 
-/// The id of every name; what has none is reported where it is first written.
-fn known(sets: &[&DesiredSet], snapshot: &Snapshot, ids: &Ids, findings: &mut Findings) -> BTreeMap<Sym, Sym> {
+/// The id of every name, and for each that has none, why: said where it is first written.
+fn known(sets: &[&DesiredSet], snapshot: &Snapshot, ids: &Ids) -> (BTreeMap<Sym, Sym>, BTreeMap<Sym, Diagnostic>) {
+    let mut wrong = BTreeMap::new();
     let mut uses: BTreeMap<Sym, Vec<&NameUse>> = BTreeMap::new();
     for used in sets.iter().flat_map(|set| &set.names) {
         uses.entry(used.name).or_default().push(used);
@@ -115,9 +162,9 @@ fn known(sets: &[&DesiredSet], snapshot: &Snapshot, ids: &Ids, findings: &mut Fi
             let text = if more == 1 { "also used here".to_owned() } else { format!("also used in {more} more places") };
             diagnostic = diagnostic.also(span(again.origin), text);
         }
-        findings.push(diagnostic);
+        wrong.insert(sym, diagnostic);
     }
-    known
+    (known, wrong)
 }
 
 fn said(name: &NameRef) -> String {

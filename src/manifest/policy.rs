@@ -1,11 +1,13 @@
 //! The caller's policy (DESIGN section 3, "What a pull request may not decide"): read from one text of the caller's, held against the
 //! targets and sets of the run. It only ever narrows; nothing in a manifest can widen it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::{Value, json};
 
 use super::common::API_VERSION;
 use super::document::{Context, check_version, word};
-use super::findings::{Findings, did_you_mean, one_of, shown};
+use super::findings::{Findings, closest, did_you_mean, one_of, shown};
 use super::kind::{Kind, PathSpec};
 use super::policy_shape::{POLICY_DOCUMENT, SECRET, TARGET_RULE};
 use super::set::{origin, protection, span};
@@ -13,8 +15,8 @@ use super::shape::{Record, Shape, unique_pairs};
 use super::yaml::{self, Node, NodeKind};
 use crate::diag::{Diagnostic, Diagnostics, SourceId, Sources, Span};
 use crate::model::{
-    Auth, Ceilings, DeniedGrant, DesiredSet, Endpoint, Ids, MAX_KEY_PARTS, MaxExpect, Pattern, Protect, SecretRef,
-    Target, TargetPolicy, Value,
+    self, Address, AddressPattern, AllowedHost, Auth, Ceilings, DeniedGrant, DesiredSet, Endpoint, Ids, MAX_KEY_PARTS,
+    MaxExpect, Pattern, Protect, SANDBOX, SecretRef, Target, TargetPolicy, folded,
 };
 
 /// A policy, read and checked.
@@ -24,6 +26,9 @@ pub struct Policy {
     /// `None`: any target is fine.
     targets: Option<Vec<TargetRule>>,
 }
+
+/// The entries that decided about a target, by their places, with the secrets that their targets use.
+type Used<'t> = HashMap<Span, BTreeSet<&'t SecretRef>>;
 
 /// What a run and a target can both be given.
 #[derive(Debug, Default)]
@@ -42,9 +47,10 @@ struct Bounds {
 struct TargetRule {
     name: Pattern,
     provider: Option<String>,
-    endpoint: Option<Pattern>,
+    endpoint: Option<AddressPattern>,
     account: Vec<(String, Pattern)>,
-    secrets: Option<Vec<SecretPattern>>,
+    /// With the place of each.
+    secrets: Option<Vec<(SecretPattern, Span)>>,
     paths: Vec<PathRule>,
     bounds: Bounds,
     at: Span,
@@ -57,6 +63,13 @@ enum SecretPattern {
 }
 
 impl SecretPattern {
+    fn text(&self) -> (&'static str, &str) {
+        match self {
+            SecretPattern::Env(pattern) => ("env", pattern.as_str()),
+            SecretPattern::File(pattern) => ("file", pattern.as_str()),
+        }
+    }
+
     fn permits(&self, reference: &SecretRef) -> bool {
         match (self, reference) {
             (SecretPattern::Env(pattern), SecretRef::Env(name)) => pattern.matches(name),
@@ -104,13 +117,15 @@ impl Policy {
         kinds: &[&'static Kind],
     ) -> (Vec<TargetPolicy>, Diagnostics) {
         let mut findings = Findings::default();
+        let mut used = Used::default();
         let judged = targets.iter().enumerate().map(|(index, target)| {
             let kind = kinds.iter().position(|kind| kind.provider() == target.provider).unwrap_or(usize::MAX);
             let mut policy = TargetPolicy::default();
             let rule = self.rule(target, &mut findings);
             if let (Some(rule), Some(known)) = (rule, kinds.get(kind)) {
-                check_identity(rule, target, known, &mut findings);
-                check_secrets(rule, target, sets.iter().filter(|set| set.target == index), &mut findings);
+                self.check_identity(rule, target, known, &mut findings);
+                let secrets = check_secrets(rule, target, sets.iter().filter(|set| set.target == index), &mut findings);
+                used.entry(rule.at).or_default().extend(secrets);
                 policy.paths = paths(rule, known, &mut findings);
                 rule.bounds.add_to(&mut policy, kind);
             }
@@ -121,13 +136,69 @@ impl Policy {
             policy
         });
         let judged = judged.collect();
+        self.check_use(&used, targets, &mut findings);
         (judged, findings.finish().0)
+    }
+
+    /// Warns of what decides about nothing: an entry that no target comes to, and a secret that none of its targets uses. Both are
+    /// misspelt more often than meant.
+    fn check_use(&self, used: &Used<'_>, targets: &[Target], findings: &mut Findings) {
+        for rule in self.targets.iter().flatten() {
+            let Some(secrets) = used.get(&rule.at) else {
+                findings.push(unused_entry(rule, targets));
+                continue;
+            };
+            for (pattern, at) in rule.secrets.iter().flatten() {
+                if secrets.iter().any(|reference| pattern.permits(reference)) {
+                    continue;
+                }
+                let (form, text) = pattern.text();
+                let names: BTreeSet<&str> = secrets
+                    .iter()
+                    .filter_map(|reference| match (form, reference) {
+                        ("env", SecretRef::Env(name)) | ("file", SecretRef::File(name)) => Some(&**name),
+                        _ => None,
+                    })
+                    .collect();
+                let message = format!("no target of this entry uses a secret that fits `{form}: {text}`");
+                let warning = Diagnostic::warning("policy-unused", message, *at);
+                findings.push(match closest(text, names) {
+                    Some(near) => warning.help(format!("did you mean `{near}`?")),
+                    None => warning.help("check its spelling, or remove it"),
+                });
+            }
+        }
+    }
+
+    /// Everything that the policy means as one text: neither comments nor the order of rules nor the style of writing changes it, and
+    /// every bound does. Only the entries of `targets` keep their order, for the first that fits decides.
+    pub fn meaning(&self, kinds: &[&'static Kind], ids: &Ids) -> String {
+        let rule = |rule: &TargetRule| {
+            let secrets =
+                rule.secrets.as_ref().map(|secrets| sorted(secrets.iter().map(|(secret, _)| json!(secret.text()))));
+            let account: BTreeMap<&str, &str> =
+                rule.account.iter().map(|(name, value)| (&**name, value.as_str())).collect();
+            let paths: BTreeMap<&str, &str> = rule.paths.iter().map(|path| (&*path.name, &*path.template)).collect();
+            json!({
+                "name": rule.name.as_str(),
+                "provider": rule.provider,
+                "endpoint": rule.endpoint.as_ref().map(AddressPattern::canonical),
+                "account": account,
+                "secrets": secrets,
+                "paths": paths,
+                "bounds": rule.bounds.meaning(kinds, ids),
+            })
+        };
+        let targets = self.targets.as_ref().map(|targets| targets.iter().map(rule).collect::<Vec<_>>());
+        json!({ "bounds": self.bounds.meaning(kinds, ids), "targets": targets }).to_string()
     }
 
     /// The entry that decides about a target; `None` where none does.
     fn rule(&self, target: &Target, findings: &mut Findings) -> Option<&TargetRule> {
         let rules = self.targets.as_ref()?;
-        let found = rules.iter().find(|rule| rule.name.matches(&target.name));
+        // Which entry decides is no matter of capital letters: another entry may be weaker.
+        let name = folded(&target.name);
+        let found = rules.iter().find(|rule| rule.name.loose().matches(&name));
         if found.is_none() {
             let message = format!("the policy knows no target {}", shown(&target.name));
             let diagnostic = Diagnostic::error("policy-target", message, span(target.origin));
@@ -135,9 +206,79 @@ impl Policy {
         }
         found
     }
+
+    /// Whether a target is what its entry says. An entry without `endpoint` means the vendor's own address, and hosts that the policy
+    /// allows: a manifest alone can turn no target into a sandbox.
+    fn check_identity(&self, rule: &TargetRule, target: &Target, kind: &Kind, findings: &mut Findings) {
+        let at = span(target.origin);
+        let name = shown(&target.name);
+        if let Some(provider) = rule.provider.as_ref().filter(|provider| **provider != target.provider) {
+            let message = format!("the target {name} is of {}; the policy says {provider}", target.provider);
+            findings.push(refused("policy-account", message, at, rule));
+        }
+        let endpoint = match &target.endpoint {
+            Endpoint::Vendor => kind.vendor,
+            Endpoint::Sandbox => SANDBOX,
+            Endpoint::Url(url) => url,
+        };
+        let is_permitted = match &rule.endpoint {
+            Some(pattern) => pattern.matches(endpoint),
+            None => target.endpoint == Endpoint::Vendor || self.allows_host(rule, endpoint),
+        };
+        if !is_permitted {
+            let permitted = match &rule.endpoint {
+                Some(pattern) => format!("the policy says {}", shown(pattern.as_str())),
+                None => format!("the policy's entry names none, so it must be {}", shown(kind.vendor)),
+            };
+            let message = format!("the target {name} has the endpoint {}; {permitted}", shown(endpoint));
+            findings.push(refused("policy-endpoint", message, at, rule));
+        }
+        for (field, pattern) in &rule.account {
+            let value =
+                target.account.iter().find(|account| account.field == *field).map(|account| account.value.as_str());
+            if value.is_some_and(|value| pattern.matches(value)) {
+                continue;
+            }
+            let is = value.map_or("no value".to_owned(), shown);
+            let message =
+                format!("`{field}` of the target {name} is {is}; the policy says {}", shown(pattern.as_str()));
+            findings.push(refused("policy-account", message, at, rule));
+        }
+    }
+
+    fn allows_host(&self, rule: &TargetRule, endpoint: &str) -> bool {
+        let Some(address) = Address::parse(endpoint) else { return false };
+        let allowed = self.bounds.allowed_hosts.iter().chain(&rule.bounds.allowed_hosts);
+        allowed.filter_map(|host| AllowedHost::parse(host)).any(|host| host.holds(&address))
+    }
 }
 
 impl Bounds {
+    fn meaning(&self, kinds: &[&'static Kind], ids: &Ids) -> Value {
+        let provider = |kind: &usize| kinds.get(*kind).map(|kind| kind.provider());
+        let protect = self.protect.iter().map(|(kind, protect)| {
+            let parts = protect.parts.map(|part| part.map(|part| ids.text(part).to_owned()));
+            json!([provider(kind), parts, protect.min_holders])
+        });
+        let denied = self.deny_grants.iter().map(|(kind, denied)| {
+            let parts: Vec<_> = denied.parts().iter().map(|part| part.as_ref().map(Pattern::as_str)).collect();
+            json!([provider(kind), parts])
+        });
+        let hosts = self.allowed_hosts.iter().map(|host| match AllowedHost::parse(host) {
+            Some(AllowedHost { host, port }) => json!([host, port]),
+            None => json!(host),
+        });
+        let Ceilings { loss_percent, loss_count, update_percent, update_count } = self.ceilings.completed();
+        json!({
+            "thresholds": [loss_percent, loss_count, update_percent, update_count],
+            "max_expect": [self.max_expect.removes, self.max_expect.updates],
+            "deny_names": self.deny_names,
+            "allowed_hosts": sorted(hosts),
+            "protect": sorted(protect),
+            "deny_grants": sorted(denied),
+        })
+    }
+
     /// What was said before stays; this says the rest.
     fn add_to(&self, policy: &mut TargetPolicy, kind: usize) {
         policy.ceilings = policy.ceilings.or(self.ceilings);
@@ -150,71 +291,68 @@ impl Bounds {
     }
 }
 
+/// Values in one order, each once.
+fn sorted(values: impl Iterator<Item = Value>) -> Vec<Value> {
+    let texts: BTreeMap<String, Value> = values.map(|value| (value.to_string(), value)).collect();
+    texts.into_values().collect()
+}
+
+/// An entry that decides about no target of the run.
+fn unused_entry(rule: &TargetRule, targets: &[Target]) -> Diagnostic {
+    let name = rule.name.as_str();
+    if targets.iter().any(|target| rule.name.loose().matches(&folded(&target.name))) {
+        let message = format!("an earlier entry decides about every target that {} fits", shown(name));
+        let help = "the first entry that fits decides: put the more exact one first";
+        return Diagnostic::warning("policy-unused", message, rule.at).help(help);
+    }
+    let message = format!("there is no target that the policy's entry {} fits", shown(name));
+    let warning = Diagnostic::warning("policy-unused", message, rule.at);
+    match closest(name, targets.iter().map(|target| target.name.as_str())) {
+        Some(near) => warning.help(format!("did you mean `{near}`?")),
+        None => warning.help("check its spelling, or remove it"),
+    }
+}
+
 fn refused(code: &'static str, message: String, at: Span, rule: &TargetRule) -> Diagnostic {
     let diagnostic = Diagnostic::error(code, message, at).also(rule.at, "the policy's entry for it");
     diagnostic.help("write what the policy permits; only a change of the policy permits anything else")
 }
 
-fn check_identity(rule: &TargetRule, target: &Target, kind: &Kind, findings: &mut Findings) {
-    let at = span(target.origin);
-    let name = shown(&target.name);
-    if let Some(provider) = rule.provider.as_ref().filter(|provider| **provider != target.provider) {
-        let message = format!("the target {name} is of {}; the policy says {provider}", target.provider);
-        findings.push(refused("policy-account", message, at, rule));
-    }
-    let endpoint = match &target.endpoint {
-        Endpoint::Vendor => kind.vendor,
-        Endpoint::Sandbox => "sandbox",
-        Endpoint::Url(url) => url,
-    };
-    if let Some(pattern) = rule.endpoint.as_ref().filter(|pattern| !pattern.matches(endpoint)) {
-        let message = format!(
-            "the target {name} has the endpoint {}; the policy says {}",
-            shown(endpoint),
-            shown(pattern.as_str())
-        );
-        findings.push(refused("policy-endpoint", message, at, rule));
-    }
-    for (field, pattern) in &rule.account {
-        let value = target.account.iter().find(|account| account.field == *field).map(|account| account.value.as_str());
-        if value.is_some_and(|value| pattern.matches(value)) {
-            continue;
-        }
-        let is = value.map_or("no value".to_owned(), shown);
-        let message = format!("`{field}` of the target {name} is {is}; the policy says {}", shown(pattern.as_str()));
-        findings.push(refused("policy-account", message, at, rule));
-    }
-}
-
-/// Sign-in is one way for a secret to leave; a secret parameter of an assignment is another.
+/// Sign-in is one way for a secret to leave; a secret parameter of an assignment is another. Gives all that are used.
 fn check_secrets<'s>(
     rule: &TargetRule,
-    target: &Target,
+    target: &'s Target,
     sets: impl Iterator<Item = &'s DesiredSet>,
     findings: &mut Findings,
-) {
-    let Some(permitted) = &rule.secrets else { return };
-    let denied = |reference: &SecretRef| !permitted.iter().any(|pattern| pattern.permits(reference));
+) -> BTreeSet<&'s SecretRef> {
+    let mut used = BTreeSet::new();
+    let Some(permitted) = &rule.secrets else { return used };
+    let denied = |reference: &SecretRef| !permitted.iter().any(|(pattern, _)| pattern.permits(reference));
     let message = |reference: &SecretRef| {
         format!("the policy does not let the target {} use the secret {reference}", shown(&target.name))
     };
-    for reference in target.auth.iter().flat_map(sign_in_secrets).filter(|reference| denied(reference)) {
-        findings.push(refused("policy-secret", message(reference), span(target.origin), rule));
+    for reference in target.auth.iter().flat_map(sign_in_secrets) {
+        used.insert(reference);
+        if denied(reference) {
+            findings.push(refused("policy-secret", message(reference), span(target.origin), rule));
+        }
     }
     for set in sets {
         let mut told: BTreeSet<&SecretRef> = BTreeSet::new();
         for row in &set.rows {
             let maps = row.fields.iter().filter_map(|(_, value)| match value {
-                Value::Secrets(map) => Some(map),
+                model::Value::Secrets(map) => Some(map),
                 _ => None,
             });
-            for reference in maps.flat_map(|map| map.values()).filter(|reference| denied(reference)) {
-                if told.insert(reference) {
+            for reference in maps.flat_map(|map| map.values()) {
+                used.insert(reference);
+                if denied(reference) && told.insert(reference) {
                     findings.push(refused("policy-secret", message(reference), span(row.origin), rule));
                 }
             }
         }
     }
+    used
 }
 
 /// One finding a set: its first name.
@@ -312,7 +450,15 @@ fn read_text(text: &str, source: SourceId, context: Context<'_>, findings: &mut 
 }
 
 fn target_rule(item: Node<'_>, record: &Record<'_>, context: Context<'_>, findings: &mut Findings) -> TargetRule {
-    let pattern = |name| record.text(name).map(|(text, _)| Pattern::new(text));
+    let endpoint = record.text("endpoint").and_then(|(text, at)| {
+        let pattern = AddressPattern::parse(text);
+        if pattern.is_none() {
+            let message = format!("{} is no address that a target could have", shown(text));
+            let help = "write it whole, such as `https://api.example.com` or `https://*.example.com`, or `sandbox`";
+            findings.push(Diagnostic::error("invalid-address", message, at).help(help));
+        }
+        pattern
+    });
     let provider = record.text("provider").map(|(name, at)| {
         let names: Vec<&str> = context.kinds.iter().map(|kind| kind.provider()).collect();
         if !names.contains(&name) {
@@ -333,8 +479,8 @@ fn target_rule(item: Node<'_>, record: &Record<'_>, context: Context<'_>, findin
     let secrets = record.get("secrets").map(|list| {
         let secrets = list.items().filter_map(|item| SECRET.read(item, findings));
         let pattern = |record: Record<'_>| match (record.text("env"), record.text("file")) {
-            (Some((name, _)), _) => Some(SecretPattern::Env(Pattern::new(name))),
-            (_, Some((path, _))) => Some(SecretPattern::File(Pattern::new(path))),
+            (Some((name, at)), _) => Some((SecretPattern::Env(Pattern::new(name)), at)),
+            (_, Some((path, at))) => Some((SecretPattern::File(Pattern::new(path)), at)),
             _ => None,
         };
         secrets.filter_map(pattern).collect()
@@ -342,9 +488,9 @@ fn target_rule(item: Node<'_>, record: &Record<'_>, context: Context<'_>, findin
     let paths = texts(record, "paths").into_iter();
     TargetRule {
         // A missing name is reported; nothing fits the empty pattern.
-        name: pattern("name").unwrap_or_else(|| Pattern::new("")),
+        name: Pattern::new(record.text("name").map_or("", |(name, _)| name)),
         provider,
-        endpoint: pattern("endpoint"),
+        endpoint,
         account,
         secrets,
         paths: paths
@@ -363,12 +509,21 @@ fn texts<'t>(record: &Record<'t>, name: &str) -> Vec<(Span, &'t str, &'t str)> {
 }
 
 fn bounds(record: &Record<'_>, context: Context<'_>, findings: &mut Findings) -> Bounds {
-    let number = |record: &Option<Record<'_>>, name| {
-        record.as_ref().and_then(|record| record.text(name)).and_then(|(text, _)| text.parse().ok())
-    };
+    let number = |record: &Option<Record<'_>>, name| record.as_ref().and_then(|record| record.integer(name));
     let thresholds = record.object("thresholds", findings);
     let expect = record.object("max_expect", findings);
     let hosts = record.get("allowed_hosts").into_iter().flat_map(|list| list.items());
+    let mut allowed_hosts = Vec::new();
+    for (item, text) in hosts.filter_map(|item| Some((item, item.scalar()?.text))) {
+        match AllowedHost::parse(text) {
+            Some(_) => allowed_hosts.push(text.to_owned()),
+            None => {
+                let message = format!("{} is no host", shown(text));
+                let help = "write `HOST` or `HOST:PORT`, such as `gateway.example.com:8443`";
+                findings.push(Diagnostic::error("invalid-host", message, item.span()).help(help));
+            }
+        }
+    }
     Bounds {
         ceilings: Ceilings {
             loss_percent: number(&thresholds, "max_loss_percent"),
@@ -378,7 +533,7 @@ fn bounds(record: &Record<'_>, context: Context<'_>, findings: &mut Findings) ->
         },
         max_expect: MaxExpect { removes: number(&expect, "removes"), updates: number(&expect, "updates") },
         deny_names: record.text("names").is_some_and(|(word, _)| word == "deny"),
-        allowed_hosts: hosts.filter_map(|item| item.scalar()).map(|scalar| scalar.text.to_owned()).collect(),
+        allowed_hosts,
         protect: protects(record, context, findings),
         deny_grants: denied_grants(record, context, findings),
     }
@@ -412,7 +567,7 @@ fn denied_grants(record: &Record<'_>, context: Context<'_>, findings: &mut Findi
                 *slot = Some(Pattern::new(scalar.text));
             }
         }
-        denied.push((kind, DeniedGrant { parts, origin: origin(pattern.node.span()) }));
+        denied.push((kind, DeniedGrant::new(parts, origin(pattern.node.span()))));
     }
     denied
 }

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::Kind;
-use super::common::ROOT_METADATA;
+use super::common::{ROOT_METADATA, bounds};
 use super::shape::{Choice, Field, Masks, Rule, Shape, Type, object_schema};
 
 /// A policy's document: it is named by its file and digest, so metadata may be left out.
@@ -73,16 +73,12 @@ pub static POLICY: Shape = Shape {
 /// `thresholds`.
 pub static THRESHOLDS: Shape = Shape {
     title: "the thresholds",
-    doc: "A plan is refused when it is over the share and over the number.",
+    doc: "A plan is refused when it is over the share and over the number. One of the two alone is a bound whatever the other would be.",
     groups: &[&[
-        Field::new("max_loss_percent", Type::Integer(0, 100), "Losses, in percent of what is live in scope."),
-        Field::new("max_loss_count", Type::Integer(0, u32::MAX as u64), "Losses up to this number are never too many."),
-        Field::new("max_update_percent", Type::Integer(0, 100), "Updates, in percent of what is live in scope."),
-        Field::new(
-            "max_update_count",
-            Type::Integer(0, u32::MAX as u64),
-            "Updates up to this number are never too many.",
-        ),
+        Field::new("max_loss_percent", bounds::PERCENT, "Losses, in percent of what is live in scope."),
+        Field::new("max_loss_count", bounds::COUNT, "Losses, as a number."),
+        Field::new("max_update_percent", bounds::PERCENT, "Updates, in percent of what is live in scope."),
+        Field::new("max_update_count", bounds::COUNT, "Updates, as a number."),
     ]],
     rules: &[],
     secret: false,
@@ -93,8 +89,8 @@ static MAX_EXPECT: Shape = Shape {
     title: "max_expect",
     doc: "An `expect` that asks for more is refused.",
     groups: &[&[
-        Field::new("removes", Type::Integer(0, u32::MAX as u64), "The most losses."),
-        Field::new("updates", Type::Integer(0, u32::MAX as u64), "The most updates."),
+        Field::new("removes", bounds::COUNT, "The most losses."),
+        Field::new("updates", bounds::COUNT, "The most updates."),
     ]],
     rules: &[Rule::AtLeastOne(&["removes", "updates"])],
     secret: false,
@@ -117,12 +113,12 @@ pub static TARGET_RULE: Shape = Shape {
     doc: "What a target may be and use. In every text, `*` stands for any run of characters.",
     groups: &[
         &[
-            Field::new("name", Type::Text, "The target's `metadata.name`.").required(),
-            Field::new("provider", Type::Text, "The system that it must be."),
+            Field::new("name", Type::Word, "The target's `metadata.name`.").required(),
+            Field::new("provider", Type::Word, "The system that it must be."),
             Field::new(
                 "endpoint",
-                Type::Text,
-                "The address that it must have; the vendor's is written out, the embedded server's is `sandbox`.",
+                Type::Word,
+                "The address that it must have; the embedded server's is `sandbox`. Left out: the vendor's own, or one whose host is in `allowed_hosts`.",
             ),
             Field::new(
                 "account",
@@ -148,8 +144,8 @@ pub static SECRET: Shape = Shape {
     title: "a permitted secret reference",
     doc: "Which references are meant, never a value.",
     groups: &[&[
-        Field::new("env", Type::Text, "The name of an environment variable."),
-        Field::new("file", Type::Text, "A file below --secrets-dir."),
+        Field::new("env", Type::Word, "The name of an environment variable."),
+        Field::new("file", Type::Word, "A file below --secrets-dir."),
     ]],
     rules: &[Rule::ExactlyOne(&["env", "file"])],
     secret: false,

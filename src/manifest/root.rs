@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use globset::{GlobSet, GlobSetBuilder};
 
 use super::findings::Findings;
 use super::set::origin;
-use super::shape::Record;
+use super::shape::{Record, parse_glob};
 use crate::model::{Origin, RootOptions};
 
 /// Where a sandbox keeps its state unless the root says otherwise: a hidden directory is never walked.
@@ -70,9 +70,7 @@ impl RootSpec {
     pub(super) fn ignored(&self) -> GlobSet {
         let mut set = GlobSetBuilder::new();
         for pattern in &self.ignore {
-            let pattern = pattern.trim_start_matches("./").trim_matches('/');
-            let anywhere = if pattern.contains('/') { pattern.to_owned() } else { format!("**/{pattern}") };
-            if let Ok(glob) = GlobBuilder::new(&anywhere).literal_separator(true).build() {
+            if let Some(glob) = parse_glob(pattern) {
                 set.add(glob);
             }
         }

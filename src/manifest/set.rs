@@ -6,12 +6,12 @@ use super::document::{Context, Meta};
 use super::findings::{Findings, LISTED_IDS, listed, shown};
 use super::ignore;
 use super::kind::Kind;
-use super::shape::{Field, Record, Shape, Type, json_map, parse_until, secret_ref};
+use super::shape::{Field, Record, Shape, Type, Typed, json_map, secret_ref, typed};
 use super::yaml::{Node, is_null};
 use crate::diag::{Diagnostic, Span};
 use crate::model::{
-    Desired, DesiredSet, Expect, Fields, Ids, Instant, Key, MAX_KEY_PARTS, Mode, NamePlace, NameRef, NameUse, Origin,
-    PartScope, Protect, Scope, Sym, Value,
+    Desired, DesiredSet, Expect, Fields, Ids, Key, MAX_KEY_PARTS, Mode, NamePlace, NameRef, NameUse, Origin, PartScope,
+    Protect, Scope, Sym, Value,
 };
 
 /// How many rows one set may declare: plural fields multiply, and a product of lists is a bomb in three lines.
@@ -58,9 +58,7 @@ pub(super) fn value(field: &Field, node: Node<'_>, findings: &mut Findings) -> O
     if scalar.is_some_and(|scalar| scalar.plain && is_null(scalar.text)) {
         return Some(Value::Null);
     }
-    let text = scalar.map_or("", |scalar| scalar.text);
     match field.ty {
-        Type::Instant => Instant::parse(text).map(Value::Instant),
         // apis/semaphor.md: absent, null and `{}` are the same; apis/streamline.md does not tell, and is read alike [assumed].
         Type::JsonMap => json_map(node, findings).map(|map| match map.is_empty() {
             true => Value::Null,
@@ -72,9 +70,17 @@ pub(super) fn value(field: &Field, node: Node<'_>, findings: &mut Findings) -> O
                 pairs.map(|(key, value)| Some((key.into(), secret_ref(value, findings)?))).collect();
             secrets.map(|map| if map.is_empty() { Value::Null } else { Value::Secrets(map) })
         }
-        Type::Bool => Some(Value::Json(Box::new(text.eq_ignore_ascii_case("true").into()))),
-        Type::Integer(..) => text.parse::<u64>().ok().map(|number| Value::Json(Box::new(number.into()))),
-        _ => Some(Value::Text(text.into())),
+        _ => match typed(field, node)? {
+            Typed::Text(text) => Some(Value::Text(text.into())),
+            Typed::Bool(value) => Some(Value::Json(Box::new(value.into()))),
+            Typed::Integer(number) => Some(Value::Json(Box::new(number.into()))),
+            Typed::Number(number) => Some(Value::Json(Box::new(number.into()))),
+            Typed::Instant(instant) => Some(Value::Instant(instant)),
+            Typed::Duration(duration) => {
+                let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+                Some(Value::Json(Box::new(millis.into())))
+            }
+        },
     }
 }
 
@@ -249,11 +255,10 @@ fn scope(
 
 fn expect(record: &Record<'_>, findings: &mut Findings) -> Option<Expect> {
     let expect = record.object("expect", findings)?;
-    let number = |name| expect.text(name).and_then(|(text, _)| text.parse().ok());
     Some(Expect {
-        removes: number("removes"),
-        updates: number("updates"),
-        until: expect.text("until").and_then(|(text, _)| parse_until(text)),
+        removes: expect.integer("removes"),
+        updates: expect.integer("updates"),
+        until: expect.instant("until").map(|(until, _)| until),
         origin: origin(expect.node.span()),
     })
 }
@@ -278,8 +283,7 @@ pub(super) fn protection(pattern: &Record<'_>, ids: &Ids) -> Protect {
             *slot = Some(sym(field, scalar.text, pattern, ids));
         }
     }
-    let min_holders = pattern.text("min_holders").and_then(|(text, _)| text.parse().ok());
-    Protect { parts, min_holders, origin: Some(origin(pattern.node.span())) }
+    Protect { parts, min_holders: pattern.integer("min_holders"), origin: Some(origin(pattern.node.span())) }
 }
 
 fn assignments(

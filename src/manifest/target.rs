@@ -4,10 +4,12 @@ use super::document::{Context, Meta, word};
 use super::findings::{Findings, closest, did_you_mean, one_of, shown};
 use super::kind::{AuthForm, Kind};
 use super::set::{origin, protection, value};
-use super::shape::{Field, Record, parse_duration, secret_ref};
+use super::shape::{Field, Record, secret_ref};
 use super::yaml::Node;
 use crate::diag::{Diagnostic, Span};
-use crate::model::{Account, Auth, Endpoint, Fields, Limits, MAX_KEY_PARTS, Protect, SecretRef, Target};
+use crate::model::{
+    Account, Auth, Endpoint, Fields, Limits, MAX_KEY_PARTS, Protect, SANDBOX, SecretRef, Target, canonical_address,
+};
 
 /// A target before it is held against the others.
 #[derive(Debug)]
@@ -90,11 +92,14 @@ fn provider(spec: Node<'_>, context: Context<'_>, findings: &mut Findings) -> Op
 fn endpoint(record: &Record<'_>, kind: &Kind) -> Endpoint {
     match record.text("endpoint").map(|(text, _)| text) {
         None => Endpoint::Vendor,
-        Some("sandbox") => Endpoint::Sandbox,
+        Some(SANDBOX) => Endpoint::Sandbox,
         Some(text) => {
             let normal = url::Url::parse(text).map_or_else(|_| text.to_owned(), String::from);
             let normal = normal.trim_end_matches('/');
-            if normal == kind.vendor { Endpoint::Vendor } else { Endpoint::Url(normal.to_owned()) }
+            match canonical_address(text) == canonical_address(kind.vendor) {
+                true => Endpoint::Vendor,
+                false => Endpoint::Url(normal.to_owned()),
+            }
         }
     }
 }
@@ -171,15 +176,12 @@ fn own(record: &Record<'_>, kind: &Kind, context: Context<'_>, findings: &mut Fi
 fn limits(record: &Record<'_>, kind: &Kind, findings: &mut Findings) -> Limits {
     let mut limits = kind.limits.clone();
     let Some(given) = record.object("limits", findings) else { return limits };
-    let whole = |name| given.text(name).and_then(|(text, _)| text.trim_start_matches('+').parse::<usize>().ok());
-    let duration = |name| given.text(name).and_then(|(text, _)| parse_duration(text));
-    limits.concurrency = whole("concurrency").unwrap_or(limits.concurrency);
-    limits.batch_size = whole("batch_size").unwrap_or(limits.batch_size);
-    limits.page_size = whole("page_size").unwrap_or(limits.page_size);
-    limits.timeout = duration("timeout").unwrap_or(limits.timeout);
-    limits.retry_budget = duration("retry_budget").unwrap_or(limits.retry_budget);
-    let rate = given.text("requests_per_second").and_then(|(text, _)| text.parse().ok());
-    limits.requests_per_second = rate.or(limits.requests_per_second);
+    limits.concurrency = given.size("concurrency").unwrap_or(limits.concurrency);
+    limits.batch_size = given.size("batch_size").unwrap_or(limits.batch_size);
+    limits.page_size = given.size("page_size").unwrap_or(limits.page_size);
+    limits.timeout = given.duration("timeout").unwrap_or(limits.timeout);
+    limits.retry_budget = given.duration("retry_budget").unwrap_or(limits.retry_budget);
+    limits.requests_per_second = given.number("requests_per_second").or(limits.requests_per_second);
     if let (true, Some(node)) = (limits.page_size > kind.max_page_size, given.get("page_size")) {
         let message = format!("{} gives at most {} rows a page", kind.provider(), kind.max_page_size);
         let help = format!("write {} or less", kind.max_page_size);

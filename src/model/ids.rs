@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::quality::RandomState;
 
-use super::NameRef;
+use super::{NameRef, alike};
 
 /// The most parts a natural key has in any system (apis/README.md: Streamline's domain, service, key is three; one is spare).
 pub const MAX_KEY_PARTS: usize = 4;
@@ -126,6 +126,11 @@ impl Ids {
     /// The name that stands in place of an id; `None` for an id.
     pub fn name(&self, sym: Sym) -> Option<&NameRef> {
         sym.is_name().then(|| self.names.get((sym.0 & !Sym::NAME) as usize))?.map(|name| &**name)
+    }
+
+    /// Whether people take two ids for one another ([`alike`]); a name in place of an id is alike to itself alone.
+    pub fn alike(&self, a: Sym, b: Sym) -> bool {
+        a == b || (!a.is_name() && !b.is_name() && alike(self.text(a), self.text(b)))
     }
 
     /// Whether two symbols may come to be one id, as far as can be known before the names are resolved: an id and a name may, and two

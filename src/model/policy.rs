@@ -1,6 +1,6 @@
 //! What a set may do, and what must never happen to a target.
 
-use super::{Ids, Instant, Key, MAX_KEY_PARTS, PartScope, Scope, Sym, row::Origin};
+use super::{Ids, Instant, Key, MAX_KEY_PARTS, PartScope, Scope, Sym, folded, row::Origin};
 
 /// How far a set's authority goes.
 #[derive(
@@ -63,8 +63,14 @@ impl Protect {
         scope
     }
 
-    /// Whether a key is protected.
-    pub fn matches(&self, key: &Key) -> bool {
+    /// Whether a key is protected. Ids that look alike are protected alike: what denies is never got round by a capital letter.
+    pub fn matches(&self, key: &Key, ids: &Ids) -> bool {
+        let fits = |wanted, part| ids.alike(wanted, part);
+        self.parts.iter().zip(key.0).all(|(wanted, part)| wanted.is_none_or(|wanted| fits(wanted, part)))
+    }
+
+    /// Whether a key has exactly the ids that are written.
+    pub fn is_exactly(&self, key: &Key) -> bool {
         self.parts.iter().zip(key.0).all(|(wanted, part)| wanted.is_none_or(|wanted| wanted == part))
     }
 }
@@ -89,6 +95,12 @@ impl Pattern {
         !self.0.contains('*')
     }
 
+    /// The pattern for look-alikes: it is held against folded texts.
+    #[must_use]
+    pub fn loose(&self) -> Self {
+        Self(folded(&self.0).into())
+    }
+
     /// Whether the whole text fits. Every piece between two `*` is taken where it first fits, so the time is that of a search a piece.
     pub fn matches(&self, text: &str) -> bool {
         let Some((start, rest)) = self.0.split_once('*') else { return *self.0 == *text };
@@ -103,22 +115,34 @@ impl Pattern {
     }
 }
 
-/// Keys that nobody may be given: those whose parts fit all the given patterns.
+/// Keys that nobody may be given: those whose parts fit all the given patterns, or look alike to one that does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeniedGrant {
-    /// The pattern that each key part must fit; `None`: any.
-    pub parts: [Option<Pattern>; MAX_KEY_PARTS],
+    parts: [Option<Pattern>; MAX_KEY_PARTS],
+    /// The same patterns for look-alikes.
+    loose: [Option<Pattern>; MAX_KEY_PARTS],
     /// Where it is written.
     pub origin: Origin,
 }
 
 impl DeniedGrant {
+    /// The pattern that each key part must fit; `None`: any.
+    pub fn new(parts: [Option<Pattern>; MAX_KEY_PARTS], origin: Origin) -> Self {
+        let loose = parts.clone().map(|pattern| pattern.map(|pattern| pattern.loose()));
+        Self { parts, loose, origin }
+    }
+
+    /// The patterns as written.
+    pub fn parts(&self) -> &[Option<Pattern>; MAX_KEY_PARTS] {
+        &self.parts
+    }
+
     /// Whether a key is denied.
     pub fn matches(&self, key: &Key, ids: &Ids) -> bool {
         let fits = |(pattern, part): (&Option<Pattern>, Sym)| {
-            pattern.as_ref().is_none_or(|pattern| !part.is_none() && pattern.matches(ids.text(part)))
+            pattern.as_ref().is_none_or(|pattern| !part.is_none() && pattern.matches(&folded(ids.text(part))))
         };
-        self.parts.iter().zip(key.0).all(fits)
+        self.loose.iter().zip(key.0).all(fits)
     }
 }
 
@@ -136,14 +160,30 @@ pub struct Ceilings {
 }
 
 impl Ceilings {
-    /// These, and where they say nothing, the others.
+    /// Both bounds of a pair where one of them is given. A plan is refused when it is over the share and over the number, so the one that
+    /// is not given must let nothing pass: `max_loss_count: 5` alone means never more than 5, whatever the share.
+    #[must_use]
+    pub fn completed(self) -> Self {
+        let pair = |percent: Option<u64>, count: Option<u64>| match (percent, count) {
+            (None, None) => (None, None),
+            (percent, count) => (Some(percent.unwrap_or(0)), Some(count.unwrap_or(0))),
+        };
+        let (loss_percent, loss_count) = pair(self.loss_percent, self.loss_count);
+        let (update_percent, update_count) = pair(self.update_percent, self.update_count);
+        Self { loss_percent, loss_count, update_percent, update_count }
+    }
+
+    /// These, and the others' pair where they say nothing about it. Half a pair of each would be weaker than either.
     #[must_use]
     pub fn or(self, others: Self) -> Self {
+        let (own, others) = (self.completed(), others.completed());
+        let losses = if own.loss_percent.is_some() { own } else { others };
+        let updates = if own.update_percent.is_some() { own } else { others };
         Self {
-            loss_percent: self.loss_percent.or(others.loss_percent),
-            loss_count: self.loss_count.or(others.loss_count),
-            update_percent: self.update_percent.or(others.update_percent),
-            update_count: self.update_count.or(others.update_count),
+            loss_percent: losses.loss_percent,
+            loss_count: losses.loss_count,
+            update_percent: updates.update_percent,
+            update_count: updates.update_count,
         }
     }
 }
@@ -250,9 +290,50 @@ mod tests {
     #[test]
     fn a_denied_key_part_is_there() {
         let ids = Ids::default();
-        let mut denied = DeniedGrant { parts: [const { None }; MAX_KEY_PARTS], origin: Origin::default() };
-        denied.parts[1] = Some(Pattern::new("*"));
+        let mut parts = [const { None }; MAX_KEY_PARTS];
+        parts[1] = Some(Pattern::new("*"));
+        let denied = DeniedGrant::new(parts, Origin::default());
         assert!(denied.matches(&Key::new(&[ids.sym("a"), ids.sym("b")]), &ids));
         assert!(!denied.matches(&Key::new(&[ids.sym("a")]), &ids));
+    }
+
+    #[test]
+    fn what_denies_is_not_got_round_by_case_normal_form_or_a_hidden_character() {
+        let ids = Ids::default();
+        let denied = |pattern: &str, id: &str| {
+            let mut parts = [const { None }; MAX_KEY_PARTS];
+            parts[0] = Some(Pattern::new(pattern));
+            DeniedGrant::new(parts, Origin::default()).matches(&Key::new(&[ids.sym(id)]), &ids)
+        };
+        for (pattern, id) in [
+            ("role_owner", "Role_Owner"),
+            ("ROLE_OWNER", "role_owner"),
+            (" role_owner ", "role_owner"),
+            ("role_super*", "ROLE_SuperUser"),
+            ("*caf\u{e9}*", "x-CAFE\u{301}-y"),
+            ("role_owner", "role_\u{200b}owner"),
+        ] {
+            assert!(denied(pattern, id), "{pattern:?} {id:?}");
+        }
+        assert!(!denied("role_owner", "role_owners") && !denied("xray*", "ray"));
+        let protect =
+            |id: &str| Protect { parts: [Some(ids.sym(id)), None, None, None], min_holders: None, origin: None };
+        let anna = Key::new(&[ids.sym("idn_anna")]);
+        assert!(protect("IDN_Anna").matches(&anna, &ids) && protect("idn_anna").is_exactly(&anna));
+        assert!(!protect("IDN_Anna").is_exactly(&anna) && !protect("idn_ann").matches(&anna, &ids));
+    }
+
+    #[test]
+    fn one_threshold_alone_is_a_bound_whatever_the_other_would_be() {
+        let count = Ceilings { loss_count: Some(5), ..Ceilings::default() };
+        let percent = Ceilings { loss_percent: Some(20), ..Ceilings::default() };
+        assert_eq!((count.completed().loss_percent, count.completed().loss_count), (Some(0), Some(5)));
+        assert_eq!((percent.completed().loss_percent, percent.completed().loss_count), (Some(20), Some(0)));
+        // A target's own bound and the run's do not make a pair that is weaker than both.
+        assert_eq!(count.or(percent), count.completed());
+        let updates = Ceilings { update_count: Some(3), ..Ceilings::default() };
+        let both = updates.or(percent);
+        assert_eq!((both.loss_percent, both.loss_count), (Some(20), Some(0)));
+        assert_eq!((both.update_percent, both.update_count), (Some(0), Some(3)));
     }
 }

@@ -1,5 +1,6 @@
 //! References to secrets, and the values behind them. A value cannot be printed; a reference can.
 
+use secrecy::ExposeSecret;
 pub use secrecy::SecretString;
 
 /// Where a secret comes from. Manifests hold only this, never a value.
@@ -23,9 +24,18 @@ impl std::fmt::Display for SecretRef {
 /// Why a reference gave no value. The text never holds any part of a value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
-    /// The variable is unset or empty.
+    /// The variable is unset.
     #[error("the environment variable {0} is not set; export it, or change the reference")]
     EnvMissing(String),
+    /// The variable is empty.
+    #[error("the environment variable {0} is empty; set it, or change the reference")]
+    EnvEmpty(String),
+    /// The value stands in quotes.
+    #[error("{0} begins or ends with a quotation mark; store the bare value, without quotes")]
+    Quoted(String),
+    /// The value is a whole header.
+    #[error("{0} begins with the word `Bearer`; store the token alone, the word is added when it is sent")]
+    Prefixed(String),
     /// The variable or file holds something that cannot be sent.
     #[error("{0} holds a line break or another control character, so it cannot be sent; store the bare value")]
     Unsendable(String),
@@ -52,4 +62,26 @@ pub trait SecretResolver: Send + Sync {
     /// # Errors
     /// See [`ResolveError`]; the caller shows it beside the place of the reference.
     fn resolve(&self, reference: &SecretRef) -> Result<SecretString, ResolveError>;
+
+    /// The value behind a reference that signs in: outer spaces are never a part of it, and what only looks like a token is refused
+    /// rather than sent.
+    ///
+    /// # Errors
+    /// See [`ResolveError`].
+    fn sign_in(&self, reference: &SecretRef) -> Result<SecretString, ResolveError> {
+        let value = self.resolve(reference)?;
+        let bare = value.expose_secret().trim();
+        if bare.is_empty() {
+            return Err(ResolveError::Unsendable(reference.to_string()));
+        }
+        if bare.starts_with(['"', '\'', '`']) || bare.ends_with(['"', '\'', '`']) {
+            return Err(ResolveError::Quoted(reference.to_string()));
+        }
+        let (word, rest) = bare.split_once([' ', ':']).unwrap_or((bare, ""));
+        let header = word.eq_ignore_ascii_case("authorization") || word.eq_ignore_ascii_case("bearer");
+        if header && !rest.is_empty() {
+            return Err(ResolveError::Prefixed(reference.to_string()));
+        }
+        Ok(SecretString::from(bare))
+    }
 }

@@ -327,7 +327,10 @@ impl Holders {
         let Some(holder) = input.capabilities.holder else { return Self { counts } };
         for (index, (_, protect)) in protections(input).enumerate().filter(|(_, (_, p))| p.min_holders.is_some()) {
             let held = counts.entry(index).or_default();
-            for live in snapshot.rows.iter().filter(|live| protect.matches(&live.key)) {
+            // Holders of a look-alike are no holders, unless nobody holds what is written.
+            let is_exact = snapshot.rows.iter().any(|live| protect.is_exactly(&live.key));
+            let counts = |key: &Key| if is_exact { protect.is_exactly(key) } else { protect.matches(key, input.ids) };
+            for live in snapshot.rows.iter().filter(|live| counts(&live.key)) {
                 if effective(input, &live.fields) {
                     *held.entry(live.key.part(holder)).or_default() += 1;
                 }
@@ -365,7 +368,8 @@ pub(super) fn losing(sets: &[SetPlan]) -> Vec<(Key, &PlannedChange)> {
 fn check_protect(input: &Input<'_>, sets: &[SetPlan], holders: &Holders, refusals: &mut Vec<Refusal>) {
     let losing = losing(sets);
     for (index, (set, protect)) in protections(input).enumerate() {
-        let hit: Vec<&(Key, &PlannedChange)> = losing.iter().filter(|(key, _)| protect.matches(key)).collect();
+        let hit: Vec<&(Key, &PlannedChange)> =
+            losing.iter().filter(|(key, _)| protect.matches(key, input.ids)).collect();
         if hit.is_empty() {
             continue;
         }

@@ -19,7 +19,7 @@ pub(super) fn check(input: &Input<'_>, sets: &[SetPlan], refusals: &mut Vec<Refu
 /// Whoever takes its own access away cannot give it back, nor finish the run.
 fn check_own_access(input: &Input<'_>, sets: &[SetPlan], refusals: &mut Vec<Refusal>) {
     let Some(own) = &input.target.own else { return };
-    let hit = losing(sets).into_iter().filter(|(key, _)| own.matches(key));
+    let hit = losing(sets).into_iter().filter(|(key, _)| own.matches(key, input.ids));
     let keys: Vec<Key> = hit.map(|(key, _)| key).collect();
     if keys.is_empty() {
         return;
@@ -68,8 +68,8 @@ fn check_denied(input: &Input<'_>, sets: &[SetPlan], refusals: &mut Vec<Refusal>
     }
 }
 
-fn denied_text(input: &Input<'_>, denied: &DeniedGrant) -> String {
-    let parts = denied.parts.iter().enumerate();
+pub(super) fn denied_text(input: &Input<'_>, denied: &DeniedGrant) -> String {
+    let parts = denied.parts().iter().enumerate();
     let name = |part| input.capabilities.part_names(part);
     let named = parts.filter_map(|(part, id)| id.as_ref().map(|id| format!("{} {}", name(part), id.as_str())));
     named.collect::<Vec<_>>().join(", ")

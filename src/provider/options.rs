@@ -29,8 +29,8 @@ pub fn template<'a>(options: &'a Fields, spec: &PathSpec) -> &'a str {
 /// A size of at least 1.
 pub fn size(options: &Fields, name: &str) -> Option<usize> {
     let size = match options.get(name)? {
+        // Not text: the loader has made a number of every number.
         Value::Json(json) => usize::try_from(json.as_u64()?).ok()?,
-        Value::Text(text) => text.parse().ok()?,
         _ => return None,
     };
     (size > 0).then_some(size)
@@ -42,19 +42,19 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn values_are_read_in_both_forms_and_nonsense_is_absent() {
+    fn texts_are_read_in_both_forms_and_numbers_in_one() {
         let json = |value| Value::Json(Box::new(value));
         let options = Fields::new(vec![
             ("a", Value::Text("x".into())),
             ("b", json(json!("y"))),
             ("c", json(json!(7))),
-            ("d", Value::Text("12".into())),
+            ("d", Value::Text("0x12".into())),
             ("e", Value::Text("".into())),
             ("f", json(json!(0))),
         ]);
         assert_eq!((text(&options, "a"), text(&options, "b")), (Some("x"), Some("y")));
         assert_eq!((text(&options, "c"), text(&options, "e"), text(&options, "missing")), (None, None, None));
-        assert_eq!((size(&options, "c"), size(&options, "d")), (Some(7), Some(12)));
+        assert_eq!((size(&options, "c"), size(&options, "d")), (Some(7), None));
         assert_eq!((size(&options, "a"), size(&options, "f"), size(&options, "missing")), (None, None, None));
     }
 }

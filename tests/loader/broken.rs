@@ -96,7 +96,7 @@ fn findings_as_json_name_code_place_and_help() {
 }
 
 /// Codes whose findings have no place in a file of that directory; `files` and `lowering` try them.
-const ELSEWHERE: [&str; 23] = [
+const ELSEWHERE: [&str; 25] = [
     "empty-input",
     "ignore-ended",
     "incomplete-input",
@@ -118,10 +118,12 @@ const ELSEWHERE: [&str; 23] = [
     "unknown-name",
     "unproven-name",
     // Of a policy, which is no manifest: `threats` tries them.
+    "invalid-host",
     "invalid-path",
     "not-a-policy",
     "policy-names",
     "policy-target",
+    "policy-unused",
     "unknown-path",
 ];
 

@@ -69,7 +69,7 @@ fn names_become_ids_in_rows_scope_and_protection() {
     let keys: Vec<Key> = set.rows.iter().map(|row| row.key).collect();
     assert_eq!(keys, [key(["anna", "emea", "agent"]), key(["ben", "emea", "agent"])]);
     assert!(set.covers(&key(["x", "emea", "agent"])) && !set.covers(&key(["x", "dach", "agent"])));
-    assert!(set.protect[0].matches(&key(["ben", "emea", "agent"])));
+    assert!(set.protect[0].is_exactly(&key(["ben", "emea", "agent"])));
     assert_eq!(set.scope_text, "node_ids emea (EMEA); role_ids agent");
     let places: Vec<NamePlace> = set.names.iter().map(|used| used.place).collect();
     let rows = [NamePlace::Assignment; 4];

@@ -158,7 +158,7 @@ fn canopy_dates_protections_and_expectations() {
     let expect = set.expect.as_ref().unwrap();
     assert_eq!((expect.removes, expect.updates, expect.until), (Some(7), None, Instant::parse("2026-12-25T00:00:00Z")));
     assert_eq!(set.protect[0].min_holders, Some(2));
-    assert!(set.protect[0].matches(&set.rows[0].key));
+    assert!(set.protect[0].is_exactly(&set.rows[0].key));
     assert_eq!(set.protect[1].parts[0], Some(ids.sym("boss")));
     assert_eq!(set.scope_text, "node_ids n1; role_ids r1");
 }

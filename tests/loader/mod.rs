@@ -6,6 +6,7 @@ mod files;
 mod lowering;
 mod properties;
 mod schemas;
+mod values;
 mod written;
 
 use std::path::{Path, PathBuf};

@@ -164,7 +164,7 @@ fn a_masked_value_that_would_have_to_be_sent_is_refused_by_name() {
 
 fn denying(role: &str) -> Option<TargetPolicy> {
     let parts = [None, None, Some(Pattern::new(role)), None];
-    let denied = DeniedGrant { parts, origin: Origin::default() };
+    let denied = DeniedGrant::new(parts, Origin::default());
     Some(TargetPolicy { deny_grants: vec![denied], ..TargetPolicy::default() })
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use assignctl::model::{Action, Proof, WriteOutcome};
+use assignctl::model::{Action, Fields, Proof, Value, WriteOutcome};
 use assignctl::provider::{ReadError, partium};
 
 use super::account::Account;
@@ -19,7 +19,8 @@ partium:
 ";
 
 async fn account(seed: &str) -> Account {
-    let mut target = target("partium", bearer(), &[("max_filter_ids", "2")]);
+    let mut target = target("partium", bearer(), &[]);
+    target.options = Fields::new(vec![("max_filter_ids", Value::Json(Box::new(2.into())))]);
     target.limits.page_size = 3;
     target.limits.retry_budget = Duration::from_secs(2);
     Account::of(start(seed).await, &target, partium::sign_in(&target), partium::connect)

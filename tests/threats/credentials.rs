@@ -11,6 +11,8 @@ fn an_endpoint_of_somebody_elses_gets_nothing() {
         &format!("streamline, endpoint: {url}"),
         "streamline, endpoint: https://evil.example.com",
     );
+    repo.refused(1, &["evil.example.com", "policy-endpoint"]);
+    repo.set_policy("apiVersion: assignctl/v1\nkind: Policy\nspec: {}\n");
     repo.refused(1, &["evil.example.com", "--allow-host"]);
     assert!(!repo.paths().iter().any(|path| path.starts_with("/v2/clients")));
 }

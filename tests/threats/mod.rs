@@ -59,6 +59,7 @@ kind: Policy
 spec:
   thresholds: { max_loss_percent: 40, max_loss_count: 2 }
   max_expect: { removes: 3 }
+  allowed_hosts: [127.0.0.1]
   protect:
     - { identity_id: idn_glass }
     - { role_id: role_owner, min_holders: 1 }

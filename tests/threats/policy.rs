@@ -1,7 +1,5 @@
 //! The policy itself: where it comes from, what flags may do, what is told of it.
 
-use sha2::{Digest as _, Sha256};
-
 use super::{POLICY, Repo};
 use crate::support;
 
@@ -28,11 +26,110 @@ fn flags_lower_the_policys_thresholds_and_never_raise_them() {
     assert_eq!(repo.run(&["plan", "--max-update-percent", "99"]).code, 0, "the policy says nothing of updates");
 }
 
+fn policy_digest(repo: &Repo) -> String {
+    let run = support::run(&mut repo.command(&["plan", "--format", "json"]));
+    run.json()["policy"]["digest"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_digest_of_a_policy_is_over_what_it_means() {
+    let repo = Repo::new();
+    let digest = policy_digest(&repo);
+    let rewritten = POLICY
+        .replace("kind: Policy\n", "# a comment\nkind: 'Policy'\nmetadata: { name: main }\n")
+        .replace(
+            "    - { role_id: role_owner }\n    - { role_id: 'role_super*' }\n",
+            "    - role_id: \"role_super*\"\n    - { role_id: role_owner }\n    - { role_id: role_owner }\n",
+        )
+        .replace("max_loss_percent: 40, max_loss_count: 2", "max_loss_count: 2, max_loss_percent: 40")
+        .replace("allowed_hosts: [127.0.0.1]", "names: allow\n  allowed_hosts: [127.0.0.1., 127.0.0.1]");
+    repo.set_policy(&rewritten);
+    assert_eq!(policy_digest(&repo), digest, "comments, order and spelling change nothing");
+    for (from, to) in [
+        ("max_loss_percent: 40", "max_loss_percent: 39"),
+        ("max_loss_count: 2", "max_loss_count: 1"),
+        ("max_expect: { removes: 3 }", "max_expect: { removes: 3, updates: 9 }"),
+        ("allowed_hosts: [127.0.0.1]", "allowed_hosts: [127.0.0.1, a.example.com]"),
+        ("allowed_hosts: [127.0.0.1]", "names: deny\n  allowed_hosts: [127.0.0.1]"),
+        ("{ identity_id: idn_glass }", "{ identity_id: idn_glass2 }"),
+        ("min_holders: 1", "min_holders: 2"),
+        ("role_super*", "role_sup*"),
+        ("secrets: [{ env: CRM_TOKEN }]", "secrets: [{ env: 'CRM_*' }]"),
+        ("{ name: crm, provider: canopy,", "{ name: 'cr*', provider: canopy,"),
+        ("{ name: crm, provider: canopy,", "{ name: crm,"),
+        ("{ name: crm, provider: canopy,", "{ name: crm, endpoint: 'http://127.0.0.1:*', provider: canopy,"),
+        ("environment: prod }", "environment: 'pro*' }"),
+        ("{ name: pie,", "{ name: pie, max_expect: { updates: 1 },"),
+    ] {
+        assert!(POLICY.contains(from), "{from}");
+        repo.set_policy(&POLICY.replacen(from, to, 1));
+        assert_ne!(policy_digest(&repo), digest, "{to}");
+    }
+}
+
+#[test]
+fn a_target_under_an_entry_without_endpoint_is_no_sandbox_and_at_no_other_address() {
+    for endpoint in ["sandbox", "https://crm.example.com", "http://127.0.0.2:9", "https://api.canopy.dev.example.com"] {
+        let repo = Repo::new();
+        let url = repo.server.url();
+        repo.edit("targets.yaml", &format!("canopy, endpoint: {url}"), &format!("canopy, endpoint: '{endpoint}'"));
+        repo.refused(1, &["policy-endpoint", "the target `crm` has the endpoint"]);
+    }
+    let repo = Repo::new();
+    repo.set_policy(&POLICY.replace("allowed_hosts: [127.0.0.1]", "names: allow"));
+    repo.refused(1, &["policy-endpoint", "so it must be `https://api.canopy.dev`"]);
+}
+
+#[test]
+fn capital_letters_get_round_no_denying_rule() {
+    let repo = Repo::new();
+    repo.set_policy(&POLICY.replace("- { role_id: role_owner }", "- { role_id: Role_OWNER }"));
+    repo.edit(
+        "support.yaml",
+        "assignments:\n",
+        "assignments:\n    - { identity_id: idn_mallory, node_id: node_emea, role_id: role_owner }\n",
+    );
+    repo.refused(3, &["Role_OWNER"]);
+    let repo = Repo::new();
+    repo.set_policy(&POLICY.replace("{ identity_id: idn_glass }", "{ identity_id: IDN_Glass }"));
+    repo.edit("support.yaml", "    - { identity_id: idn_glass, node_id: node_emea, role_id: role_admin }\n", "");
+    repo.refused(3, &["IDN_Glass"]);
+}
+
+#[test]
+fn a_policy_entry_that_decides_about_nothing_is_a_warning_with_the_nearest_name() {
+    let repo = Repo::new();
+    for (from, to, words) in [
+        (
+            "    - { name: crm, ",
+            "    - { name: crn }\n    - { name: crm, ",
+            &["policy-unused", "did you mean `crm`?"][..],
+        ),
+        (
+            "    - { name: crm, ",
+            "    - { name: '*' }\n    - { name: crm, ",
+            &["policy-unused", "an earlier entry decides"],
+        ),
+        (
+            "[{ env: CRM_TOKEN }]",
+            "[{ env: CRM_TOKEN }, { env: CRM_TOKN }]",
+            &["policy-unused", "did you mean `CRM_TOKEN`?"],
+        ),
+        ("{ role_id: role_owner, min", "{ role_id: role_ownr, min", &["unmatched-rule", "did you mean"]),
+        ("- { role_id: role_owner }", "- { role_id: role_ownr }", &["unmatched-rule", "deny_grants"]),
+    ] {
+        repo.set_policy(&POLICY.replacen(from, to, 1));
+        let run = repo.run(&["plan"]);
+        assert!(run.code == 0 && words.iter().all(|word| run.text().contains(word)), "{to}: {}", run.text());
+    }
+    repo.set_policy(POLICY);
+    assert!(!repo.run(&["plan"]).text().contains("unmatched-rule"));
+}
+
 #[test]
 fn plan_and_apply_say_which_policy_was_in_force() {
     let repo = Repo::new();
-    let digest: [u8; 32] = Sha256::digest(POLICY.as_bytes()).into();
-    let digest = format!("sha256:{}", digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let digest = policy_digest(&repo);
     for args in [&["plan"][..], &["apply", "--auto-approve"]] {
         let text = repo.run(args);
         assert!(text.stdout.contains("policy.yaml") && text.stdout.contains(&digest), "{}", text.text());
@@ -123,7 +220,7 @@ fn a_host_of_the_policys_gets_credentials_and_another_targets_does_not() {
     repo.set_policy(&POLICY.replace("{ name: pie,", "{ name: pie, allowed_hosts: [pie.example.com],"));
     let url = repo.server.url();
     repo.edit("targets.yaml", &format!("partium, endpoint: {url}"), "partium, endpoint: https://pie.example.com");
-    repo.refused(1, &["--allow-host pie.example.com"]);
+    repo.refused(1, &["policy-endpoint", "https://pie.example.com"]);
     repo.edit("targets.yaml", "partium, endpoint: https://pie.example.com", &format!("partium, endpoint: {url}"));
     repo.edit("targets.yaml", &format!("streamline, endpoint: {url}"), "streamline, endpoint: https://pie.example.com");
     let run = repo.run(&["plan", "--target", "pie"]);
@@ -201,9 +298,11 @@ fn the_policy_of_the_threat_model_is_one() {
     let (policy, _) = rest.split_once("```").unwrap();
     let repo = Repo::new();
     repo.set_policy(policy);
-    // Without manifests, only the policy itself is judged.
+    // With a target that it does not know, only the policy itself is judged.
     let dir = tempfile::tempdir().unwrap();
     support::write(dir.path(), "assignctl.yaml", "apiVersion: assignctl/v1\nkind: Root\n");
+    let target = "apiVersion: assignctl/v1\nkind: Target\nmetadata: { name: x }\nspec: { provider: partium, endpoint: sandbox }\n";
+    support::write(dir.path(), "target.yaml", target);
     let run = support::run(repo.command(&["validate"]).current_dir(dir.path()));
-    assert_eq!(run.code, 0, "{}", run.text());
+    assert!(run.stderr.matches("error[").count() == 1 && run.stderr.contains("policy-target"), "{}", run.text());
 }

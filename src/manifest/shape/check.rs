@@ -4,6 +4,7 @@ use super::{Case, Field, MAX_FIELDS, Rule, Shape, Type, read};
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::findings::{Findings, did_you_mean, shown};
 use crate::manifest::yaml::{Node, NodeKind};
+use crate::model::is_invisible;
 
 /// The longest id: longer ones fit no request line.
 const MAX_ID: usize = 1024;
@@ -109,8 +110,21 @@ pub fn check_id(text: &str, span: Span, field: &str, findings: &mut Findings) ->
             let message = format!("`{field}` holds a line break or another control character");
             refuse(findings, "invalid-id", message, "write the id as the system shows it, on one line")
         }
-        _ => true,
+        _ => match unseen(text) {
+            None => true,
+            Some(problem) => {
+                let help = "write the id as the system shows it: one that nobody can tell from another is a mistake";
+                refuse(findings, "invalid-id", format!("`{field}` {problem}"), help)
+            }
+        },
     }
+}
+
+/// What nobody sees in a text: an invisible character, or a space at its start or end.
+pub(super) fn unseen(text: &str) -> Option<String> {
+    let invisible = text.chars().find(|c| is_invisible(*c));
+    let invisible = invisible.map(|c| format!("holds the invisible character U+{:04X}", u32::from(c)));
+    invisible.or_else(|| (text.trim() != text).then(|| "begins or ends with a space".to_owned()))
 }
 
 impl<'t> Record<'t> {
@@ -352,6 +366,51 @@ impl<'t> Record<'t> {
         let scalar = node.scalar()?;
         let is_null = scalar.plain && crate::manifest::yaml::is_null(scalar.text);
         (!is_null).then(|| (scalar.text, node.span()))
+    }
+
+    /// A scalar field's value as its type reads it, with its place, unless it is absent, wrong or null.
+    fn typed(&self, name: &str) -> Option<(read::Typed<'t>, Span)> {
+        let (index, field) = self.shape.field(name)?;
+        let node = self.good(index)?;
+        let scalar = node.scalar().filter(|s| !(s.plain && crate::manifest::yaml::is_null(s.text)))?;
+        Some((read::typed(&field.ty, scalar).ok()?, node.span()))
+    }
+
+    /// A whole number, unless it is absent, wrong or null.
+    pub fn integer(&self, name: &str) -> Option<u64> {
+        match self.typed(name)? {
+            (read::Typed::Integer(number), _) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// A whole number that counts something in memory; one that no machine word holds is as large as any.
+    pub fn size(&self, name: &str) -> Option<usize> {
+        self.integer(name).map(|number| usize::try_from(number).unwrap_or(usize::MAX))
+    }
+
+    /// A number, unless it is absent, wrong or null.
+    pub fn number(&self, name: &str) -> Option<f64> {
+        match self.typed(name)? {
+            (read::Typed::Number(number), _) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// A duration, unless it is absent, wrong or null.
+    pub fn duration(&self, name: &str) -> Option<std::time::Duration> {
+        match self.typed(name)? {
+            (read::Typed::Duration(duration), _) => Some(duration),
+            _ => None,
+        }
+    }
+
+    /// A date or date-time and its place, unless it is absent, wrong or null.
+    pub fn instant(&self, name: &str) -> Option<(crate::model::Instant, Span)> {
+        match self.typed(name)? {
+            (read::Typed::Instant(instant), at) => Some((instant, at)),
+            _ => None,
+        }
     }
 
     /// The objects of a list of objects, or the object itself.

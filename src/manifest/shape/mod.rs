@@ -13,7 +13,7 @@ mod schema;
 
 pub use check::{Record, check_id};
 pub use json::{json_map, json_value, unique_pairs};
-pub use read::{parse_duration, parse_until, secret_ref};
+pub use read::{Typed, parse_duration, parse_glob, parse_integer, secret_ref, typed_value as typed};
 pub use reference::{reference, shape_reference};
 pub use schema::{object_schema, schema_of};
 
@@ -69,14 +69,16 @@ pub enum Type {
     Name,
     /// Text as written.
     Text,
+    /// Text that is compared with other texts: nothing in it is invisible.
+    Word,
     /// A version: text as written, so that `2.10` stays `2.10`.
     Version,
     /// `true` or `false`.
     Bool,
     /// A whole number between two bounds.
     Integer(u64, u64),
-    /// A number above zero, up to a bound.
-    Number(u32),
+    /// A number between two bounds.
+    Number(f64, f64),
     /// A duration such as `30s`, between two bounds in milliseconds.
     Duration(u64, u64),
     /// An RFC 3339 date-time with an offset.
@@ -124,11 +126,11 @@ impl Type {
             Type::LiveName => "a name, to the letter",
             Type::LiveNames => "a list of names, to the letter",
             Type::Name => "a name",
-            Type::Text => "text",
+            Type::Text | Type::Word => "text",
             Type::Version => "a version, taken as written",
             Type::Bool => "`true` or `false`",
             Type::Integer(..) => "a whole number",
-            Type::Number(_) => "a number",
+            Type::Number(..) => "a number",
             Type::Duration(..) => "a duration such as `30s`",
             Type::Instant => "a date-time with an offset, such as `2026-12-31T23:59:59Z`",
             Type::Until => "a date such as `2026-12-24`, or a date-time with an offset",

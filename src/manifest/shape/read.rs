@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{Choice, Field, Type, check::kind_words, check_id, json};
+use super::check::{kind_words, unseen};
+use super::{Choice, Field, Type, check_id, json};
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::findings::{Findings, closest, did_you_mean, one_of, shown};
 use crate::manifest::yaml::{Node, NodeKind, Resolved, Scalar, is_null, resolve};
@@ -35,7 +36,7 @@ pub(super) fn check_value(field: &Field, node: Node<'_>, findings: &mut Findings
             check_live_name(field.name, text, span, findings)
         }),
         Type::Texts => check_list(field, node, false, findings, |text, span, findings| {
-            check_text(field.name, text, span, findings)
+            check_word(field.name, text, span, findings)
         }),
         Type::Globs => check_list(field, node, false, findings, check_glob),
         _ => check_scalar(field, node, findings),
@@ -140,14 +141,14 @@ fn check_scalar(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool 
     match field.ty {
         Type::Id | Type::Holder => check_id(text, span, field.name, findings),
         Type::Name => check_name(field.name, text, span, findings),
+        Type::Word => check_word(field.name, text, span, findings),
         Type::Text | Type::Version => check_text(field.name, text, span, findings),
         Type::LiveName => check_live_name(field.name, text, span, findings),
         Type::Bool => check_bool(field, scalar, span, findings),
-        Type::Integer(min, max) => check_integer(field, scalar, span, min, max, findings),
-        Type::Number(max) => check_number(field, scalar, span, max, findings),
-        Type::Duration(min, max) => check_duration(field, text, span, min, max, findings),
-        Type::Instant => check_instant(field, text, span, findings),
-        Type::Until => check_until(field, text, span, findings),
+        Type::Integer(..) | Type::Number(..) => check_number(field, scalar, span, findings),
+        Type::Duration(min, max) => check_duration(field, scalar, span, min, max, findings),
+        Type::Instant => check_instant(field, scalar, span, findings),
+        Type::Until => check_until(field, scalar, span, findings),
         Type::Choice(choices) => check_choice(field, text, span, choices, findings),
         Type::Url => check_url(field, text, span, findings).is_some(),
         Type::Endpoint => text == "sandbox" || check_url(field, text, span, findings).is_some(),
@@ -167,6 +168,17 @@ fn check_text(name: &str, text: &str, span: Span, findings: &mut Findings) -> bo
         return false;
     }
     true
+}
+
+/// Text that is compared as it is written: nothing in it may be invisible.
+fn check_word(name: &str, text: &str, span: Span, findings: &mut Findings) -> bool {
+    if !check_text(name, text, span, findings) {
+        return false;
+    }
+    let Some(problem) = unseen(text) else { return true };
+    let message = format!("`{name}` {problem}");
+    findings.push(Diagnostic::error("invisible-character", message, span).help("remove it"));
+    false
 }
 
 /// A name is compared to the letter with what the system shows; a character that nobody can see would never be found again.
@@ -194,8 +206,90 @@ fn check_name(what: &str, text: &str, span: Span, findings: &mut Findings) -> bo
     false
 }
 
+/// A scalar as its field's type reads it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Typed<'t> {
+    /// Text as written.
+    Text(&'t str),
+    /// `true` or `false`.
+    Bool(bool),
+    /// A whole number within its bounds.
+    Integer(u64),
+    /// A number within its bounds.
+    Number(f64),
+    /// A duration within its bounds.
+    Duration(Duration),
+    /// An instant.
+    Instant(Instant),
+}
+
+/// Why a scalar is not of its field's type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Misread {
+    /// The form is wrong.
+    Form,
+    /// The form is right and the value is outside the field's bounds.
+    Range,
+}
+
+/// The one reading of a scalar. The check reports its error; everything that uses the value calls it again, so that no value can pass the
+/// check and mean something else, or nothing, afterwards.
+pub(super) fn typed<'t>(ty: &Type, scalar: Scalar<'t>) -> Result<Typed<'t>, Misread> {
+    let text = scalar.text;
+    let within = |is_inside: bool, value: Typed<'t>| if is_inside { Ok(value) } else { Err(Misread::Range) };
+    match *ty {
+        Type::Bool => match resolve(text) {
+            Ok(Resolved::Bool(value)) if scalar.plain => Ok(Typed::Bool(value)),
+            _ => Err(Misread::Form),
+        },
+        Type::Integer(min, max) if scalar.plain && is_plain_digits(text) => {
+            // Digits that do not fit are a number all the same: too large.
+            let number = text.parse().map_err(|_| Misread::Range)?;
+            within((min..=max).contains(&number), Typed::Integer(number))
+        }
+        Type::Number(min, max) if scalar.plain && is_plain_decimal(text) => {
+            let number: f64 = text.parse().map_err(|_| Misread::Form)?;
+            within((min..=max).contains(&number), Typed::Number(number))
+        }
+        Type::Integer(..) | Type::Number(..) => Err(Misread::Form),
+        Type::Duration(min, max) => {
+            let duration = parse_duration(text).ok_or(Misread::Form)?;
+            let bounds = Duration::from_millis(min)..=Duration::from_millis(max);
+            within(bounds.contains(&duration), Typed::Duration(duration))
+        }
+        Type::Instant => Instant::parse(text).map(Typed::Instant).ok_or(Misread::Form),
+        Type::Until => parse_until(text).map(Typed::Instant).ok_or(Misread::Form),
+        _ => Ok(Typed::Text(text)),
+    }
+}
+
+/// A field's scalar as its type reads it; `None` where it is no scalar or wrong, which the check of its object has reported.
+pub fn typed_value<'t>(field: &Field, node: Node<'t>) -> Option<Typed<'t>> {
+    typed(&field.ty, node.scalar()?).ok()
+}
+
+/// Plain digits: no sign, no leading zero, no other base, no underscore, no exponent.
+fn is_plain_digits(text: &str) -> bool {
+    text == "0" || (!text.is_empty() && !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// Plain digits, with or without a fraction after them.
+fn is_plain_decimal(text: &str) -> bool {
+    match text.split_once('.') {
+        None => is_plain_digits(text),
+        Some((whole, fraction)) => {
+            is_plain_digits(whole) && !fraction.is_empty() && fraction.bytes().all(|b| b.is_ascii_digit())
+        }
+    }
+}
+
+/// A whole number in plain digits, as manifests, flags and environment variables take it.
+pub fn parse_integer(text: &str) -> Option<u64> {
+    is_plain_digits(text).then(|| text.parse().ok())?
+}
+
 fn check_bool(field: &Field, scalar: Scalar<'_>, span: Span, findings: &mut Findings) -> bool {
-    if scalar.plain && matches!(resolve(scalar.text), Ok(Resolved::Bool(_))) {
+    if typed(&field.ty, scalar).is_ok() {
         return true;
     }
     let message = format!("`{}` must be `true` or `false`, not {}", field.name, shown(scalar.text));
@@ -208,32 +302,18 @@ fn check_bool(field: &Field, scalar: Scalar<'_>, span: Span, findings: &mut Find
     false
 }
 
-fn check_integer(field: &Field, scalar: Scalar<'_>, span: Span, min: u64, max: u64, findings: &mut Findings) -> bool {
-    let number = match resolve(scalar.text) {
-        Ok(Resolved::Number(number)) if scalar.plain => number.as_u64(),
-        _ => None,
+fn check_number(field: &Field, scalar: Scalar<'_>, span: Span, findings: &mut Findings) -> bool {
+    let Err(why) = typed(&field.ty, scalar) else { return true };
+    let (what, bounds) = match field.ty {
+        Type::Number(min, max) => ("a number", format!("{min} to {max}")),
+        Type::Integer(min, max) => ("a whole number", format!("{min} to {max}")),
+        _ => return true,
     };
-    let (code, message) = match number {
-        Some(number) if (min..=max).contains(&number) => return true,
-        Some(number) => ("out-of-range", format!("`{}` is {number}, outside {min} to {max}", field.name)),
-        None => ("wrong-type", format!("`{}` must be a whole number, not {}", field.name, shown(scalar.text))),
+    let (code, message) = match why {
+        Misread::Range => ("out-of-range", format!("`{}` is {}, outside {bounds}", field.name, shown(scalar.text))),
+        Misread::Form => ("wrong-type", format!("`{}` must be {what}, not {}", field.name, shown(scalar.text))),
     };
-    let help = format!("write a whole number from {min} to {max}, in plain digits and without quotes");
-    findings.push(Diagnostic::error(code, message, span).help(help));
-    false
-}
-
-fn check_number(field: &Field, scalar: Scalar<'_>, span: Span, max: u32, findings: &mut Findings) -> bool {
-    let number = match resolve(scalar.text) {
-        Ok(Resolved::Number(number)) if scalar.plain => number.as_f64(),
-        _ => None,
-    };
-    let (code, message) = match number {
-        Some(number) if number > 0.0 && number <= f64::from(max) => return true,
-        Some(number) => ("out-of-range", format!("`{}` is {number}, outside 0 to {max}", field.name)),
-        None => ("wrong-type", format!("`{}` must be a number, not {}", field.name, shown(scalar.text))),
-    };
-    let help = format!("write a number above 0, up to {max}, without quotes");
+    let help = format!("write {what} from {bounds}, in plain digits and without quotes");
     findings.push(Diagnostic::error(code, message, span).help(help));
     false
 }
@@ -246,6 +326,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     while !rest.is_empty() {
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
         let (number, tail) = rest.split_at_checked(digits)?;
+        let number = parse_integer(number)?;
         let letters = tail.bytes().take_while(u8::is_ascii_alphabetic).count();
         let (unit, tail) = tail.split_at_checked(letters)?;
         let millis: u64 = match unit {
@@ -260,34 +341,36 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
             return None;
         }
         last = millis;
-        total = total.checked_add(Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(millis)?))?;
+        total = total.checked_add(Duration::from_millis(number.checked_mul(millis)?))?;
         rest = tail;
     }
     (!text.is_empty()).then_some(total)
 }
 
-fn check_duration(field: &Field, text: &str, span: Span, min: u64, max: u64, findings: &mut Findings) -> bool {
+fn check_duration(field: &Field, scalar: Scalar<'_>, span: Span, min: u64, max: u64, findings: &mut Findings) -> bool {
     let words = |millis: u64| match millis {
         n if n.is_multiple_of(3_600_000) && n > 0 => format!("{}h", n / 3_600_000),
         n if n.is_multiple_of(1_000) => format!("{}s", n / 1_000),
         n => format!("{n}ms"),
     };
-    let (code, message) = match parse_duration(text) {
-        Some(d) if d >= Duration::from_millis(min) && d <= Duration::from_millis(max) => return true,
-        Some(_) => {
-            ("out-of-range", format!("`{}` is {}, outside {} to {}", field.name, shown(text), words(min), words(max)))
+    let text = shown(scalar.text);
+    let (code, message) = match typed(&field.ty, scalar) {
+        Ok(_) => return true,
+        Err(Misread::Range) => {
+            ("out-of-range", format!("`{}` is {text}, outside {} to {}", field.name, words(min), words(max)))
         }
-        None => ("invalid-duration", format!("`{}` is no duration: {}", field.name, shown(text))),
+        Err(Misread::Form) => ("invalid-duration", format!("`{}` is no duration: {text}", field.name)),
     };
     findings
         .push(Diagnostic::error(code, message, span).help("write a number and a unit: `500ms`, `30s`, `5m`, `1h30m`"));
     false
 }
 
-fn check_instant(field: &Field, text: &str, span: Span, findings: &mut Findings) -> bool {
-    if Instant::parse(text).is_some() {
+fn check_instant(field: &Field, scalar: Scalar<'_>, span: Span, findings: &mut Findings) -> bool {
+    if typed(&field.ty, scalar).is_ok() {
         return true;
     }
+    let text = scalar.text;
     let message = format!("`{}` is no date-time with an offset: {}", field.name, shown(text));
     let help = match text.parse::<jiff::civil::DateTime>() {
         Ok(_) => format!("say the time and the offset, such as `{}T23:59:59Z`", text.get(..10).unwrap_or("2026-12-31")),
@@ -301,7 +384,7 @@ fn check_instant(field: &Field, text: &str, span: Span, findings: &mut Findings)
 const DAY_MILLISECONDS: i64 = 86_400_000;
 
 /// The first instant at which an `until` no longer counts: a date counts to its end, in UTC.
-pub fn parse_until(text: &str) -> Option<Instant> {
+fn parse_until(text: &str) -> Option<Instant> {
     if let Some(instant) = Instant::parse(text) {
         return Some(instant);
     }
@@ -313,11 +396,11 @@ pub fn parse_until(text: &str) -> Option<Instant> {
     Instant::parse(&format!("{date}T00:00:00Z")).map(|start| Instant(start.0 + DAY_MILLISECONDS))
 }
 
-fn check_until(field: &Field, text: &str, span: Span, findings: &mut Findings) -> bool {
-    if parse_until(text).is_some() {
+fn check_until(field: &Field, scalar: Scalar<'_>, span: Span, findings: &mut Findings) -> bool {
+    if typed(&field.ty, scalar).is_ok() {
         return true;
     }
-    let message = format!("`{}` is no date: {}", field.name, shown(text));
+    let message = format!("`{}` is no date: {}", field.name, shown(scalar.text));
     let help = "write a date such as `2026-12-24`, or a date-time with an offset";
     findings.push(Diagnostic::error("invalid-date", message, span).help(help));
     false
@@ -367,7 +450,7 @@ fn check_url(field: &Field, text: &str, span: Span, findings: &mut Findings) -> 
     let loopback = match parsed.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
         Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Domain(name)) => name.trim_end_matches('.') == "localhost",
         None => false,
     };
     match parsed.scheme() {
@@ -396,10 +479,18 @@ fn check_path(name: &str, text: &str, span: Span, findings: &mut Findings) -> bo
     false
 }
 
+/// A glob relative to the root; without a slash it matches at any depth.
+pub fn parse_glob(text: &str) -> Option<globset::Glob> {
+    let pattern = text.trim_start_matches("./").trim_matches('/');
+    let anywhere = if pattern.contains('/') { pattern.to_owned() } else { format!("**/{pattern}") };
+    let glob = globset::GlobBuilder::new(&anywhere).literal_separator(true).build();
+    glob.ok().filter(|_| !pattern.is_empty())
+}
+
 fn check_glob(text: &str, span: Span, findings: &mut Findings) -> bool {
-    match globset::Glob::new(text) {
-        Ok(_) if !text.is_empty() => true,
-        _ => {
+    match parse_glob(text) {
+        Some(_) => true,
+        None => {
             let message = format!("{} is no glob", shown(text));
             findings
                 .push(Diagnostic::error("invalid-glob", message, span).help("such as `drafts/**` or `*.tmpl.yaml`"));
@@ -422,7 +513,7 @@ fn check_labels(field: &Field, node: Node<'_>, findings: &mut Findings) -> bool 
                 findings.push(Diagnostic::error("null-value", message, at_value(value)).help("write one, or quote it"));
                 false
             }
-            Some(scalar) => check_text("labels", scalar.text, value.span(), findings),
+            Some(scalar) => check_word("labels", scalar.text, value.span(), findings),
             None => {
                 let message = format!("the label {} must be text, not {}", shown(name), kind_words(value));
                 findings.push(Diagnostic::error("wrong-type", message, value.head()));
@@ -452,7 +543,7 @@ fn check_pattern_map(field: &Field, node: Node<'_>, findings: &mut Findings) -> 
                 findings.push(Diagnostic::error("null-value", message, at_value(value)).help("write one, or quote it"));
             }
             Some(scalar) => {
-                check_text(field.name, scalar.text, value.span(), findings);
+                check_word(field.name, scalar.text, value.span(), findings);
             }
             None => {
                 let message = format!("the pattern for {} must be text, not {}", shown(name), kind_words(value));
@@ -519,11 +610,55 @@ fn env_ref(name: &str, value: Node<'_>, findings: &mut Findings) -> Option<Secre
 mod tests {
     use super::*;
 
+    fn plain(text: &str) -> Scalar<'_> {
+        Scalar { text, plain: true }
+    }
+
+    #[test]
+    fn a_number_is_plain_digits_and_is_read_as_it_is_checked() {
+        let integer = |text| typed(&Type::Integer(1, 100), plain(text));
+        assert_eq!((integer("1"), integer("100")), (Ok(Typed::Integer(1)), Ok(Typed::Integer(100))));
+        for text in [
+            "0x1", "0X1", "0o1", "0b1", "01", "00", "1_0", "+1", "-1", "1e0", "1E0", "1.0", "1.", " 1", "1 ", "", "1:0",
+        ] {
+            assert_eq!(integer(text), Err(Misread::Form), "{text}");
+        }
+        for text in ["0", "101", "18446744073709551616", "99999999999999999999999999"] {
+            assert_eq!(integer(text), Err(Misread::Range), "{text}");
+        }
+        assert_eq!(typed(&Type::Integer(1, 100), Scalar { text: "1", plain: false }), Err(Misread::Form), "quoted");
+        let number = |text| typed(&Type::Number(0.1, 100.0), plain(text));
+        assert_eq!((number("0.1"), number("2.50")), (Ok(Typed::Number(0.1)), Ok(Typed::Number(2.5))));
+        for text in
+            ["1e1", "1e-12", ".5", "1.", "0x1", "00.5", "01", "+1", "-1", "1_0", "1.0_0", ".inf", ".nan", "inf", "nan"]
+        {
+            assert_eq!(number(text), Err(Misread::Form), "{text}");
+        }
+        for text in ["0", "0.0", "0.09", "100.1", &"9".repeat(400)] {
+            assert_eq!(number(text), Err(Misread::Range), "{text}");
+        }
+    }
+
     #[test]
     fn durations_are_numbers_with_units() {
         assert_eq!(parse_duration("1h30m"), Some(Duration::from_secs(5400)));
         assert_eq!(parse_duration("250ms"), Some(Duration::from_millis(250)));
-        for text in ["", "5", "s", "5 s", "5m1h", "1s1s", "-5s", "1.5s", "99999999999999999999s", "5s "] {
+        for text in [
+            "",
+            "5",
+            "s",
+            "5 s",
+            "5m1h",
+            "1s1s",
+            "-5s",
+            "1.5s",
+            "99999999999999999999s",
+            "5s ",
+            "05s",
+            "+5s",
+            "0x5s",
+            "5_0s",
+        ] {
             assert_eq!(parse_duration(text), None, "{text}");
         }
     }

@@ -44,6 +44,7 @@ fn words(field: &Field) -> String {
             choices.iter().map(|c| format!("`{}` ({})", c.name, c.doc)).collect::<Vec<_>>().join(", ")
         }
         Type::Integer(min, max) => format!("a whole number from {min} to {max}"),
+        Type::Number(min, max) => format!("a number from {min} to {max}"),
         ty => ty.words().to_owned(),
     }
 }

@@ -48,19 +48,19 @@ fn field_schema(field: &Field) -> Value {
 pub fn schema_of(ty: &Type) -> Value {
     // Text is taken as written, so an editor that reads `2.10` as a number must not complain.
     let text = || json!({ "type": ["string", "number", "boolean"], "minLength": 1 });
-    let id = || json!({ "type": ["string", "number", "boolean"], "minLength": 1, "not": { "enum": [".", ".."] } });
+    let id = || json!({ "type": ["string", "number", "boolean"], "minLength": 1, "pattern": "^\\S([\\s\\S]*\\S)?$", "not": { "enum": [".", ".."] } });
     match ty {
         Type::Id => id(),
         Type::Ids => json!({ "type": "array", "minItems": 1, "items": id() }),
         Type::Name => {
             json!({ "type": ["string", "number", "boolean"], "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$" })
         }
-        Type::Text | Type::Version | Type::LiveName => text(),
+        Type::Text | Type::Word | Type::Version | Type::LiveName => text(),
         Type::LiveNames => json!({ "type": "array", "minItems": 1, "items": text() }),
         Type::Bool => json!({ "type": "boolean" }),
         Type::Integer(min, max) => json!({ "type": "integer", "minimum": min, "maximum": max }),
-        Type::Number(max) => json!({ "type": "number", "exclusiveMinimum": 0, "maximum": max }),
-        Type::Duration(..) => json!({ "type": "string", "pattern": "^([0-9]+(d|h|m|s|ms))+$" }),
+        Type::Number(min, max) => json!({ "type": "number", "minimum": min, "maximum": max }),
+        Type::Duration(..) => json!({ "type": "string", "pattern": "^((0|[1-9][0-9]*)(d|h|m|s|ms))+$" }),
         Type::Instant => json!({ "type": "string", "format": "date-time" }),
         Type::Until => json!({ "type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}" }),
         Type::Choice(choices) => choice_schema(choices),

@@ -120,7 +120,7 @@ pub fn undeclarable(account: &Account<'_>, row: &Live) -> Option<String> {
         let sym = row.key.part(part);
         let field = account.kind.capabilities.key_name(account.ids, &row.key, part).unwrap_or(field);
         if !sym.is_none() && !check_id(account.ids.text(sym), nowhere, field, &mut findings) {
-            return Some(format!("its {field} is no id that a request could carry"));
+            return Some(format!("its {field} is no id that a manifest can hold"));
         }
     }
     let missing = |field: &Field| {

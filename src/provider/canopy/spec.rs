@@ -7,7 +7,7 @@ use crate::manifest::common::{MIN_HOLDERS, SET, TARGET};
 use crate::manifest::findings::Findings;
 use crate::manifest::shape::{Case, Choice, Field, Mark, Masks, Record, Rule, Shape, Type};
 use crate::manifest::{AuthForm, Kind, PathSpec};
-use crate::model::{Capabilities, FieldKind, FieldSpec, Instant, Limits, OnRemove, Pairing, Window};
+use crate::model::{Capabilities, FieldKind, FieldSpec, Limits, OnRemove, Pairing, Window};
 
 /// Key part: the identity.
 pub const IDENTITY: usize = 0;
@@ -80,6 +80,7 @@ pub static KIND: Kind = Kind {
     auth: &[AuthForm::Bearer, AuthForm::ApiKey],
     target: &TARGET_SHAPE,
     account: &["account", "application", "environment"],
+    bound_by_credential: Some(("surface", "api")),
     set: &SET_SHAPE,
     paths: &[PORTAL_PATH, API_PATH],
     pattern: &PATTERN,
@@ -250,11 +251,8 @@ fn check_target(spec: &Record<'_>, findings: &mut Findings) {
 
 /// An assignment must begin before it ends.
 fn check_assignment(entry: &Record<'_>, findings: &mut Findings) {
-    let (Some((from, from_span)), Some((to, to_span))) = (entry.text("effective_from"), entry.text("effective_to"))
-    else {
-        return;
-    };
-    if let (Some(start), Some(end)) = (Instant::parse(from), Instant::parse(to))
+    if let (Some((start, from_span)), Some((end, to_span))) =
+        (entry.instant("effective_from"), entry.instant("effective_to"))
         && start >= end
     {
         let message = "the assignment ends before it begins";

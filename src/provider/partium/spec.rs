@@ -65,6 +65,7 @@ pub static KIND: Kind = Kind {
     auth: &[AuthForm::Bearer],
     target: &TARGET_SHAPE,
     account: &[],
+    bound_by_credential: None,
     set: &SET_SHAPE,
     paths: &[ASSIGNMENTS_PATH, LIST_PATH],
     pattern: &PROTECT,

@@ -86,6 +86,7 @@ pub static KIND: Kind = Kind {
     auth: &[AuthForm::Bearer, AuthForm::ProjectSecret],
     target: &TARGET_SHAPE,
     account: &["project_id"],
+    bound_by_credential: None,
     set: &SET_SHAPE,
     paths: &[ASSIGNMENTS_PATH],
     pattern: &PATTERN,

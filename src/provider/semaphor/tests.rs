@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::http::{TokenBody, TokenExchange};
-use crate::model::{Action, Batch, Change, Key, Proof, ReadRequest, SecretRef, Snapshot, Value, WriteOutcome};
+use crate::model::{Action, Batch, Change, Fields, Key, Proof, ReadRequest, SecretRef, Snapshot, Value, WriteOutcome};
 use crate::provider::ReadError;
 use crate::provider::fake::{Fake, Names, Reply, Said, Seen, change, client, of_live, route, target};
 
@@ -278,9 +278,11 @@ async fn a_duplicate_is_already_whatever_its_status() {
 
 #[tokio::test]
 async fn a_target_can_say_which_status_means_a_duplicate() {
-    let options = [("project_id", "p"), ("duplicate_status", "418")];
+    let options = [("project_id", "p")];
     let fake = Fake::start(|_| (418, json!({"ok": false, "error": {"code": "X", "message": "there"}}))).await;
-    let target = target("semaphor", Auth::Bearer(SecretRef::Env("tok".into())), &options);
+    let mut target = target("semaphor", Auth::Bearer(SecretRef::Env("tok".into())), &options);
+    let status = Value::Json(Box::new(418.into()));
+    target.options = Fields::new(vec![("project_id", Value::Text("p".into())), ("duplicate_status", status)]);
     let ids = Arc::new(Ids::default());
     let connection = connect(&target, client(&target, &fake.url, sign_in(&target)), Arc::clone(&ids), Arc::new(Names));
     let change = create(&ids);

@@ -88,6 +88,7 @@ pub static KIND: Kind = Kind {
     auth: &[AuthForm::Bearer, AuthForm::ClientCredentials],
     target: &TARGET_SHAPE,
     account: &["client_id"],
+    bound_by_credential: None,
     set: &SET_SHAPE,
     paths: &[SERVICE_PATH, SERVICE_LIST_PATH, DOMAIN_PATH, DOMAIN_LIST_PATH],
     pattern: &PROTECT,
