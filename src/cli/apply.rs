@@ -50,6 +50,7 @@ fn carry_out(
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
+    session.require_sets()?;
     let runtime = runtime()?;
     let work = async {
         let mut connector =

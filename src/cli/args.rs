@@ -10,6 +10,7 @@ use tracing_subscriber::filter::{ParseError, Targets};
 use super::comment::CommentArgs;
 use super::merge::ReportCommand;
 use super::shard::Shard;
+use crate::manifest::shape::parse_integer;
 use crate::model::Mode;
 
 /// Access and assignments declared in git: plan them against the live systems, apply exactly that plan.
@@ -154,7 +155,7 @@ fn label(text: &str) -> Result<(String, String), String> {
 pub(super) struct CredentialArgs {
     /// A further host (`HOST` or `HOST:PORT`) that may be sent credentials; repeatable. The vendors' own hosts and
     /// loopback always may.
-    #[arg(long, value_name = "HOST", env = "ASSIGNCTL_ALLOW_HOST", value_delimiter = ',')]
+    #[arg(long, value_name = "HOST", env = "ASSIGNCTL_ALLOW_HOST", value_delimiter = ',', value_parser = host)]
     pub allow_host: Vec<String>,
     /// The directory below which `{file: …}` references may be read.
     #[arg(long, value_name = "DIR", env = "ASSIGNCTL_SECRETS_DIR")]
@@ -165,6 +166,12 @@ pub(super) struct CredentialArgs {
     /// The state file of the embedded sandbox, in place of the one beside the manifests. It has to be there.
     #[arg(long, value_name = "FILE", env = "ASSIGNCTL_SANDBOX_STATE")]
     pub sandbox_state: Option<PathBuf>,
+}
+
+/// An entry that is no host would allow nothing, silently.
+fn host(text: &str) -> Result<String, String> {
+    let expected = "expected HOST or HOST:PORT, such as gateway.example.com:8443";
+    crate::model::AllowedHost::parse(text).map(|_| text.to_owned()).ok_or_else(|| expected.to_owned())
 }
 
 /// What bounds the manifests.
@@ -188,17 +195,26 @@ pub(super) struct PlanningArgs {
     #[arg(long, env = "ASSIGNCTL_ROTATE")]
     pub rotate: bool,
     /// Refuse losses over this share of what is live in scope (and over --max-loss-count); 30 unless given. Under a policy it can only be lowered, like the three that follow.
-    #[arg(long, value_name = "PERCENT", env = "ASSIGNCTL_MAX_LOSS_PERCENT")]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, env = "ASSIGNCTL_MAX_LOSS_PERCENT")]
     pub max_loss_percent: Option<u64>,
     /// Losses up to this number are never too many; 10 unless given.
-    #[arg(long, value_name = "N", env = "ASSIGNCTL_MAX_LOSS_COUNT")]
+    #[arg(long, value_name = "N", value_parser = count, env = "ASSIGNCTL_MAX_LOSS_COUNT")]
     pub max_loss_count: Option<u64>,
     /// Refuse updates over this share of what is live in scope (and over --max-update-count); 30 unless given.
-    #[arg(long, value_name = "PERCENT", env = "ASSIGNCTL_MAX_UPDATE_PERCENT")]
+    #[arg(long, value_name = "PERCENT", value_parser = percent, env = "ASSIGNCTL_MAX_UPDATE_PERCENT")]
     pub max_update_percent: Option<u64>,
     /// Updates up to this number are never too many; 10 unless given.
-    #[arg(long, value_name = "N", env = "ASSIGNCTL_MAX_UPDATE_COUNT")]
+    #[arg(long, value_name = "N", value_parser = count, env = "ASSIGNCTL_MAX_UPDATE_COUNT")]
     pub max_update_count: Option<u64>,
+}
+
+/// Numbers have one reading, in flags as in manifests.
+fn count(text: &str) -> Result<u64, String> {
+    parse_integer(text).ok_or_else(|| "expected a whole number in plain digits, such as 10".to_owned())
+}
+
+fn percent(text: &str) -> Result<u64, String> {
+    count(text).ok().filter(|percent| *percent <= 100).ok_or_else(|| "expected a whole number from 0 to 100".to_owned())
 }
 
 fn mode(text: &str) -> Result<Mode, String> {
@@ -295,7 +311,9 @@ pub(super) fn markdown_limit(text: &str) -> Result<usize, String> {
         "github" => Ok(crate::render::markdown::LIMIT),
         "gitlab" => Ok(crate::render::markdown::GITLAB_LIMIT),
         "gitea" => Ok(crate::render::markdown::GITEA_LIMIT),
-        number => number.parse().map_err(|_| "expected a number of bytes, or github, gitlab or gitea".to_owned()),
+        number => parse_integer(number)
+            .and_then(|bytes| usize::try_from(bytes).ok())
+            .ok_or_else(|| "expected a number of bytes, or github, gitlab or gitea".to_owned()),
     }
 }
 

@@ -10,7 +10,7 @@ use super::args::{BaseArgs, ManifestArgs, PlanArgs, SelectArgs};
 use super::git_tree::{GitRefused, Repository, Unread};
 use super::session::{Open, Seen, Session, unresolved};
 use super::terminal::Terminal;
-use crate::diag::SourceId;
+use crate::diag::{Diagnostic, Severity, SourceId};
 use crate::manifest::{self, Inputs, Loaded};
 use crate::model::{Capabilities, DesiredSet, Ids, Key, Mode, Protect, ReadRequest, RootOptions, Snapshot, Target};
 use crate::plan::authority::{self, Compared, Leaving, LeavingInput, Pairs, Side};
@@ -104,11 +104,13 @@ fn warn(terminal: &Terminal, text: &str) {
 
 /// The manifests, where nothing is wrong with them.
 fn usable(loaded: Loaded) -> Result<Loaded, String> {
-    let errors = loaded.diagnostics.errors();
+    // A base may be empty: then everything is new.
+    let sorted: Vec<&Diagnostic> =
+        loaded.diagnostics.sorted().into_iter().filter(|finding| finding.code != "empty-input").collect();
+    let errors = sorted.iter().filter(|finding| finding.severity == Severity::Error).count();
     if errors == 0 {
         return Ok(loaded);
     }
-    let sorted = loaded.diagnostics.sorted();
     let first = sorted.first().map(|first| {
         let at = first.primary.as_ref().map(|label| loaded.sources.locate(label.span));
         let place = at.map(|at| format!("{}:{}: ", at.file, at.line)).unwrap_or_default();

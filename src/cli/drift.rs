@@ -43,6 +43,7 @@ fn look_and_show(
         Step::Ready(session) => session,
         Step::Ended(exit) => return Ok(exit),
     };
+    session.require_sets()?;
     let runtime = runtime()?;
     let reading = terminal.signals.unless_stopped(look(&mut session, args, terminal));
     let (plan, ending) = terminal.signals.heed(|| runtime.block_on(reading))??;
@@ -120,6 +121,8 @@ fn exit_of(drift: &Drift<'_>) -> Exit {
     let of = |found: &TargetDrift<'_>| match &found.target.unreadable {
         Some(unreadable) if unreadable.temporary => Exit::Temporary,
         Some(_) => Exit::Error,
+        // An error of the manifests, whatever else differs.
+        None if found.target.has_failed_set() => Exit::Error,
         None if found.counts().drift > 0 => Exit::Pending,
         None if found.claim() == Claim::Incomplete => Exit::Error,
         None => Exit::Success,

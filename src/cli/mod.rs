@@ -10,6 +10,7 @@ mod base;
 mod comment;
 mod connect;
 mod drift;
+mod environment;
 pub mod explain;
 mod files;
 mod generate;
@@ -35,6 +36,7 @@ mod terminal;
 mod undo;
 mod validate;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
@@ -65,10 +67,21 @@ pub fn main() -> ExitCode {
 
 /// Parses the arguments. Wrong usage exits 1: 2 means "changes pending" here (DESIGN section 9).
 fn parse() -> Result<Cli, ExitCode> {
-    let parsed = Cli::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let plain = Cli::command();
+    let given: Vec<_> = std::env::args_os().collect();
+    let words = environment::with_lists(&plain, given.clone());
+    let parsed = environment::prepare(plain.clone())
+        .try_get_matches_from(words)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
     parsed.map_err(|error| {
         // Printing help or a usage error can only fail on a closed stream, and there is nobody left to tell.
         let _ = error.print();
+        // Arguments can be shown once their command is built.
+        let mut built = plain.clone();
+        built.build();
+        for variable in environment::named_in(&error, &built, &given) {
+            let _ = writeln!(std::io::stderr(), "note: the value comes from the environment variable {variable}");
+        }
         if error.use_stderr() { ExitCode::from(Exit::Error.code()) } else { ExitCode::SUCCESS }
     })
 }

@@ -27,6 +27,8 @@ fn make_and_show(args: &PlanArgs, terminal: &Terminal, reports: &mut Reports) ->
     };
     if let Some(base) = base::load(args, &session, terminal)? {
         session.compare_with(base);
+    } else {
+        session.require_sets()?;
     }
     let runtime = runtime()?;
     let reading = terminal.signals.unless_stopped(make(&mut session, args, terminal));

@@ -42,14 +42,16 @@ impl Secrets {
 impl SecretResolver for Secrets {
     fn resolve(&self, reference: &SecretRef) -> Result<SecretString, ResolveError> {
         let text = match reference {
-            SecretRef::Env(name) => {
-                let missing = || ResolveError::EnvMissing(name.to_string());
-                std::env::var(&**name).ok().filter(|value| !value.is_empty()).ok_or_else(missing)?
-            }
+            SecretRef::Env(name) => match std::env::var(&**name) {
+                Ok(value) if value.is_empty() => return Err(ResolveError::EnvEmpty(name.to_string())),
+                Ok(value) => value,
+                Err(std::env::VarError::NotPresent) => return Err(ResolveError::EnvMissing(name.to_string())),
+                Err(std::env::VarError::NotUnicode(_)) => return Err(ResolveError::Unsendable(reference.to_string())),
+            },
             SecretRef::File(path) => self.file(path)?,
         };
-        // Files end with a line break by custom; nothing else is cut.
-        let value = text.strip_suffix('\n').map_or(text.as_str(), |text| text.strip_suffix('\r').unwrap_or(text));
+        // Files begin with a byte-order mark and end with line breaks by custom of some editors; nothing else is cut.
+        let value = text.strip_prefix('\u{feff}').unwrap_or(&text).trim_end_matches(['\n', '\r']);
         if value.is_empty() || value.chars().any(char::is_control) {
             return Err(ResolveError::Unsendable(reference.to_string()));
         }

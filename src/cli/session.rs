@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use futures::future::join_all;
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -15,15 +15,19 @@ use super::report::Reports;
 use super::shard::Shard;
 use super::terminal::Terminal;
 use crate::apply::Exit;
-use crate::diag::Diagnostics;
+use crate::diag::{Diagnostic, Diagnostics};
+use crate::manifest::findings::{closest, listed};
 use crate::manifest::{self, Loaded};
 use crate::model::{
     Capabilities, DesiredSet, Endpoint, Ids, Instant, Mode, Protect, ReadRequest, Scope, Snapshot, Target,
 };
 use crate::plan::saved::{DesiredDigests, Identity, SavedError, SavedPlan, manifests_digest};
-use crate::plan::{Input, Part, Plan, SetInput, TargetPlan, Unreadable, digest, plan_target};
+use crate::plan::{Input, Part, Plan, SetInput, TargetPlan, UNRESOLVED_NAMES, Unreadable, digest, plan_target};
 use crate::provider::{self, Connection, ReadError, Reader};
 use crate::render::{self, json::Clock};
+
+/// So many names are listed where none is near: more are no help.
+const LISTED_NAMES: usize = 20;
 
 /// How a step ended that may also end the program.
 pub(super) enum Step<T> {
@@ -56,6 +60,8 @@ pub(super) struct Session {
     /// For each set of `loaded` with names in place of ids, the same set with ids, once its target was read. What is
     /// carried out holds to it, whatever is renamed meanwhile; a question at the terminal has it found again.
     resolved: Vec<Option<DesiredSet>>,
+    /// For each set of `loaded` that fails for its names, why.
+    failed: Vec<Option<String>>,
     /// Whether the plan keeps the keys of what is as declared.
     list_unchanged: bool,
 }
@@ -132,7 +138,7 @@ impl Session {
         let capabilities = loaded.targets.iter().map(capabilities).collect::<anyhow::Result<_>>()?;
         let (planning, shard) = (args.planning.clone(), args.select.shard);
         let base = None;
-        let resolved = vec![None; loaded.sets.len()];
+        let (resolved, failed) = (vec![None; loaded.sets.len()], vec![None; loaded.sets.len()]);
         let mut session = Self {
             loaded: Arc::new(loaded),
             ids,
@@ -147,6 +153,7 @@ impl Session {
             endpoints,
             capabilities,
             resolved,
+            failed,
             list_unchanged: reports.name_every_assignment(),
         };
         session.check_modes()?;
@@ -201,6 +208,14 @@ impl Session {
         let known = self.approved.as_ref().map(|saved| saved.manifests.clone());
         let (loaded, ids) = (Arc::clone(&self.loaded), Arc::clone(&self.ids));
         spawn_blocking(move || known.unwrap_or_else(|| manifests_digest(&desired(&loaded, &ids))))
+    }
+
+    /// Whether any set is declared: without one there is nothing to compare, and an answer would say that all is well.
+    pub(super) fn require_sets(&self) -> anyhow::Result<()> {
+        if self.loaded.sets.is_empty() && self.approved.is_none() {
+            bail!("no assignment set is declared, so there is nothing to compare; check the paths, or declare a set");
+        }
+        Ok(())
     }
 
     /// The digest of the policy in force.
@@ -382,7 +397,17 @@ impl Session {
 
     /// Plans one target against what was read of it.
     pub(super) fn plan_target(&self, target: usize, live: Seen) -> TargetPlan {
-        self.with_input(target, |input| plan_target(input, live))
+        let mut plan = self.with_input(target, |input| plan_target(input, live));
+        for (set, why) in self.loaded.sets.iter().zip(&self.failed).filter(|(set, _)| set.target == target) {
+            let Some(why) = why else { continue };
+            let planned = plan.sets.iter_mut().find(|planned| planned.name == set.name);
+            let warnings = planned.into_iter().flat_map(|planned| &mut planned.warnings);
+            for warning in warnings.filter(|warning| warning.code == UNRESOLVED_NAMES) {
+                warning.message =
+                    format!("nothing of this set is planned, and nothing that it may claim is taken away: {why}");
+            }
+        }
+        plan
     }
 
     /// Everything that a target's plan depends on, besides the live state.
@@ -433,13 +458,17 @@ impl Session {
         Ok((self.plan_seen(open, seen)?, kept))
     }
 
-    /// Reads all open targets side by side, and finds the ids of all names in their sets. A target with a name that has none is not
-    /// planned; what is wrong with its names is shown.
+    /// Reads all open targets side by side, and finds the ids of all names in their sets. What is wrong is shown.
     pub(super) async fn read<C: Readable>(&mut self, open: &[Open<C>], terminal: &Terminal) -> Vec<Seen> {
         let mut seen = join_all(open.iter().map(|open| open.read(self))).await;
         if let Some(mut base) = self.base.take() {
             self.read_without_base(&mut base, open, &mut seen, terminal).await;
             self.base = Some(base);
+        }
+        for (open, live) in open.iter().zip(&seen) {
+            if let Err(unreadable) = live {
+                terminal.error(&anyhow!("target {}: {}", self.target(open.target).name, unreadable.message));
+            }
         }
         for (open, live) in open.iter().zip(&mut seen) {
             self.find_names(open, live, terminal);
@@ -477,16 +506,23 @@ impl Session {
         }
     }
 
-    /// Finds the ids of all names in the sets of a target, in what was read of it for that.
+    /// Finds the ids of all names in the sets of a target, in what was read of it for that. A set whose names have none
+    /// fails alone.
     pub(super) fn find_names<C>(&mut self, open: &Open<C>, live: &mut Seen, terminal: &Terminal) {
         let (Ok(snapshot), true) = (&*live, open.names) else { return };
         let (target, sets) = (open.target, &self.loaded.sets);
-        match manifest::names::of_target(sets, target, snapshot, self.capabilities[target], &self.ids) {
-            Ok(resolved) => resolved.into_iter().for_each(|(place, set)| self.resolved[place] = Some(set)),
-            Err(wrong) => {
-                terminal.say(&render::diagnostics::human(&wrong, &self.loaded.sources, terminal.stderr_color));
-                *live = Err(unresolved(&wrong, &self.loaded));
-            }
+        let (copies, wrong) = manifest::names::of_each(sets, target, snapshot, self.capabilities[target], &self.ids);
+        if wrong.errors() > 0 {
+            terminal.say(&render::diagnostics::human(&wrong, &self.loaded.sources, terminal.stderr_color));
+        }
+        if wrong.errors() > 0 && manifest::names::may_pass(&wrong) {
+            // No name can be found in a listing that is not whole.
+            *live = Err(unresolved(&wrong, &self.loaded));
+            return;
+        }
+        for (place, set, wrong) in copies {
+            self.failed[place] = wrong.map(|wrong| said(&wrong, &self.loaded));
+            self.resolved[place] = Some(set);
         }
     }
 
@@ -516,16 +552,19 @@ impl Session {
 /// Why a target whose names have no ids is not planned.
 pub(super) fn unresolved(wrong: &Diagnostics, loaded: &Loaded) -> Unreadable {
     let sorted = wrong.sorted();
-    let first = sorted.first().map(|first| {
-        let at = first.primary.as_ref().map(|label| loaded.sources.locate(label.span));
-        let place = at.map(|at| format!("{}:{}:{}: ", at.file, at.line, at.column)).unwrap_or_default();
-        let help = first.help.join("; ").replace("?; ", "? ");
-        format!("{place}{}; {help}", first.message)
-    });
+    let first = sorted.first().map(|first| said(first, loaded));
     let count = wrong.errors();
     let which = if count == 1 { String::new() } else { format!(" ({count} findings; the first follows)") };
     let message = format!("the names in its manifests do not fit what is live{which}: {}", first.unwrap_or_default());
     Unreadable { message, temporary: manifest::names::may_pass(wrong) }
+}
+
+/// A finding in one line, with its place and what to do.
+fn said(finding: &Diagnostic, loaded: &Loaded) -> String {
+    let at = finding.primary.as_ref().map(|label| loaded.sources.locate(label.span));
+    let place = at.map(|at| format!("{}:{}:{}: ", at.file, at.line, at.column)).unwrap_or_default();
+    let help = finding.help.join("; ").replace("?; ", "? ");
+    format!("{place}{}; {help}", finding.message)
 }
 
 /// Where the embedded server of these manifests keeps its files.
@@ -597,30 +636,83 @@ fn read_stdin() -> anyhow::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Which sets the command's paths and selectors choose. A name that nothing has is a mistake, not an empty plan.
+/// Which sets the command's paths and selectors choose. A selector that chooses nothing is a mistake, not an empty plan; a shard alone
+/// may be empty.
 fn select(loaded: &Loaded, args: &SelectArgs) -> anyhow::Result<Vec<bool>> {
-    let target_names = || loaded.targets.iter().map(|target| target.name.as_str());
-    let set_names = || loaded.sets.iter().map(|set| set.name.as_str());
-    known("--target", &args.target, target_names().collect())?;
-    known("--set", &args.set, set_names().collect())?;
-    let chosen = |index: usize, set: &DesiredSet| {
-        let target = loaded.targets.get(set.target).map(|target| target.name.as_str()).unwrap_or_default();
-        loaded.selected.get(index).copied().unwrap_or(false)
-            && (args.target.is_empty() || args.target.iter().any(|name| name == target))
+    if loaded.sets.is_empty() && args.target.is_empty() && args.set.is_empty() && args.selector.is_empty() {
+        return Ok(Vec::new());
+    }
+    let targets: Vec<&str> = loaded.targets.iter().map(|target| target.name.as_str()).collect();
+    known("--target", &args.target, targets.clone())?;
+    known("--set", &args.set, loaded.sets.iter().map(|set| set.name.as_str()).collect())?;
+    let target_of = |set: &DesiredSet| targets.get(set.target).copied().unwrap_or_default();
+    for name in &args.target {
+        if !loaded.sets.iter().any(|set| target_of(set) == name) {
+            let mut used: Vec<&str> = loaded.sets.iter().map(target_of).collect();
+            used.sort_unstable();
+            used.dedup();
+            bail!("--target {name}: no set uses this target; targets with sets: {}", used.join(", "));
+        }
+    }
+    for label in &args.selector {
+        if !loaded.sets.iter().any(|set| set.labels.contains(label)) {
+            return Err(unknown_label(loaded, label));
+        }
+    }
+    let covered = |index: usize| loaded.selected.get(index).copied().unwrap_or(false);
+    let fits = |set: &DesiredSet| {
+        (args.target.is_empty() || args.target.iter().any(|name| name == target_of(set)))
             && (args.set.is_empty() || args.set.contains(&set.name))
             && args.selector.iter().all(|label| set.labels.contains(label))
-            && args.shard.is_none_or(|shard| shard.holds(target, &set.name))
     };
-    Ok(loaded.sets.iter().enumerate().map(|(index, set)| chosen(index, set)).collect())
+    let chosen: Vec<bool> = loaded.sets.iter().enumerate().map(|(index, set)| covered(index) && fits(set)).collect();
+    if !chosen.contains(&true) {
+        bail!("{}", nothing_chosen(loaded, args));
+    }
+    let in_shard = |set: &DesiredSet| args.shard.is_none_or(|shard| shard.holds(target_of(set), &set.name));
+    Ok(loaded.sets.iter().zip(chosen).map(|(set, chosen)| chosen && in_shard(set)).collect())
+}
+
+/// Each selector alone chooses something, and all together choose nothing.
+fn nothing_chosen(loaded: &Loaded, args: &SelectArgs) -> String {
+    let mut given: Vec<String> = args.target.iter().map(|name| format!("--target {name}")).collect();
+    given.extend(args.set.iter().map(|name| format!("--set {name}")));
+    given.extend(args.selector.iter().map(|(key, value)| format!("-l {key}={value}")));
+    if !loaded.selected.contains(&true) {
+        return "the paths select no set: no set is declared in them, and no set uses a target that is".to_owned();
+    }
+    if loaded.selected.contains(&false) {
+        given.push("the paths".to_owned());
+    }
+    let sets: Vec<&str> = loaded.sets.iter().map(|set| set.name.as_str()).collect();
+    format!("no set fits all of {}; sets: {}", given.join(", "), listed(&sets, LISTED_NAMES))
+}
+
+fn unknown_label(loaded: &Loaded, (key, value): &(String, String)) -> anyhow::Error {
+    let labels = loaded.sets.iter().flat_map(|set| &set.labels);
+    let mut known: Vec<String> = labels.map(|(key, value)| format!("{key}={value}")).collect();
+    known.sort_unstable();
+    known.dedup();
+    let wanted = format!("{key}={value}");
+    let names: Vec<&str> = known.iter().map(String::as_str).collect();
+    match (closest(&wanted, names.iter().copied()), names.is_empty()) {
+        (Some(near), _) => anyhow!("-l {wanted}: no set has this label; did you mean {near}?"),
+        (None, true) => anyhow!("-l {wanted}: no set has a label"),
+        (None, false) => anyhow!("-l {wanted}: no set has this label; labels: {}", listed(&names, LISTED_NAMES)),
+    }
 }
 
 /// A name that nothing has is a mistake.
 pub(super) fn known(flag: &str, wanted: &[String], mut names: Vec<&str>) -> anyhow::Result<()> {
-    for name in wanted {
-        if !names.contains(&name.as_str()) {
-            names.sort_unstable();
-            names.dedup();
-            bail!("{flag} {name}: there is none of this name; there are: {}", names.join(", "));
+    names.sort_unstable();
+    names.dedup();
+    for name in wanted.iter().filter(|name| !names.contains(&name.as_str())) {
+        match (closest(name, names.iter().copied()), names.is_empty()) {
+            (Some(near), _) => bail!("{flag} {name}: there is none of this name; did you mean {near}?"),
+            (None, true) => bail!("{flag} {name}: there is none of this name; none is declared"),
+            (None, false) => {
+                bail!("{flag} {name}: there is none of this name; there are: {}", listed(&names, LISTED_NAMES))
+            }
         }
     }
     Ok(())
@@ -636,6 +728,7 @@ pub(super) fn plan_exit(plan: &Plan) -> Exit {
     let of = |target: &TargetPlan| match &target.unreadable {
         Some(unreadable) if unreadable.temporary => Exit::Temporary,
         Some(_) => Exit::Error,
+        None if target.has_failed_set() => Exit::Error,
         None if !target.refusals.is_empty() => Exit::Refused,
         None => Exit::Success,
     };

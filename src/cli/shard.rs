@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
+use crate::manifest::shape::parse_integer;
 use crate::plan::Part;
 
 /// One part of several.
@@ -34,7 +35,7 @@ impl FromStr for Shard {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parsed = text.split_once('/').and_then(|(part, parts)| Some((part.parse().ok()?, parts.parse().ok()?)));
+        let parsed = text.split_once('/').and_then(|(part, parts)| Some((parse_integer(part)?, parse_integer(parts)?)));
         match parsed {
             Some((_, parts)) if parts > Part::MOST => Err(format!("there are at most {} parts", Part::MOST)),
             Some((part, parts)) if (1..=parts).contains(&part) => Ok(Self { part, parts }),

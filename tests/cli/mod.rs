@@ -8,6 +8,7 @@ mod base;
 mod comment;
 mod credentials;
 mod drift;
+mod environment;
 mod examples;
 mod explain;
 mod import;

@@ -181,7 +181,7 @@ fn one_target_with_a_name_that_is_not_found_does_not_stop_the_others() {
     assert_eq!(run.code, 1, "{}", run.text());
     let plan = run.json();
     assert_eq!(plan["counts"]["update"], 1);
-    let why = plan["targets"][1]["unreadable"]["message"].as_str().unwrap();
+    let why = plan["targets"][1]["sets"][0]["warnings"][0]["message"].as_str().unwrap();
     assert!(why.contains("other-set.yaml:4:") && why.contains("`tenantName` `Nobody`"), "{why}");
     assert!(run.stderr.contains("error[unknown-name]"), "{}", run.text());
 }
@@ -271,4 +271,26 @@ fn drift_import_and_a_base_find_names_too() {
     );
     // Such a base would apply nothing there.
     assert_eq!(plan["targets"][0]["sets"][0]["changes"][0]["cause"], "pull_request");
+}
+
+#[test]
+fn one_name_without_an_id_fails_its_own_set_and_the_others_go_on() {
+    let place = semaphor();
+    let leaver = ISOLATION.replace("name: isolation", "name: leaver").replace("tenantName: Acme", "tenantName: Gone");
+    place.write("leaver.yaml", &leaver);
+    for args in [&["plan"][..], &["drift"]] {
+        let run = place.run(args);
+        assert_eq!(run.code, 1, "{}", run.text());
+        assert!(run.stderr.contains("unknown-name") && run.stdout.contains("isolation"), "{}", run.text());
+        assert!(run.stdout.contains("nothing of this set is planned"), "{}", run.text());
+        assert!(!run.stdout.contains("No drift") && !run.stdout.contains("No changes."), "{}", run.text());
+    }
+    let run = place.run(&["plan", "--format", "json"]);
+    assert_eq!(run.json()["counts"]["update"], 1, "{}", run.text());
+    place.write("ids.yaml", "apiVersion: assignctl/v1\nkind: SemaphorAssignments\nmetadata: { name: by-id }\nspec: { target: analytics, mode: additive, assignments: [{ definitionId: usd, scopeType: TENANT, tenantId: t2, params: { region: us } }] }\n");
+    std::fs::remove_file(place.path().join("isolation.yaml")).unwrap();
+    let run = place.run(&["apply", "--auto-approve"]);
+    assert_eq!(run.code, 1, "{}", run.text());
+    assert_eq!(writes(&place), 1, "{}", run.text());
+    assert!(!run.stdout.contains("Verified: live state equals"), "{}", run.text());
 }

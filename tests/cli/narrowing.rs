@@ -44,10 +44,13 @@ fn by_target() {
 }
 
 #[test]
-fn a_label_that_no_set_has_chooses_nothing() {
+fn a_label_that_no_set_has_is_an_error() {
     let place = Place::new();
-    let run = place.run(&["apply", "--auto-approve", "-l", "org=fr"]);
-    assert_eq!(run.code, 0, "{}", run.text());
+    for args in [&["apply", "--auto-approve"][..], &["plan"], &["drift"]] {
+        let run = place.run(&[args, &["-l", "org=fr"]].concat());
+        assert_eq!(run.code, 1, "{}", run.text());
+        assert!(run.stderr.contains("-l org=fr: no set has this label"), "{}", run.text());
+    }
     assert_eq!(place.writes(), 0);
 }
 

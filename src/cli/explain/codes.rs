@@ -185,6 +185,12 @@ pub static CODES: &[Code] = &[
     ),
     code(
         Source::Manifest,
+        "invalid-host",
+        "An entry of `allowed_hosts` is no host. It would allow nothing, silently.",
+        "write `HOST` or `HOST:PORT`, without scheme and path.",
+    ),
+    code(
+        Source::Manifest,
         "invalid-id",
         "An id cannot be sent: `.`, `..`, a line break, another control character, or far too long. An id is exactly one segment of a request's path.",
         "write the id as the system shows it.",
@@ -200,6 +206,12 @@ pub static CODES: &[Code] = &[
         "invalid-path",
         "A path that replaces one of an API's routes is not what the route needs.",
         "write it as the message says, with the same placeholders as the route that it replaces.",
+    ),
+    code(
+        Source::Manifest,
+        "invisible-character",
+        "A text holds a character that nobody sees, or begins or ends with a space. It looks like another text and is not equal to it.",
+        "remove the character; the message gives its number.",
     ),
     code(
         Source::Manifest,
@@ -350,6 +362,12 @@ pub static CODES: &[Code] = &[
         "policy-target",
         "The policy does not know this target.",
         "use a target that the policy names, or have the policy changed where it is kept.",
+    ),
+    code(
+        Source::Manifest,
+        "policy-unused",
+        "An entry of the policy decides about nothing: no target has its name, an earlier entry decides first, or no target of the entry uses the secret that it permits. It is misspelt more often than meant.",
+        "correct the spelling, put the more exact entry first, or remove the entry.",
     ),
     code(
         Source::Manifest,
@@ -568,6 +586,12 @@ pub static CODES: &[Code] = &[
     ),
     code(
         Source::Plan,
+        "claimed",
+        "An update would take access away from a row that a set may claim whose names have no ids. It is left out, and the run ends with exit 1.",
+        "correct the names in the other set; see unresolved-names.",
+    ),
+    code(
+        Source::Plan,
         "expect-ended",
         "An `expect` has ended and is ignored, so the ordinary thresholds hold.",
         "delete it, or move `until` after a new review.",
@@ -598,9 +622,27 @@ pub static CODES: &[Code] = &[
     ),
     code(
         Source::Plan,
+        "look-alike-id",
+        "A declared id and a live one differ only in case, Unicode form or hidden characters. The removal waits until the declared one is created; where this run does not create it, the live row stays.",
+        "write the id as the system shows it; where the two really are two ids, check both before you apply.",
+    ),
+    code(
+        Source::Plan,
         "moved-away",
         "A role change takes a live assignment from this set to another one: one update replaces the role, and counts as a loss of the set that loses it.",
         "check that both sets mean it; the guards judge it in the set that loses the assignment.",
+    ),
+    code(
+        Source::Plan,
+        "unmatched-rule",
+        "A rule of `protect`, `self` or `deny_grants` matches nothing live and nothing declared, so it protects or denies nothing. An id in it is misspelt more often than meant.",
+        "correct the id; the message names the nearest one. Remove the rule where nothing is left to protect.",
+    ),
+    code(
+        Source::Plan,
+        "unresolved-names",
+        "A set refers to ids by name, and the live listing shows no id, or more than one, for a name. Nothing of the set is planned, and other sets take nothing away that it may claim. The run ends with exit 1; the findings on standard error name each place.",
+        "write the id, or correct the name; where a person has left, remove the entry.",
     ),
     code(
         Source::Stopped,
