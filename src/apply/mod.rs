@@ -132,7 +132,16 @@ async fn apply_target(
         sink.event(&Event::Verified { target, verification: &verification });
     }
     let held = target.held.clone();
-    let report = TargetReport { name: target.name.clone(), changes, held, not_run, verification };
+    // "Clean" would speak of sets that were never compared.
+    let has_failed_set = target.has_failed_set();
+    let verification = match verification {
+        Verification::Clean if has_failed_set => {
+            Verification::NotVerified { why: "a set of it has names without an id and was not planned".to_owned() }
+        }
+        verification => verification,
+    };
+    let name = target.name.clone();
+    let report = TargetReport { name, changes, held, not_run, has_failed_set, verification };
     sink.event(&Event::TargetEnded { target, totals: report.totals() });
     sink.flush(); // other targets may take longer
     report

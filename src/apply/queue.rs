@@ -13,8 +13,10 @@ use crate::plan::{PlannedBatch, PlannedChange};
 
 /// The ids whose grants come before their losses, for one change.
 pub(super) fn subjects(change: &PlannedChange, order_by: usize) -> impl Iterator<Item = Sym> {
+    // A loss whose id looks like a created one waits for that create too.
+    let waits_for = change.waits_for.iter().copied();
     let change = &change.change;
-    std::iter::once(change.key).chain(change.from_key).map(move |key| key.part(order_by))
+    std::iter::once(change.key).chain(change.from_key).chain(waits_for).map(move |key| key.part(order_by))
 }
 
 /// Batches in the order in which they may be sent.

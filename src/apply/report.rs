@@ -30,6 +30,8 @@ pub struct TargetReport {
     pub held: Vec<Held>,
     /// Why the target was not run at all.
     pub not_run: Option<NotRun>,
+    /// Whether nothing of a set could be planned, for its names have no ids.
+    pub has_failed_set: bool,
     /// What the re-read says.
     pub verification: Verification,
 }
@@ -167,7 +169,8 @@ impl TargetReport {
         // Applied in part with `--partial`, it is still not what was approved.
         let stale = self.held.iter().any(|held| held.why.is_stale());
         let held = if stale { Exit::Stale } else { Exit::Success };
-        not_run.worse(verification).worse(held).worse(self.exit_of_outcomes())
+        let failed = if self.has_failed_set { Exit::Error } else { Exit::Success };
+        not_run.worse(verification).worse(held).worse(failed).worse(self.exit_of_outcomes())
     }
 
     /// Temporary failures and what they blocked are no fault of the input; anything else that did not converge is.
@@ -201,6 +204,7 @@ impl Report {
                 changes: ledger.close(),
                 held: target.held.clone(),
                 not_run: Some(why),
+                has_failed_set: target.has_failed_set(),
                 verification: Verification::Untouched,
             }
         };

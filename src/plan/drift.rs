@@ -208,9 +208,10 @@ impl Drift<'_> {
         self.targets.iter().map(TargetDrift::counts).sum()
     }
 
-    /// Whether a target could not be read: what is not known is not "no drift".
+    /// Whether a target or a set of it could not be read: what is not known is not "no drift".
     pub fn unreadable(&self) -> bool {
-        self.targets.iter().any(|target| target.target.unreadable.is_some())
+        let unread = |target: &TargetPlan| target.unreadable.is_some() || target.has_failed_set();
+        self.targets.iter().any(|target| unread(target.target))
     }
 
     /// Whether at least one target could be read, or there is none to read.
@@ -378,10 +379,10 @@ fn of_unmanaged<'a>(row: &Unmanaged, mode: Mode, counted: bool) -> Finding<'a> {
     match row.why {
         LeftAlone::Expired => blank(Kind::Expired, row.key),
         // Not to be removed while the listing is not proven whole; but seen, undeclared, and in scope.
-        LeftAlone::Incomplete if mode == Mode::Authoritative => {
+        LeftAlone::Incomplete | LeftAlone::Claimed | LeftAlone::LookAlike if mode == Mode::Authoritative => {
             Finding { is_drift: true, since: row.since, ..blank(Kind::Extra, row.key) }
         }
-        LeftAlone::Incomplete | LeftAlone::Mode => {
+        LeftAlone::Incomplete | LeftAlone::Claimed | LeftAlone::LookAlike | LeftAlone::Mode => {
             Finding { is_drift: counted, since: row.since, ..blank(Kind::Unmanaged, row.key) }
         }
     }

@@ -7,6 +7,7 @@
 pub mod authority;
 mod batches;
 pub mod cause;
+mod claims;
 mod compare;
 pub mod digest;
 pub mod drift;
@@ -16,6 +17,7 @@ mod narrow;
 mod pair;
 mod planner;
 mod policy_guard;
+mod rules;
 pub mod saved;
 pub mod undo;
 
@@ -160,6 +162,11 @@ impl TargetPlan {
         self.unreadable.is_none() && self.evidence.iter().all(|evidence| evidence.gap.is_none())
     }
 
+    /// Whether nothing of a set could be planned, for its names have no ids.
+    pub fn has_failed_set(&self) -> bool {
+        self.sets.iter().any(SetPlan::has_failed)
+    }
+
     /// Changes that an apply would carry out: those of selected sets that do not merely observe.
     pub fn changes(&self) -> impl Iterator<Item = &PlannedChange> {
         self.sets.iter().filter(|set| set.applies()).flat_map(|set| &set.changes)
@@ -265,11 +272,17 @@ impl SetPlan {
     /// How much of what the set claims was proven.
     pub fn claim(&self) -> Claim {
         match (&self.gap, self.unproven.is_empty()) {
+            _ if self.has_failed() => Claim::Incomplete,
             (_, false) => Claim::Incomplete,
             (Some(_), true) if self.mode == Mode::Authoritative => Claim::Incomplete,
             (Some(_), true) => Claim::DeclaredOnly,
             (None, true) => Claim::Proven,
         }
+    }
+
+    /// Whether nothing of it could be planned, for its names have no ids.
+    pub fn has_failed(&self) -> bool {
+        self.warnings.iter().any(|warning| warning.code == UNRESOLVED_NAMES)
     }
 
     /// Whether its changes are carried out by an apply.
@@ -295,6 +308,8 @@ pub struct PlannedChange {
     pub route: Route,
     /// The other set in whose scope the replaced row lies, where a role change crosses sets. Its guards count the loss.
     pub taken_from: Option<String>,
+    /// Creates of look-alike ids that this loss waits for.
+    pub waits_for: Vec<Key>,
     /// Whose change it is, where the plan was compared with a base (`--base`).
     pub cause: Option<Cause>,
 }
@@ -389,6 +404,10 @@ pub enum LeftAlone {
     Incomplete,
     /// It has expired: there is nothing left to take away.
     Expired,
+    /// A set whose names have no ids may claim it.
+    Claimed,
+    /// A look-alike of it is declared, and this run does not create that.
+    LookAlike,
 }
 
 impl LeftAlone {
@@ -398,9 +417,14 @@ impl LeftAlone {
             LeftAlone::Mode => "removal suppressed: the set's mode does not remove",
             LeftAlone::Incomplete => "the listing is not proven complete",
             LeftAlone::Expired => "expired, nothing left to take away",
+            LeftAlone::Claimed => "a set whose names have no ids may claim it",
+            LeftAlone::LookAlike => "a declared id looks like it, and this run does not create that",
         }
     }
 }
+
+/// The code of the warning of a set whose names have no ids.
+pub const UNRESOLVED_NAMES: &str = "unresolved-names";
 
 /// Something that a set's author should know.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]

@@ -46,7 +46,7 @@ impl HeldWhy {
             HeldWhy::Already => "so already, without this run",
             HeldWhy::Moved(what) => what,
             HeldWhy::New => "not in the approved plan",
-            HeldWhy::Unread => "the target could not be read",
+            HeldWhy::Unread => "the target or the set could not be read",
         }
     }
 }
@@ -69,24 +69,52 @@ pub(super) fn target(ids: &Ids, now: Instant, target: &mut TargetPlan, saved: Op
     let narrowing = Narrowing { ids, now, capabilities: target.capabilities, incomplete };
     for set in &mut target.sets {
         match saved.and_then(|saved| saved.sets.iter().find(|saved| saved.name == set.name)) {
+            // What is not planned for want of an id is not satisfied.
+            Some(saved) if set.has_failed() => held.extend(unread_set(ids, target.capabilities, saved)),
             Some(saved) => held.extend(narrowing.set(set, saved)),
             None => set.selected = false,
         }
     }
+    held.extend(without_their_creates(&mut target.sets));
     target.held = held;
     target.write_requests = batches::requests(target);
 }
 
+/// Takes out the losses that wait for the create of a look-alike which is not carried out.
+fn without_their_creates(sets: &mut [SetPlan]) -> Vec<Held> {
+    if !sets.iter().any(|set| set.changes.iter().any(|planned| !planned.waits_for.is_empty())) {
+        return Vec::new();
+    }
+    let applied = sets.iter().filter(|set| set.applies()).flat_map(|set| &set.changes);
+    let created: HashSet<Key> =
+        applied.filter(|planned| planned.action() == Action::Create).map(|planned| planned.change.key).collect();
+    let mut held = Vec::new();
+    for set in sets {
+        let waits = |planned: &PlannedChange| planned.waits_for.iter().any(|key| !created.contains(key));
+        for planned in set.changes.extract_if(.., |planned| waits(planned)) {
+            let why = HeldWhy::Moved("the create of the id that looks like it is not carried out".to_owned());
+            let (action, key) = (planned.action(), planned.change.key);
+            held.push(Held { set: set.name.clone(), action, key, from_key: planned.change.from_key, why });
+        }
+        set.counts = recount(set);
+    }
+    held
+}
+
 /// Every approved change of a target that could not be read.
 fn unread(ids: &Ids, capabilities: &Capabilities, saved: &SavedTarget) -> Vec<Held> {
-    let held = |set: &SavedSet, change: &SavedChange| Held {
+    saved.sets.iter().flat_map(|set| unread_set(ids, capabilities, set)).collect()
+}
+
+fn unread_set(ids: &Ids, capabilities: &Capabilities, set: &SavedSet) -> Vec<Held> {
+    let held = |change: &SavedChange| Held {
         set: set.name.clone(),
         action: change.action,
         key: key_of(ids, capabilities, &change.key),
         from_key: change.from_key.as_ref().map(|key| key_of(ids, capabilities, key)),
         why: HeldWhy::Unread,
     };
-    saved.sets.iter().flat_map(|set| set.changes.iter().map(move |change| held(set, change))).collect()
+    set.changes.iter().map(held).collect()
 }
 
 /// What narrowing a set needs to know of its target.

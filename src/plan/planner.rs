@@ -1,20 +1,25 @@
 //! One target: declared rows joined with live rows, each with its reason.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use crate::diag::{Location, SourceId, Sources, Span};
 use crate::model::{
     Action, Capabilities, Change, Coverages, Desired, DesiredSet, Fields, Ids, Instant, Key, Live, Mode, NameUse,
-    Names, Origin, Scope, ScopeIndex, Snapshot, Target, TargetPolicy, Value,
+    Names, Origin, Scope, ScopeIndex, Snapshot, Target, TargetPolicy, Value, folded,
 };
 
+use super::claims::{Claimed, Claims};
 use super::compare::{differing_fields, instant, with_field};
 use super::guard::{self, Thresholds};
 use super::ignore::Rules;
 use super::{
     Counts, Difference, Evidence, Grant, LeftAlone, Loss, PlannedChange, Reason, ResolvedName, SetPlan, TargetPlan,
-    Unmanaged, Unreadable, Warning, batches, pair,
+    UNRESOLVED_NAMES, Unmanaged, Unreadable, Warning, batches, pair, rules,
 };
+
+/// So many names are listed in a warning; the findings on standard error have them all.
+const LISTED_NAMES: usize = 5;
 
 /// One set as this run sees it.
 #[derive(Debug, Clone, Copy)]
@@ -79,12 +84,6 @@ pub fn plan_target(input: &Input<'_>, live: Result<Snapshot, Unreadable>) -> Tar
         write_requests: 0,
     };
     let snapshot = match live {
-        Ok(_) if input.sets.iter().any(|input| input.set.names.iter().any(|used| used.id.is_none())) => {
-            // Whoever plans resolves the names first: a name that passed for an id would be created, and what it means removed.
-            let message = "names in its manifests have no id yet, so nothing can be planned".to_owned();
-            target.unreadable = Some(Unreadable { message, temporary: false });
-            return target;
-        }
         Ok(snapshot) => snapshot,
         Err(unreadable) => {
             target.unreadable = Some(unreadable);
@@ -92,8 +91,13 @@ pub fn plan_target(input: &Input<'_>, live: Result<Snapshot, Unreadable>) -> Tar
         }
     };
     let holders = guard::Holders::count(input, &snapshot);
-    let (sets, snapshot) = Join::new(input, snapshot).run();
+    let unmatched = rules::unmatched(input, &snapshot);
+    let claimed = Claimed::by_failed_sets(input);
+    let (sets, snapshot) = Join::new(input, snapshot, Claims::new(&claimed)).run();
     target.sets = sets;
+    for (set, warning) in unmatched {
+        target.sets[set].warnings.push(warning);
+    }
     target.refusals = guard::check(input, &mut target.sets, &holders);
     target.read_requests = snapshot.requests;
     target.evidence = evidence(&snapshot);
@@ -167,14 +171,17 @@ struct Join<'a> {
     unseen: Vec<(usize, Key)>,
     /// What each set leaves alone.
     rules: Vec<Rules<'a>>,
+    /// What sets claim that failed.
+    claims: Claims<'a>,
 }
 
 impl<'a> Join<'a> {
-    fn new(input: &'a Input<'a>, mut snapshot: Snapshot) -> Self {
+    fn new(input: &'a Input<'a>, mut snapshot: Snapshot, claims: Claims<'a>) -> Self {
         let live = LiveRows::new(std::mem::take(&mut snapshot.rows));
         let plans = input.sets.iter().map(|set| empty_plan(input, set)).collect();
         let rules = input.sets.iter().map(|set| Rules::new(input, set.set)).collect();
-        Self { input, snapshot, live, plans, creations: Vec::new(), removals: Vec::new(), unseen: Vec::new(), rules }
+        let (creations, removals, unseen) = (Vec::new(), Vec::new(), Vec::new());
+        Self { input, snapshot, live, plans, creations, removals, unseen, rules, claims }
     }
 
     fn run(mut self) -> (Vec<SetPlan>, Snapshot) {
@@ -187,7 +194,7 @@ impl<'a> Join<'a> {
     /// Joins every declared row with its live row; gives for each live row whether it is declared.
     fn match_declared(&mut self) -> Vec<bool> {
         let mut declared = vec![false; self.live.rows.len()];
-        for (set, set_input) in self.input.sets.iter().enumerate() {
+        for (set, set_input) in self.input.sets.iter().enumerate().filter(|(_, input)| !has_failed(input.set)) {
             for row in &set_input.set.rows {
                 match self.live.find(&row.key) {
                     Some(at) => {
@@ -263,7 +270,8 @@ impl<'a> Join<'a> {
 
     /// Decides for every undeclared live row which set it belongs to, and whether it goes.
     fn sort_undeclared(&mut self, declared: &[bool]) {
-        let scoped: Vec<usize> = (0..self.input.sets.len()).filter(|set| self.scope(*set).is_some()).collect();
+        let is_scoped = |set: &usize| self.scope(*set).is_some() && !has_failed(self.input.sets[*set].set);
+        let scoped: Vec<usize> = (0..self.input.sets.len()).filter(is_scoped).collect();
         let index = ScopeIndex::new(scoped.iter().filter_map(|set| self.scope(*set)));
         let coverages = Coverages::new(&self.snapshot.coverage);
         for (at, live) in self.live.rows.iter().enumerate().filter(|(at, _)| !declared[*at]) {
@@ -295,6 +303,8 @@ impl<'a> Join<'a> {
             Some(LeftAlone::Expired)
         } else if self.input.sets[set].mode != Mode::Authoritative {
             Some(LeftAlone::Mode)
+        } else if self.claims.hold(&live.key, self.input.ids) {
+            Some(LeftAlone::Claimed)
         } else if !coverages.proves(&live.key) {
             Some(LeftAlone::Incomplete)
         } else {
@@ -318,7 +328,16 @@ impl<'a> Join<'a> {
                 self.move_away(from, set, old_key);
             }
         }
-        for (creation, _) in creations.iter().zip(paired_create).filter(|(_, paired)| !paired) {
+        let unpaired: Vec<&Creation<'_>> = creations
+            .iter()
+            .zip(&paired_create)
+            .filter(|(_, paired)| !**paired)
+            .map(|(creation, _)| creation)
+            .collect();
+        let left: Vec<(usize, usize)> =
+            removals.iter().zip(&paired_removal).filter(|(_, paired)| !**paired).map(|(removal, _)| *removal).collect();
+        let alike = self.look_alikes(&unpaired, &left);
+        for creation in unpaired {
             let Creation { set, row } = creation;
             let change = Change {
                 action: Action::Create,
@@ -330,8 +349,11 @@ impl<'a> Join<'a> {
             };
             self.emit(*set, change, Reason::NotLive, row.origin);
         }
-        for ((set, at), _) in removals.into_iter().zip(paired_removal).filter(|(_, paired)| !paired) {
+        for ((set, at), alike) in left.into_iter().zip(alike) {
             let Some(live) = self.live.take(at) else { continue };
+            if !alike.is_empty() && !self.awaits(set, &live, &alike) {
+                continue;
+            }
             let change = Change {
                 action: Action::Remove,
                 key: live.key,
@@ -341,7 +363,50 @@ impl<'a> Join<'a> {
                 differs: Vec::new(),
             };
             self.emit(set, change, Reason::NotDeclared, self.input.sets[set].set.origin);
+            if let (false, Some(planned)) = (alike.is_empty(), self.plans[set].changes.last_mut()) {
+                planned.waits_for = alike.iter().map(|(_, key, _)| *key).collect();
+            }
         }
+    }
+
+    /// For each removal the creates whose ids look like its own. A person whose id is written in another case or form would lose the
+    /// real access for one that may not come.
+    fn look_alikes(&self, creations: &[&Creation<'_>], removals: &[(usize, usize)]) -> Vec<Vec<LookAlike>> {
+        if creations.is_empty() {
+            return vec![Vec::new(); removals.len()];
+        }
+        let ids = self.input.ids;
+        let form = |key: &Key| key.0.map(|part| folded(ids.text(part)));
+        let mut by_form: HashMap<_, Vec<LookAlike>> = HashMap::new();
+        for creation in creations {
+            let alike = (creation.set, creation.row.key, creation.row.origin);
+            by_form.entry(form(&creation.row.key)).or_default().push(alike);
+        }
+        let find = |(_, at): &(usize, usize)| by_form.get(&form(&self.live.rows[*at].key)).cloned().unwrap_or_default();
+        removals.iter().map(find).collect()
+    }
+
+    /// Warns of a removal whose id looks like created ones. False: this run does not carry out all of those creates, so the row stays.
+    fn awaits(&mut self, set: usize, live: &Live, alike: &[LookAlike]) -> bool {
+        let carried_out = |set: usize| self.input.sets[set].selected && self.input.sets[set].mode != Mode::Observe;
+        let all = alike.iter().all(|(set, ..)| carried_out(*set));
+        let differing = |(_, created, origin): &LookAlike| {
+            let parts = created.0.iter().zip(live.key.0).find(|(created, live)| **created != *live);
+            let (created, live) = parts.map_or(("", ""), |(a, b)| (self.input.ids.text(*a), self.input.ids.text(b)));
+            let then = if all { "the removal waits until that is created" } else { "the live one is left alone" };
+            let message = format!(
+                "{created:?} is declared and {live:?} is live: they differ only in case, Unicode form or hidden characters; {then}"
+            );
+            Warning { code: "look-alike-id".to_owned(), message, at: self.input.locate(*origin) }
+        };
+        let warnings: Vec<Warning> = alike.iter().map(differing).collect();
+        let plan = &mut self.plans[set];
+        plan.warnings.extend(warnings);
+        if !all {
+            let since = live.info.as_ref().and_then(|info| info.created.or(info.updated));
+            plan.unmanaged.push(Unmanaged { key: live.key, why: LeftAlone::LookAlike, since });
+        }
+        all
     }
 
     /// Notes that the last change takes a row out of another set's scope.
@@ -374,6 +439,14 @@ impl<'a> Join<'a> {
 
     fn emit(&mut self, set: usize, change: Change, reason: Reason, origin: Origin) {
         let (losses, grants) = effects(&change, self.input.capabilities, self.input.now);
+        let lost = change.from_key.unwrap_or(change.key);
+        if change.action == Action::Update && !losses.is_empty() && self.claims.hold(&lost, self.input.ids) {
+            let message =
+                "an update that takes access away is left out: a set whose names have no ids may claim its row";
+            let at = self.input.locate(origin);
+            self.plans[set].warnings.push(Warning { code: "claimed".to_owned(), message: message.to_owned(), at });
+            return;
+        }
         let route = (self.input.capabilities.route)(&change, &self.input.target.limits, &self.input.target.options);
         let counts = &mut self.plans[set].counts;
         match (self.input.sets[set].mode, change.action) {
@@ -383,7 +456,17 @@ impl<'a> Join<'a> {
             (_, Action::Remove) => counts.remove += 1,
         }
         let at = self.input.locate(origin);
-        let planned = PlannedChange { change, reason, losses, grants, at, route, taken_from: None, cause: None };
+        let planned = PlannedChange {
+            change,
+            reason,
+            losses,
+            grants,
+            at,
+            route,
+            taken_from: None,
+            waits_for: Vec::new(),
+            cause: None,
+        };
         self.plans[set].changes.push(planned);
     }
 
@@ -395,6 +478,10 @@ impl<'a> Join<'a> {
         }
         for ((plan, input), rules) in self.plans.iter_mut().zip(self.input.sets).zip(self.rules) {
             rules.finish(plan, &ranks);
+            if has_failed(input.set) {
+                let message = unresolved(self.input.ids, input.set);
+                plan.warnings.push(Warning { code: UNRESOLVED_NAMES.to_owned(), message, at: plan.at.clone() });
+            }
             plan.changes.sort_by_cached_key(|planned| (ranks.of(&planned.change.key), planned.change.action));
             plan.unmanaged.sort_by_cached_key(|row| ranks.of(&row.key));
             plan.moved_away.sort_by_cached_key(|key| ranks.of(key));
@@ -414,6 +501,29 @@ impl<'a> Join<'a> {
         }
         (self.plans, self.snapshot)
     }
+}
+
+/// A create whose id looks like a removed one: its set, its key and its entry.
+type LookAlike = (usize, Key, Origin);
+
+/// Whether a name in the set has no id: nothing of it can be planned. A name that passed for an id would be created, and what it means
+/// removed.
+pub(super) fn has_failed(set: &DesiredSet) -> bool {
+    set.names.iter().any(|used| used.id.is_none())
+}
+
+fn unresolved(ids: &Ids, set: &DesiredSet) -> String {
+    let named = set.names.iter().filter(|used| used.id.is_none()).filter_map(|used| ids.name(used.name));
+    let mut names: Vec<String> = named.map(|name| format!("{} {:?}", name.field, name.text)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let more = names.len().saturating_sub(LISTED_NAMES);
+    names.truncate(LISTED_NAMES);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let names = names.join(", ");
+    format!(
+        "nothing of this set is planned, and nothing that it may claim is taken away: not every name in it has an id ({names}{more})"
+    )
 }
 
 /// Why the listing of a set's scope is not proven whole.

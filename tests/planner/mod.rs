@@ -5,6 +5,7 @@ mod cause;
 mod drift;
 mod guards;
 mod ignore;
+mod look_alikes;
 mod properties;
 mod rules;
 mod world;

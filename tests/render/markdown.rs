@@ -30,7 +30,7 @@ fn the_first_line_is_verdict_and_counts() {
     assert!(first(fixture::everything()).starts_with("**Plan:** 4 to create, "), "{}", first(fixture::everything()));
     assert!(first(shapes::nothing()).starts_with("**No changes.** "));
     assert!(first(shapes::refused()).starts_with("**Refused by a guard:** 0 to create, 0 to update, 24 to remove"));
-    assert!(first(shapes::unreadable()).starts_with("**Not every target could be read:** "));
+    assert!(first(shapes::unreadable()).starts_with("**Not everything could be planned:** "));
 }
 
 /// A reviewer approves what the pull request does; what happened behind its back stands apart, below.

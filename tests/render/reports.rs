@@ -41,7 +41,14 @@ fn target_report(target: &TargetPlan, outcomes: &[Outcome], verification: Verifi
         .enumerate()
         .map(|(at, id)| ChangeReport { id, outcome: outcome(at), request_ids: Arc::default() })
         .collect();
-    TargetReport { name: target.name.clone(), changes, held: Vec::new(), not_run: None, verification }
+    TargetReport {
+        name: target.name.clone(),
+        changes,
+        held: Vec::new(),
+        not_run: None,
+        has_failed_set: false,
+        verification,
+    }
 }
 
 /// What is left of a target's first change.

@@ -152,6 +152,7 @@ fn summary(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resul
     let sets = || plan.targets.iter().flat_map(|target| &target.sets);
     let not_selected = sets().filter(|set| !set.selected).count();
     let unreadable = plan.targets.iter().filter(|target| target.unreadable.is_some()).count();
+    let failed = sets().any(SetPlan::has_failed);
     let gaps = plan.targets.iter().flat_map(|target| &target.evidence).any(|evidence| evidence.gap.is_some());
     let rest = words::rest(&counts);
     let held: Vec<&Held> = plan.targets.iter().flat_map(|target| &target.held).collect();
@@ -164,8 +165,8 @@ fn summary(out: &mut dyn Write, plan: &Plan, options: &Options<'_>) -> io::Resul
         writeln!(out, "{heading}Nothing left to apply{heading:#} of the approved plan: {rest}.")?;
     } else if !plan.any_readable() {
         writeln!(out, "{heading}Nothing planned:{heading:#} no target could be read.")?;
-    } else if unreadable > 0 {
-        writeln!(out, "{heading}No changes planned{heading:#} for what could be read: {rest}.")?;
+    } else if unreadable > 0 || failed {
+        writeln!(out, "{heading}Nothing to change{heading:#} in what could be read: {rest}.")?;
     } else if sets().all(|set| !set.selected) {
         let why = if not_selected > 0 {
             "no set is selected"

@@ -106,7 +106,7 @@ impl Verdict {
     }
 
     pub(in crate::render) fn of(plan: &Plan) -> Self {
-        if plan.targets.iter().any(|target| target.unreadable.is_some()) {
+        if plan.targets.iter().any(|target| target.unreadable.is_some() || target.has_failed_set()) {
             Verdict::Unreadable
         } else if plan.refused() {
             Verdict::Refused

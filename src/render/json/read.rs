@@ -326,6 +326,7 @@ impl Reader<'_> {
             at: change.at,
             route: Route { name, group: Sym::NONE, batch: change.route.batch, requests: change.route.requests },
             taken_from: None,
+            waits_for: Vec::new(),
             cause: change.cause,
         })
     }

@@ -123,7 +123,7 @@ fn summary(plan: &Plan) -> String {
     let changes = human::changes_text(plan);
     let requests: u64 = plan.targets.iter().map(|target| target.write_requests).sum();
     let requests = words::counted(requests, "request");
-    let unreadable = plan.targets.iter().any(|target| target.unreadable.is_some());
+    let unreadable = plan.targets.iter().any(|target| target.unreadable.is_some() || target.has_failed_set());
     let gaps = plan.targets.iter().flat_map(|target| &target.evidence).any(|evidence| evidence.gap.is_some());
     let declared = plan.targets.iter().flat_map(|target| &target.sets).any(|set| set.selected);
     match () {
