@@ -221,6 +221,11 @@ impl BaseManifests {
         self.manifests.as_ref().ok()
     }
 
+    /// Its sets of the same account.
+    pub(super) fn sets_of(&self, target: &Target) -> impl Iterator<Item = &DesiredSet> {
+        self.target(target).into_iter().flat_map(|target| self.sets(target))
+    }
+
     /// Adds what the base's sets need to know of a target, so that live state is read once for both.
     pub(super) fn widen<'a>(&'a self, session: &Session, head: usize, request: &mut ReadRequest<'a>) {
         let Some((base, target)) = self.usable().and_then(|base| Some((base, base.same_account(session, head)?)))

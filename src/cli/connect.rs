@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 
 use super::args::CredentialArgs;
+use super::hidden::SecretKeys;
 use super::secrets::Secrets;
 use crate::http::{Client, Config, HostPolicy, SignIn};
 use crate::model::{Endpoint, Ids, SecretResolver, SecretString, Stop, Target};
@@ -71,8 +72,8 @@ impl Connector {
         Ok(())
     }
 
-    /// Opens one target; `hosts` are those that the policy lets get its credentials.
-    pub(super) fn open(&self, target: &Target, hosts: &[String]) -> anyhow::Result<Connection> {
+    /// Opens one target; `hosts` are those that the policy lets get its credentials, `secrets` the keys whose live values are hidden.
+    pub(super) fn open(&self, target: &Target, hosts: &[String], secrets: SecretKeys) -> anyhow::Result<Connection> {
         let provider = provider::find(target.provider)
             .with_context(|| format!("target {}: there is no provider {}", target.name, target.provider))?;
         let auth = match target.endpoint {
@@ -99,7 +100,9 @@ impl Connector {
             extra_roots: self.extra_roots.clone(),
             stop: self.stop.clone(),
         })?;
-        Ok((provider.connect)(target, client, Arc::clone(&self.ids), Arc::clone(&self.secrets)))
+        let Connection { reader, writer } =
+            (provider.connect)(target, client.clone(), Arc::clone(&self.ids), Arc::clone(&self.secrets));
+        Ok(Connection { reader: secrets.hide_in(reader, provider.kind.capabilities, client), writer })
     }
 
     /// Stops the embedded server and waits until its state is on disk.

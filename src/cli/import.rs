@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 
 use super::args::ImportArgs;
 use super::connect::Connector;
+use super::hidden::SecretKeys;
 use super::policy::InForce;
 use super::schemas;
 use super::session::{known, load, read, runtime, sandbox_home};
@@ -146,8 +147,12 @@ impl<'a> Import<'a> {
         if self.target().endpoint == Endpoint::Sandbox {
             connector.start_sandbox(&sandbox_home(self.loaded)?).await?;
         }
-        let connection = connector.open(self.target(), self.policy.hosts(self.target))?;
-        let snapshot = read(connection.reader.as_ref(), request).await;
+        let connection = connector.open(self.target(), self.policy.hosts(self.target), SecretKeys::of(self.sets()))?;
+        let mut snapshot = read(connection.reader.as_ref(), request).await;
+        // A declared secret is imported as one, also where the API shows its value.
+        for row in snapshot.iter_mut().flat_map(|snapshot| &mut snapshot.rows) {
+            row.fields = self.kind.capabilities.with_hidden_masked(&row.fields);
+        }
         drop(connection);
         connector.close().await?;
         Ok(snapshot)

@@ -15,6 +15,7 @@ mod files;
 mod generate;
 mod git;
 mod git_tree;
+mod hidden;
 mod import;
 mod init;
 mod journal;

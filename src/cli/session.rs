@@ -10,6 +10,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::args::{CredentialArgs, PlanningArgs, SelectArgs, SourceArgs};
 use super::base::BaseManifests;
 use super::connect::{Connector, SandboxHome, endpoint_text};
+use super::hidden::SecretKeys;
 use super::policy::InForce;
 use super::report::Reports;
 use super::shard::Shard;
@@ -273,11 +274,17 @@ impl Session {
             connector.start_sandbox(&sandbox_home(&self.loaded)?).await?;
         }
         let open = |target: usize| {
-            let connection = connector.open(self.target(target), self.policy.hosts(target));
+            let connection = connector.open(self.target(target), self.policy.hosts(target), self.secret_keys(target));
             let refused = |error| Unreadable { message: format!("{error:#}"), temporary: false };
             Open { target, connection: connection.map(&keep).map_err(refused), names: self.says_names(target) }
         };
         Ok(targets.into_iter().map(open).collect())
+    }
+
+    /// What the manifests and those of the base declare as secret on a target.
+    fn secret_keys(&self, target: usize) -> SecretKeys {
+        let base = self.base.iter().flat_map(|base| base.sets_of(self.target(target)));
+        SecretKeys::of(self.sets_of(target).chain(base))
     }
 
     /// The embedded server's state file as an absolute path, where a target of the plan lives there.

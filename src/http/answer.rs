@@ -69,6 +69,20 @@ impl Answer {
         })
     }
 
+    /// The same for an answer whose values may be secrets that nobody knows yet: the text shows where the problem is, and nothing of
+    /// the body.
+    ///
+    /// # Errors
+    /// As for [`Self::json`].
+    pub fn private_json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, HttpError> {
+        if self.body.is_empty() || !self.is_json() {
+            return self.json();
+        }
+        serde_json::from_slice(&self.body).map_err(|error| {
+            self.bad(format!("JSON that cannot be understood at line {}, column {}", error.line(), error.column()))
+        })
+    }
+
     /// The start of the body for a message: secrets redacted, control characters made visible, at most 200 characters.
     pub fn excerpt(&self) -> String {
         self.redactor.excerpt(&self.body)

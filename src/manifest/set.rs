@@ -64,7 +64,7 @@ pub(super) fn value(field: &Field, node: Node<'_>, findings: &mut Findings) -> O
         // apis/semaphor.md: absent, null and `{}` are the same; apis/streamline.md does not tell, and is read alike [assumed].
         Type::JsonMap => json_map(node, findings).map(|map| match map.is_empty() {
             true => Value::Null,
-            false => Value::Json(Box::new(serde_json::Value::Object(map))),
+            false => Value::json(serde_json::Value::Object(map)),
         }),
         Type::SecretMap => {
             let pairs = json_pairs(node).into_iter();
@@ -72,8 +72,8 @@ pub(super) fn value(field: &Field, node: Node<'_>, findings: &mut Findings) -> O
                 pairs.map(|(key, value)| Some((key.into(), secret_ref(value, findings)?))).collect();
             secrets.map(|map| if map.is_empty() { Value::Null } else { Value::Secrets(map) })
         }
-        Type::Bool => Some(Value::Json(Box::new(text.eq_ignore_ascii_case("true").into()))),
-        Type::Integer(..) => text.parse::<u64>().ok().map(|number| Value::Json(Box::new(number.into()))),
+        Type::Bool => Some(Value::json(text.eq_ignore_ascii_case("true").into())),
+        Type::Integer(..) => text.parse::<u64>().ok().map(|number| Value::json(number.into())),
         _ => Some(Value::Text(text.into())),
     }
 }

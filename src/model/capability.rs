@@ -1,6 +1,6 @@
 //! What a provider's API can do, as data: all that the planner may know of a system.
 
-use super::{Change, Fields, Ids, Key, Limits, Route};
+use super::{Change, Fields, Ids, Json, Key, Limits, Route, Value};
 
 /// How a field's values look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +93,40 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
+    /// Takes keys of a map that can be read for secret: they join the masked keys of the field that is sent with it, and their
+    /// values are gone. `secret` is asked with the name of the masked field, the map, and a key of it.
+    pub fn mask(&self, fields: &mut Fields, secret: impl Fn(&str, &Json, &str) -> bool) {
+        for field in self.fields {
+            let Some(partner) = field.sent_with else { continue };
+            let Some(Value::Json(json)) = fields.get(field.name) else { continue };
+            let Some(entries) = json.entries() else { continue };
+            let (masked, plain): (Vec<_>, Vec<_>) =
+                entries.into_iter().partition(|(key, _)| secret(partner, json, key));
+            if masked.is_empty() {
+                continue;
+            }
+            let mut rest = Json::object(plain.iter().map(|(key, value)| (key.as_str(), *value)));
+            rest.hide(json.hidden().to_vec());
+            let rest = if plain.is_empty() { Value::Null } else { Value::Json(Box::new(rest)) };
+            let mut keys: Vec<Box<str>> = masked.into_iter().map(|(key, _)| key.into_boxed_str()).collect();
+            if let Some(Value::Masked(known)) = fields.get(partner) {
+                keys.extend_from_slice(known);
+            }
+            keys.sort_unstable();
+            keys.dedup();
+            let changed = [(field.name, rest), (partner, Value::Masked(keys))];
+            let kept = fields.iter().map(|(name, value)| (name, value.clone())).collect::<Vec<_>>();
+            *fields = Fields::new(kept.into_iter().chain(changed).collect());
+        }
+    }
+
+    /// A row's fields with every hidden value taken for secret, for whoever writes fields down.
+    pub fn with_hidden_masked(&self, fields: &Fields) -> Fields {
+        let mut fields = fields.clone();
+        self.mask(&mut fields, |_, json, key| json.hidden().iter().any(|hidden| **hidden == *key));
+        fields
+    }
+
     /// The description of a field.
     pub fn field(&self, name: &str) -> Option<&FieldSpec> {
         self.fields.iter().find(|field| field.name == name)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use thin_vec::ThinVec;
 
-use super::SecretRef;
+use super::{Json, MASKED, SecretRef};
 
 /// An instant in milliseconds since 1970-01-01T00:00:00Z: the precision at which the systems compare (apis/canopy.md: Dates).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,7 +86,9 @@ pub enum Value {
     /// An instant.
     Instant(Instant),
     /// Any JSON value; object keys in any order, numbers by value.
-    Json(Box<serde_json::Value>),
+    Json(Box<Json>),
+    /// Live only: something that has no single meaning, and why. It equals nothing, and is never sent back.
+    Unusable(Box<str>),
     /// Live only: the keys of a map whose values the API masks. Unknown, neither equal nor different (apis/semaphor.md: List).
     Masked(Vec<Box<str>>),
     /// Declared only: the keys of such a map, with where each value comes from.
@@ -100,7 +102,7 @@ impl Value {
             (Value::Null, Value::Null) => true,
             (Value::Text(a), Value::Text(b)) => a == b,
             (Value::Instant(a), Value::Instant(b)) => a == b,
-            (Value::Json(a), Value::Json(b)) => json_same(a, b),
+            (Value::Json(a), Value::Json(b)) => a.same(b),
             (Value::Masked(a), Value::Masked(b)) => a == b,
             (Value::Masked(keys), Value::Secrets(map)) | (Value::Secrets(map), Value::Masked(keys)) => {
                 keys.len() == map.len() && keys.iter().all(|key| map.contains_key(key))
@@ -120,58 +122,22 @@ impl Value {
             Value::Null => J::Null,
             Value::Text(text) => J::String(text.to_string()),
             Value::Instant(instant) => J::String(instant.to_string()),
-            Value::Json(json) => (**json).clone(),
-            Value::Masked(keys) => keys.iter().map(|key| (key.to_string(), J::from("(masked)"))).collect(),
+            Value::Json(json) => json.shown(),
+            Value::Unusable(why) => J::String(format!("(not usable: {why})")),
+            Value::Masked(keys) => keys.iter().map(|key| (key.to_string(), J::from(MASKED))).collect(),
             Value::Secrets(map) => map.iter().map(|(key, at)| (key.to_string(), J::from(at.to_string()))).collect(),
         }
+    }
+
+    /// A JSON value of a tree.
+    pub fn json(tree: serde_json::Value) -> Self {
+        Self::Json(Box::new(tree.into()))
     }
 
     /// Whether there is nothing.
     pub fn is_null(&self) -> bool {
         self.same(&Value::Null)
     }
-}
-
-/// JSON equality by meaning: `1`, `1.0` and `1e0` are one number.
-fn json_same(a: &serde_json::Value, b: &serde_json::Value) -> bool {
-    use serde_json::Value as J;
-    match (a, b) {
-        (J::Number(a), J::Number(b)) => number_same(a, b),
-        (J::Array(a), J::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| json_same(a, b)),
-        (J::Object(a), J::Object(b)) => {
-            a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| json_same(a, b)))
-        }
-        _ => a == b,
-    }
-}
-
-fn number_same(a: &serde_json::Number, b: &serde_json::Number) -> bool {
-    let (whole_a, whole_b) = (whole(a), whole(b));
-    match (whole_a, whole_b) {
-        (Some(a), Some(b)) => a == b,
-        (None, None) => a.as_f64() == b.as_f64(),
-        _ => false,
-    }
-}
-
-/// A number's text by value: `1`, `1.0` and `1e0` give the same. For digests; comparing uses the same rule.
-pub fn number_text(number: &serde_json::Number) -> String {
-    whole(number).map_or_else(|| number.to_string(), |whole| whole.to_string())
-}
-
-/// The exact whole number that a JSON number denotes, if it denotes one. Floats past 2^53 stay floats on both sides.
-fn whole(number: &serde_json::Number) -> Option<i128> {
-    /// 2^53: up to here every whole number has a float of its own.
-    const EXACT: f64 = 9_007_199_254_740_992.0;
-    if let Some(value) = number.as_i64() {
-        return Some(i128::from(value));
-    }
-    if let Some(value) = number.as_u64() {
-        return Some(i128::from(value));
-    }
-    let value = number.as_f64()?;
-    #[allow(clippy::cast_possible_truncation)] // whole and within 2^53, checked right here
-    (value.fract() == 0.0 && value.abs() <= EXACT).then_some(value as i128)
 }
 
 /// The fields of a row that are present, sorted by name. A declared row lists only what its author wrote; a live row lists all that is there.
@@ -193,6 +159,11 @@ impl Fields {
         self.0.iter().find(|(field, _)| *field == name).map(|(_, value)| value)
     }
 
+    /// A field's value, to be changed in place.
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut Value> {
+        self.0.iter_mut().find(|(field, _)| *field == name).map(|(_, value)| value)
+    }
+
     /// All fields in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Value)> {
         self.0.iter().map(|(name, value)| (*name, value))
@@ -210,7 +181,7 @@ mod tests {
     use serde_json::json;
 
     fn same(a: serde_json::Value, b: serde_json::Value) -> bool {
-        Value::Json(Box::new(a)).same(&Value::Json(Box::new(b)))
+        Value::json(a).same(&Value::json(b))
     }
 
     #[test]

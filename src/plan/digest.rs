@@ -170,7 +170,11 @@ impl Text {
             }
             Value::Json(json) => {
                 self.part("json");
-                self.json(json);
+                self.json(&json.tree());
+            }
+            Value::Unusable(why) => {
+                self.part("unusable");
+                self.part(why);
             }
             Value::Masked(keys) => {
                 self.part("masked");
@@ -261,7 +265,7 @@ mod tests {
     }
 
     fn of(json: serde_json::Value) -> Digest {
-        precondition(&Ids::default(), Some(&live(vec![("settings", Value::Json(Box::new(json)))])))
+        precondition(&Ids::default(), Some(&live(vec![("settings", Value::json(json))])))
     }
 
     #[test]

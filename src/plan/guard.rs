@@ -305,8 +305,7 @@ fn masked_keys<'a>(input: &Input<'_>, planned: &'a PlannedChange) -> Vec<&'a str
         if !sent {
             continue;
         }
-        let literal =
-            |key: &str| matches!(change.desired.get(field.name), Some(Value::Json(map)) if map.get(key).is_some());
+        let literal = |key: &str| matches!(change.desired.get(field.name), Some(Value::Json(map)) if map.tree().get(key).is_some());
         let undeclared = change.desired.get(partner).is_none();
         unknown.extend(masked.iter().map(AsRef::as_ref).filter(|key| undeclared || literal(key)));
     }

@@ -201,6 +201,7 @@ impl<'a> Join<'a> {
     }
 
     fn compare(&mut self, set: usize, row: &Desired, index: usize) {
+        self.mask(row, index);
         let Some(live) = self.live.get(index) else { return };
         let Some((desired, differs, reason)) = self.difference(row, live) else {
             self.plans[set].counts.unchanged += 1;
@@ -214,6 +215,20 @@ impl<'a> Join<'a> {
         self.rules[set].cut(&mut change);
         if !change.differs.is_empty() {
             self.emit(set, change, reason, row.origin);
+        }
+    }
+
+    /// A declared secret is unknown, whatever the API shows: its live value is neither compared nor part of a digest.
+    fn mask(&mut self, row: &Desired, index: usize) {
+        if !row.fields.iter().any(|(_, value)| matches!(value, Value::Secrets(_))) {
+            return;
+        }
+        if let Some(live) = self.live.rows.get_mut(index) {
+            let declared = |field: &str, key: &str| match row.fields.get(field) {
+                Some(Value::Secrets(map)) => map.contains_key(key),
+                _ => false,
+            };
+            self.input.capabilities.mask(&mut live.fields, |field, _, key| declared(field, key));
         }
     }
 

@@ -210,6 +210,8 @@ fn row_of(input: &Input<'_>, planned: &PlannedChange) -> Option<UndoRow> {
     let live = change.live.as_ref()?;
     let capabilities = input.target.capabilities;
     let window = capabilities.window.map(|window| [window.from, window.to]).unwrap_or_default();
+    // A value that is not shown is not written down either.
+    let live = Live { fields: capabilities.with_hidden_masked(&live.fields), ..live.clone() };
     let (mut fields, mut secrets) = (Vec::new(), Vec::new());
     for spec in capabilities.fields {
         let name = spec.name;

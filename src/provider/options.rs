@@ -10,7 +10,6 @@ use crate::model::{Fields, Value};
 pub fn text<'a>(options: &'a Fields, name: &str) -> Option<&'a str> {
     let text = match options.get(name)? {
         Value::Text(text) => text.as_ref(),
-        Value::Json(json) => json.as_str()?,
         _ => return None,
     };
     (!text.is_empty()).then_some(text)
@@ -29,7 +28,7 @@ pub fn template<'a>(options: &'a Fields, spec: &PathSpec) -> &'a str {
 /// A size of at least 1.
 pub fn size(options: &Fields, name: &str) -> Option<usize> {
     let size = match options.get(name)? {
-        Value::Json(json) => usize::try_from(json.as_u64()?).ok()?,
+        Value::Json(json) => usize::try_from(json.tree().as_u64()?).ok()?,
         Value::Text(text) => text.parse().ok()?,
         _ => return None,
     };
@@ -43,16 +42,15 @@ mod tests {
 
     #[test]
     fn values_are_read_in_both_forms_and_nonsense_is_absent() {
-        let json = |value| Value::Json(Box::new(value));
+        let json = |value| Value::json(value);
         let options = Fields::new(vec![
             ("a", Value::Text("x".into())),
-            ("b", json(json!("y"))),
             ("c", json(json!(7))),
             ("d", Value::Text("12".into())),
             ("e", Value::Text("".into())),
             ("f", json(json!(0))),
         ]);
-        assert_eq!((text(&options, "a"), text(&options, "b")), (Some("x"), Some("y")));
+        assert_eq!(text(&options, "a"), Some("x"));
         assert_eq!((text(&options, "c"), text(&options, "e"), text(&options, "missing")), (None, None, None));
         assert_eq!((size(&options, "c"), size(&options, "d")), (Some(7), Some(12)));
         assert_eq!((size(&options, "a"), size(&options, "f"), size(&options, "missing")), (None, None, None));

@@ -45,7 +45,7 @@ fn targets_carry_their_address_sign_in_limits_and_account() {
     assert_eq!(pie.endpoint, Endpoint::Vendor);
     assert_eq!(pie.auth, Some(Auth::Bearer(SecretRef::Env("PIE_TOKEN".into()))));
     assert_eq!(pie.account[0].value, "client-1");
-    assert!(pie.options.get("keyed_domain_put").is_some_and(|v| v.same(&Value::Json(Box::new(true.into())))));
+    assert!(pie.options.get("keyed_domain_put").is_some_and(|v| v.same(&Value::json(true.into()))));
     assert_eq!(analytics.endpoint, Endpoint::Vendor, "the vendor's own address is the vendor");
     let secret = SecretRef::File("semaphor/secret".into());
     assert_eq!(analytics.auth, Some(Auth::ProjectSecret { secret, org_user_id: Some("u1".to_owned()) }));
@@ -108,7 +108,7 @@ fn omitted_null_and_empty_are_told_apart_as_the_api_does() {
     assert!(matches!(a.fields.get("role"), Some(Value::Null)));
     assert!(matches!(a.fields.get("settings"), Some(Value::Null)));
     let json = serde_json::json!({ "a": { "b": [1, "x", null, true] } });
-    assert!(a.fields.get("metadata").is_some_and(|v| v.same(&Value::Json(Box::new(json)))));
+    assert!(a.fields.get("metadata").is_some_and(|v| v.same(&Value::json(json))));
     assert!(b.fields.get("role").is_none() && b.fields.get("settings").is_none());
 }
 
@@ -176,7 +176,7 @@ fn aliases_and_merge_keys_stand_for_what_they_name() {
     let (loaded, ids) = load_good(&set("StreamlineAssignments", spec));
     assert_eq!(keys(&loaded, &ids), ["d  a", "d  b", "d  c"]);
     let json = |row: usize| match loaded.sets[0].rows[row].fields.get("settings") {
-        Some(Value::Json(json)) => json.to_string(),
+        Some(Value::Json(json)) => json.tree().to_string(),
         other => panic!("{other:?}"),
     };
     assert_eq!(json(1), r#"{"deep":{"x":1},"horizon":7}"#);

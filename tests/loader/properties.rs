@@ -61,7 +61,7 @@ fn nested(value: &Value, indent: usize) -> String {
 }
 
 fn same(a: &Value, b: &Value) -> bool {
-    let model = |v: &Value| assignctl::model::Value::Json(Box::new(v.clone()));
+    let model = |v: &Value| assignctl::model::Value::json(v.clone());
     model(a).same(&model(b))
 }
 

@@ -106,7 +106,7 @@ fn value(kind: &Kind, name: &str, of: FieldKind, map: &Json, texts: &[String], n
         FieldKind::SecretMap if number.is_multiple_of(3) => Value::Null,
         FieldKind::SecretMap => Value::Masked(vec!["a key".into(), format!("key{}", number % 7).into()]),
         FieldKind::Json if map.as_object().is_none_or(|map| map.is_empty()) => Value::Null,
-        FieldKind::Json => Value::Json(Box::new(map.clone())),
+        FieldKind::Json => Value::json(map.clone()),
     }
 }
 

@@ -9,7 +9,7 @@ use super::world::World;
 type Row = (&'static str, Option<i64>);
 
 fn params(number: Option<i64>) -> Vec<(&'static str, Value)> {
-    number.map(|n| ("params", Value::Json(Box::new(json!({ "n": n }))))).into_iter().collect()
+    number.map(|n| ("params", Value::json(json!({ "n": n })))).into_iter().collect()
 }
 
 /// The world with these declared rows over the live ones. Texts have the same symbols in both, as in a run.

@@ -148,7 +148,7 @@ fn a_holder_with_a_second_row_is_still_a_holder() {
 
 #[test]
 fn a_masked_value_that_would_have_to_be_sent_is_refused_by_name() {
-    let params = |region: &str| ("params", Value::Json(Box::new(json!({ "region": region }))));
+    let params = |region: &str| ("params", Value::json(json!({ "region": region })));
     let mut world = World::new();
     world.set(Mode::Authoritative, Some(&[]), &[]);
     world.declare("anna de lead", vec![params("eu")]);

@@ -17,7 +17,7 @@ fn rule(fields: &[&'static str], identity: Option<&str>) -> Ignore {
 }
 
 fn json(value: serde_json::Value) -> Value {
-    Value::Json(Box::new(value))
+    Value::json(value)
 }
 
 fn date(days: i64) -> Value {

@@ -176,10 +176,7 @@ fn masked_values_change_nothing_until_they_are_rotated() {
     world.declare("anna de lead", vec![("secret_params", secret())]);
     world.live_with(
         "anna de lead",
-        vec![
-            ("params", Value::Json(Box::new(json!({"region": "us"})))),
-            ("secret_params", Value::Masked(vec!["key".into()])),
-        ],
+        vec![("params", Value::json(json!({"region": "us"}))), ("secret_params", Value::Masked(vec!["key".into()]))],
     );
     assert!(world.plan().sets[0].changes.is_empty());
     world.rotate = true;

@@ -42,7 +42,7 @@ fn connected(server: &Running, auth: Auth) -> Side {
 }
 
 fn map(json: Json) -> Value {
-    Value::Json(Box::new(json))
+    Value::json(json)
 }
 
 fn secret(name: &str) -> Value {

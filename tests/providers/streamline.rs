@@ -47,7 +47,7 @@ fn text(text: &str) -> Value {
 }
 
 fn json(value: serde_json::Value) -> Value {
-    Value::Json(Box::new(value))
+    Value::json(value)
 }
 
 async fn account() -> Account {

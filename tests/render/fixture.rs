@@ -103,7 +103,7 @@ pub fn text(text: &str) -> Value {
 }
 
 pub fn json(json: serde_json::Value) -> Value {
-    Value::Json(Box::new(json))
+    Value::json(json)
 }
 
 pub fn instant(text: &str) -> Value {

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use crate::diag::{Diagnostic, Span};
 use crate::manifest::findings::{Findings, shown};
 use crate::manifest::yaml::{Ambiguity, Node, NodeKind, Resolved, is_null, resolve};
+use crate::model::is_reserved;
 
 /// The pairs of a mapping with unique text keys, merge keys followed; doubles and other keys are reported and left out.
 /// Gives the key's node, its place, its text and the value.
@@ -96,7 +97,12 @@ impl<'t> Pairs<'t> {
 pub fn json_map(node: Node<'_>, findings: &mut Findings) -> Option<serde_json::Map<String, serde_json::Value>> {
     let mut good = true;
     let mut map = serde_json::Map::new();
-    for (_, _, name, value) in unique_pairs(node, findings) {
+    for (_, at, name, value) in unique_pairs(node, findings) {
+        if is_reserved(name) {
+            let message = format!("the key {} is reserved", shown(name));
+            findings.push(Diagnostic::error("unsupported-key", message, at).help("choose another key"));
+            good = false;
+        }
         match json_value(value, findings) {
             Some(value) => {
                 map.insert(name.to_owned(), value);
@@ -140,7 +146,7 @@ fn json_scalar(node: Node<'_>, findings: &mut Findings) -> Option<serde_json::Va
             "write plain digits",
         ),
         Err(Ambiguity::Unrepresentable) => {
-            (format!("{} is no number that JSON can carry exactly", shown(scalar.text)), "write a smaller number")
+            (format!("{} is no number that JSON can carry", shown(scalar.text)), "write its digits")
         }
     };
     let help = format!("{help}, or quote it if it is text: `\"{}\"`", scalar.text.chars().take(40).collect::<String>());

@@ -146,11 +146,11 @@ fn assignment(set: &SetText<'_>, key: &Key, fields: &Fields) -> Node {
 pub(super) fn value(value: &Value) -> Node {
     match value {
         // A masked value is no value; whoever writes documents says so in a comment.
-        Value::Null | Value::Masked(_) => Node::Scalar("null".to_owned(), None),
+        Value::Null | Value::Masked(_) | Value::Unusable(_) => Node::Scalar("null".to_owned(), None),
         Value::Text(text) => Node::text(text),
         // RFC 3339 is text to every reader of YAML 1.2, and the loader takes it as written.
         Value::Instant(instant) => Node::Scalar(instant.to_string(), None),
-        Value::Json(json) => Node::json(json),
+        Value::Json(json) => Node::json(&json.shown()),
         Value::Secrets(map) => {
             Node::Map(map.iter().map(|(key, at)| (scalar(key), Node::json(&reference(at)))).collect())
         }

@@ -132,7 +132,10 @@ pub fn undeclarable(account: &Account<'_>, row: &Live) -> Option<String> {
     }
     row.fields.iter().find_map(|(name, value)| match value {
         Value::Text(text) if text.contains('\0') => Some(format!("its {name} holds a NUL")),
-        Value::Json(json) if !fits(json, MAX_JSON_DEPTH) => Some(format!("its {name} is nested too deep for YAML")),
+        Value::Json(json) if !fits(&json.tree(), MAX_JSON_DEPTH) => {
+            Some(format!("its {name} is nested too deep for YAML"))
+        }
+        Value::Unusable(why) => Some(format!("its {name} is not usable: {why}")),
         Value::Masked(names) if names.iter().any(|name| name.chars().count() > MAX_JSON_KEY) => {
             Some(format!("a name in its {name} is too long for YAML"))
         }

@@ -8,7 +8,7 @@ pub enum Resolved {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// A number that JSON can carry exactly as people read it.
+    /// A number, with all of its digits.
     Number(serde_json::Number),
     /// Text.
     Text,
@@ -21,7 +21,7 @@ pub enum Ambiguity {
     Boolean,
     /// Octal, sexagesimal, binary or with underscores to one version, something else to the other.
     Number,
-    /// A number that JSON cannot carry exactly: too large, infinite, or not a number.
+    /// No number of JSON: infinite, not a number, or hexadecimal beyond 64 bits.
     Unrepresentable,
 }
 
@@ -67,14 +67,20 @@ fn number(text: &str) -> Result<Resolved, Ambiguity> {
     if is_odd_number(digits) {
         return Err(Ambiguity::Number);
     }
-    if digits.bytes().all(|b| b.is_ascii_digit()) {
-        return whole(digits, negative);
-    }
-    if !is_float(digits) {
+    if !digits.bytes().all(|b| b.is_ascii_digit()) && !is_float(digits) {
         return Ok(Resolved::Text);
     }
-    let value: f64 = text.parse().map_err(|_| Ambiguity::Unrepresentable)?;
-    serde_json::Number::from_f64(value).map(Resolved::Number).ok_or(Ambiguity::Unrepresentable)
+    serde_json::from_str(&json_number(negative, digits)).map(Resolved::Number).map_err(|_| Ambiguity::Unrepresentable)
+}
+
+/// A number in JSON's grammar, with all of its digits: JSON takes no `+`, and wants a digit on both sides of a point.
+fn json_number(negative: bool, digits: &str) -> String {
+    let (mantissa, exponent) = digits.split_at(digits.find(['e', 'E']).unwrap_or(digits.len()));
+    let (whole, fraction) =
+        mantissa.split_once('.').map_or((mantissa, None), |(whole, fraction)| (whole, Some(fraction)));
+    let filled = |digits: &str| if digits.is_empty() { "0".to_owned() } else { digits.to_owned() };
+    let fraction = fraction.map(|fraction| format!(".{}", filled(fraction))).unwrap_or_default();
+    format!("{}{}{fraction}{exponent}", if negative { "-" } else { "" }, filled(whole))
 }
 
 /// Digits that YAML 1.1 and 1.2 (or people) read as different numbers: `012`, `0o14`, `0b11`, `1_000`, `190:20:30`.
@@ -117,15 +123,6 @@ fn is_float(digits: &str) -> bool {
     exponent_fits && digits_only(whole) && digits_only(fraction) && !(whole.is_empty() && fraction.is_empty())
 }
 
-fn whole(digits: &str, negative: bool) -> Result<Resolved, Ambiguity> {
-    let parsed = if negative {
-        format!("-{digits}").parse::<i64>().map(serde_json::Number::from).ok()
-    } else {
-        digits.parse::<u64>().map(serde_json::Number::from).ok()
-    };
-    parsed.map(Resolved::Number).ok_or(Ambiguity::Unrepresentable)
-}
-
 fn radix(digits: &str, radix: u32, negative: bool) -> Result<Resolved, Ambiguity> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit() || b == b'_') {
         return Ok(Resolved::Text);
@@ -151,7 +148,15 @@ mod tests {
         for (text, value) in [("0", "0"), ("-12", "-12"), ("+3", "3"), ("1.5", "1.5"), (".5", "0.5"), ("1.", "1.0")] {
             assert_eq!(number(text), value, "{text}");
         }
-        for (text, value) in [("1e3", "1000.0"), ("0x1F", "31"), ("18446744073709551615", "18446744073709551615")] {
+        for (text, value) in [
+            ("1e3", "1e3"),
+            ("0x1F", "31"),
+            ("123456789012345678901234567890", "123456789012345678901234567890"),
+            ("-1.50", "-1.50"),
+            ("1.e-3", "1.0e-3"),
+            ("1e999", "1e999"),
+            ("1234567890.1234567891", "1234567890.1234567891"),
+        ] {
             assert_eq!(number(text), value, "{text}");
         }
         for text in ["2.1.0", "1-2", "-", "+", ".", "...", "2026-01-01", "1.2.3.4", "0xzz", "y", "n", "0b2x", "e3"] {
@@ -169,7 +174,7 @@ mod tests {
         for text in ["012", "0o14", "0b101", "1_000", "190:20:30", "12:30", "-012", "-0x1F", "01.5", "1_0.5"] {
             assert_eq!(resolve(text), Err(Ambiguity::Number), "{text}");
         }
-        for text in [".inf", "-.INF", ".nan", "18446744073709551616", "1e999"] {
+        for text in [".inf", "-.INF", ".nan", "0x1FFFFFFFFFFFFFFFF"] {
             assert_eq!(resolve(text), Err(Ambiguity::Unrepresentable), "{text}");
         }
     }

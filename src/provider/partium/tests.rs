@@ -146,7 +146,7 @@ async fn everything_is_one_unfiltered_chain_of_cursors() {
 #[tokio::test]
 async fn named_ids_are_filters_in_chunks_and_nothing_else_is_proven() {
     let pairs = ["a/o1", "a/o2", "b/o3", "b/o4", "c/o1"].map(str::to_owned).to_vec();
-    let options = vec![("max_filter_ids", Value::Json(Box::new(json!(2))))];
+    let options = vec![("max_filter_ids", Value::json(json!(2)))];
     let account = Account::of(Fake::start(listing(pairs)).await, options, Duration::from_secs(20));
     let got = account.read(vec![account.orgs(&["o3", "o1"]), account.orgs(&["o2"])], vec![]).await.unwrap();
     assert_eq!(account.pairs(&got), ["a/o1", "a/o2", "b/o3", "c/o1"]);

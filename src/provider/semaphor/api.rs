@@ -64,7 +64,7 @@ pub(super) enum Verdict<T> {
     Unclear(String),
 }
 
-/// Reads an answer by status and envelope. `success` are the statuses that the route documents; `sent` are the parameters that
+/// Reads an answer by status and envelope. The body of a success is never quoted: parameters in the clear may stand in it. `success` are the statuses that the route documents; `sent` are the parameters that
 /// the answer must not repeat into a message.
 pub(super) fn verdict<'a, T: Deserialize<'a>>(
     request: &'static str,
@@ -75,10 +75,10 @@ pub(super) fn verdict<'a, T: Deserialize<'a>>(
     if !success.contains(&answer.status) && !answer.is_success() {
         return Verdict::No(refusal(request, answer, sent));
     }
-    let (verdict, data) = match answer.json::<Envelope<T>>() {
+    let (verdict, data) = match answer.private_json::<Envelope<T>>() {
         Ok(envelope) => (Ok(envelope.verdict()), Ok(envelope.data)),
         // The verdict is read apart from `data`, so that a refusal's `data` of another shape never hides the refusal.
-        Err(error) => (answer.json::<Envelope<IgnoredAny>>().map(|envelope| envelope.verdict()), Err(error)),
+        Err(error) => (answer.private_json::<Envelope<IgnoredAny>>().map(|envelope| envelope.verdict()), Err(error)),
     };
     let unclear = |why: &str| {
         Verdict::Unclear(format!("{request} was answered with {}, {why}{}", answer.status, answer.request_note()))
@@ -86,7 +86,7 @@ pub(super) fn verdict<'a, T: Deserialize<'a>>(
     match verdict {
         Err(error) => Verdict::Unclear(error.to_string()),
         Ok(Some(false)) => Verdict::No(refusal(request, answer, sent)),
-        Ok(None) => unclear(&format!("with neither `ok` nor `success`: {}", clean(&answer.excerpt()))),
+        Ok(None) => unclear("with neither `ok` nor `success`, or with both and different values"),
         Ok(Some(true)) if !success.contains(&answer.status) => unclear("a status that the route does not document"),
         Ok(Some(true)) => match data {
             Ok(Some(data)) => Verdict::Yes(data),

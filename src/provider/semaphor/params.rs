@@ -3,13 +3,12 @@
 //! A masked value is unknown and is never sent back (apis/semaphor.md: List). Secret values live here only between
 //! resolving and sending, and cannot be printed.
 
-use std::collections::BTreeMap;
-
 use secrecy::ExposeSecret;
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::{Map, Value as Json};
+use serde_json::Value as Tree;
+use serde_json::value::RawValue;
 
-use crate::model::{Change, Fields, SecretResolver, SecretString, Value};
+use crate::model::{Change, Fields, Json, SecretResolver, SecretString, Value};
 
 /// What the API shows in place of a secret parameter's value (apis/semaphor.md: List).
 const MASK: &str = "***";
@@ -18,40 +17,53 @@ pub(super) const PLAIN: &str = "params";
 /// The field with the keys whose values cannot be read.
 pub(super) const SECRET: &str = "secret_params";
 
-/// A live map as fields: plain values, and the keys of masked ones. Absent, null and `{}` are the same.
-pub(super) fn fields(params: Option<Map<String, Json>>) -> Fields {
-    let mut plain = params.unwrap_or_default();
-    // Most maps hold nothing masked, and stay as they came.
-    let masked: Map<_, _> = if plain.values().any(is_masked) {
-        let (masked, rest) = std::mem::take(&mut plain).into_iter().partition(|(_, value)| is_masked(value));
-        plain = rest;
-        masked
-    } else {
-        Map::new()
+/// A live map as fields: plain values, and the keys of masked ones. Absent, null and `{}` are the same. A map without a single
+/// meaning is unusable, and is not shown: a secret could stand in it.
+pub(super) fn fields(params: Option<&RawValue>) -> Fields {
+    let unusable = |why: String| Fields::new(vec![(PLAIN, Value::Unusable(why.into())), (SECRET, Value::Null)]);
+    let Some(params) = params.filter(|params| params.get() != "null") else {
+        return Fields::new(vec![(PLAIN, Value::Null), (SECRET, Value::Null)]);
+    };
+    let json = match Json::read(params) {
+        Ok(json) => json,
+        Err(fault) => return unusable(fault.to_string()),
+    };
+    let Some(entries) = json.entries() else { return unusable("it is not a map".to_owned()) };
+    let (masked, plain): (Vec<_>, Vec<_>) = entries.into_iter().partition(|(_, value)| is_masked_text(value));
+    let plain = match (plain.is_empty(), masked.is_empty()) {
+        (true, _) => Value::Null,
+        // Most maps hold nothing masked, and stay as they came.
+        (false, true) => Value::Json(Box::new(json.clone())),
+        (false, false) => Value::Json(Box::new(Json::object(plain.iter().map(|(key, value)| (key.as_str(), *value))))),
     };
     let mut keys: Vec<Box<str>> = masked.into_iter().map(|(key, _)| key.into_boxed_str()).collect();
     keys.sort();
     let secret = if keys.is_empty() { Value::Null } else { Value::Masked(keys) };
-    let plain = if plain.is_empty() { Value::Null } else { Value::Json(Box::new(Json::Object(plain))) };
     Fields::new(vec![(PLAIN, plain), (SECRET, secret)])
 }
 
+/// [`is_masked`] for a text; only a text that can hold the mask is parsed.
+fn is_masked_text(value: &RawValue) -> bool {
+    let text = value.get();
+    (text.contains(MASK) || text.contains('\\')) && serde_json::from_str(text).is_ok_and(|value| is_masked(&value))
+}
+
 /// Whether any part of a value is masked: the whole value is unknown then. Values are shown as texts and as arrays of texts.
-fn is_masked(value: &Json) -> bool {
+fn is_masked(value: &Tree) -> bool {
     match value {
-        Json::String(text) => text == MASK,
-        Json::Array(items) => items.iter().any(is_masked),
-        Json::Object(map) => map.values().any(is_masked),
+        Tree::String(text) => text == MASK,
+        Tree::Array(items) => items.iter().any(is_masked),
+        Tree::Object(map) => map.values().any(is_masked),
         _ => false,
     }
 }
 
-/// The whole map of one write, secrets resolved.
+/// The whole map of one write, secrets resolved: plain values to the letter and in their order, then the secrets.
 #[derive(Default)]
-pub(super) struct Params<'a>(BTreeMap<&'a str, Param<'a>>);
+pub(super) struct Params<'a>(Vec<(String, Param<'a>)>);
 
 enum Param<'a> {
-    Plain(&'a Json),
+    Plain(&'a RawValue),
     Secret(SecretString),
 }
 
@@ -75,20 +87,29 @@ impl<'a> Params<'a> {
         Ok(map)
     }
 
+    fn contains(&self, key: &str) -> bool {
+        self.0.iter().any(|(known, _)| *known == key)
+    }
+
     fn add_plain(&mut self, plain: Option<&'a Value>) -> Result<(), String> {
         let map = match plain {
             None | Some(Value::Null) => return Ok(()),
-            Some(Value::Json(json)) => json.as_object(),
+            Some(Value::Json(json)) => json.entries(),
+            Some(Value::Unusable(why)) => {
+                return Err(format!(
+                    "the live `params` cannot be sent back, so nothing was sent: {why}; declare `params`, or mend it in Semaphor"
+                ));
+            }
             Some(_) => None,
         };
         for (key, value) in map.ok_or("`params` is not a map, so nothing was sent; write it as a map")? {
-            if is_masked(value) {
+            if is_masked_text(value) {
                 return Err(format!(
                     "`params` holds \"{MASK}\" for {key}, which is only what Semaphor shows in place of a secret; \
                      nothing was sent: write the value, or move {key} to `secret_params`"
                 ));
             }
-            self.0.insert(key, Param::Plain(value));
+            self.0.push((key, Param::Plain(value)));
         }
         Ok(())
     }
@@ -100,7 +121,7 @@ impl<'a> Params<'a> {
             _ => return Err("`secret_params` is not a map of references, so nothing was sent".to_owned()),
         };
         for (key, reference) in references {
-            if self.0.contains_key(key.as_ref()) {
+            if self.contains(key) {
                 return Err(format!(
                     "{key} is in `params` and in `secret_params`, so nothing was sent; keep one of them"
                 ));
@@ -113,7 +134,7 @@ impl<'a> Params<'a> {
                     "the secret parameter {key} resolves to \"{MASK}\", so nothing was sent; give {reference} its real value"
                 ));
             }
-            self.0.insert(key, Param::Secret(value));
+            self.0.push((key.to_string(), Param::Secret(value)));
         }
         Ok(())
     }
@@ -121,7 +142,7 @@ impl<'a> Params<'a> {
     /// Masked live values that nobody declares cannot be part of a whole map; leaving them out could clear them.
     fn keep_masked(&mut self, live: &Value) -> Result<(), String> {
         let Value::Masked(keys) = live else { return Ok(()) };
-        let lost: Vec<&str> = keys.iter().map(AsRef::as_ref).filter(|key| !self.0.contains_key(key)).collect();
+        let lost: Vec<&str> = keys.iter().map(AsRef::as_ref).filter(|key| !self.contains(key)).collect();
         if lost.is_empty() {
             return Ok(());
         }
@@ -138,7 +159,7 @@ impl<'a> Params<'a> {
 
     /// The secrets that are about to be sent.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &SecretString> {
-        self.0.values().filter_map(|param| match param {
+        self.0.iter().filter_map(|(_, param)| match param {
             Param::Plain(_) => None,
             Param::Secret(secret) => Some(secret),
         })
@@ -187,6 +208,8 @@ impl Serialize for Params<'_> {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
     use super::*;
+    use std::collections::BTreeMap;
+
     use crate::model::{Action, Key, Live, ResolveError, SecretRef};
     use serde_json::json;
 
@@ -201,23 +224,23 @@ mod tests {
         }
     }
 
-    fn map(json: Json) -> Option<Map<String, Json>> {
-        json.as_object().cloned()
+    fn fields(params: Option<Tree>) -> Fields {
+        super::fields(params.map(|params| serde_json::value::to_raw_value(&params).unwrap()).as_deref())
     }
 
-    fn plain(json: Json) -> (&'static str, Value) {
-        (PLAIN, Value::Json(Box::new(json)))
+    fn plain(json: Tree) -> (&'static str, Value) {
+        (PLAIN, Value::json(json))
     }
 
     fn secret(key: &str, name: &str) -> (&'static str, Value) {
         (SECRET, Value::Secrets(BTreeMap::from([(key.into(), SecretRef::Env(name.into()))])))
     }
 
-    fn change(desired: Vec<(&'static str, Value)>, live: Option<Json>) -> Change {
+    fn change(desired: Vec<(&'static str, Value)>, live: Option<Tree>) -> Change {
         let live = live.map(|params| Live {
             key: Key::default(),
             id: Some("a".into()),
-            fields: fields(map(params)),
+            fields: fields(Some(params)),
             info: None,
         });
         Change {
@@ -230,21 +253,21 @@ mod tests {
         }
     }
 
-    fn sent(change: &Change) -> Result<Json, String> {
+    fn sent(change: &Change) -> Result<Tree, String> {
         Params::of(change, &Vault).map(|params| serde_json::to_value(&params).unwrap())
     }
 
     #[test]
     fn masked_values_leave_the_plain_map_wherever_the_mask_stands() {
         let live =
-            fields(map(json!({"b": ["x", "***"], "a": "***", "c": {"d": "***"}, "r": "us", "n": [1, {"k": "****"}]})));
-        assert!(live.get(PLAIN).unwrap().same(&Value::Json(Box::new(json!({"r": "us", "n": [1, {"k": "****"}]})))));
+            fields(Some(json!({"b": ["x", "***"], "a": "***", "c": {"d": "***"}, "r": "us", "n": [1, {"k": "****"}]})));
+        assert!(live.get(PLAIN).unwrap().same(&Value::json(json!({"r": "us", "n": [1, {"k": "****"}]}))));
         assert!(live.get(SECRET).unwrap().same(&Value::Masked(vec!["a".into(), "b".into(), "c".into()])));
     }
 
     #[test]
     fn absent_null_and_empty_are_the_same() {
-        for params in [None, map(json!({}))] {
+        for params in [None, Some(json!({})), Some(Tree::Null)] {
             let live = fields(params);
             assert!(matches!(live.get(PLAIN), Some(Value::Null)));
             assert!(matches!(live.get(SECRET), Some(Value::Null)));
@@ -267,6 +290,30 @@ mod tests {
     }
 
     #[test]
+    fn undeclared_plain_values_go_back_to_the_letter_and_in_their_order() {
+        let text = r#"{"z":123456789012345678901234567890,"key":"***","a":{"y":1.50,"x":1e2}}"#;
+        let raw = RawValue::from_string(text.to_owned()).unwrap();
+        let live = Live { key: Key::default(), id: Some("a".into()), fields: super::fields(Some(&raw)), info: None };
+        let change = Change { live: Some(live), ..change(vec![secret("key", "KEY")], None) };
+        let sent = serde_json::to_string(&Params::of(&change, &Vault).unwrap_or_default()).unwrap();
+        assert_eq!(sent, r#"{"z":123456789012345678901234567890,"a":{"y":1.50,"x":1e2},"key":"s3\"cret"}"#);
+    }
+
+    #[test]
+    fn a_map_without_a_single_meaning_shows_nothing_and_is_not_sent_back() {
+        for text in [r#"{"key":"***","key":"CANARY"}"#, r#""CANARY""#, r#"["CANARY"]"#] {
+            let raw = RawValue::from_string(text.to_owned()).unwrap();
+            let fields = super::fields(Some(&raw));
+            assert!(!format!("{fields:?}").contains("CANARY"), "{fields:?}");
+            let live = Live { key: Key::default(), id: Some("a".into()), fields, info: None };
+            let mut update = Change { live: Some(live), ..change(vec![secret("key", "KEY")], None) };
+            assert!(sent(&update).unwrap_err().contains("`params`"));
+            update.desired = Fields::new(vec![plain(json!({"region": "us"})), secret("key", "KEY")]);
+            assert_eq!(sent(&update), Ok(json!({"region": "us", "key": "s3\"cret"})));
+        }
+    }
+
+    #[test]
     fn a_masked_value_that_nobody_declares_stops_the_update_and_is_named() {
         let change = change(vec![plain(json!({"region": "us"}))], Some(json!({"warehouse_key": "***"})));
         let error = sent(&change).unwrap_err();
@@ -278,9 +325,9 @@ mod tests {
         let fewer = change(vec![secret("a", "KEY")], Some(json!({"a": "***", "b": "***"})));
         assert_eq!(sent(&fewer), Ok(json!({"a": "s3\"cret"})));
         let cleared = change(vec![(SECRET, Value::Null)], Some(json!({"a": "***"})));
-        assert_eq!(sent(&cleared), Ok(Json::Null));
+        assert_eq!(sent(&cleared), Ok(Tree::Null));
         let both = change(vec![(PLAIN, Value::Null)], Some(json!({"region": "us"})));
-        assert_eq!(sent(&both), Ok(Json::Null));
+        assert_eq!(sent(&both), Ok(Tree::Null));
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl<'a> Rows<'a> {
         Ok(Live {
             key: Key::new(&[ids.sym(&assignment.definition_id), ids.sym(&assignment.scope_type), ids.sym(actor)]),
             id: Some(assignment.id.as_str().into()),
-            fields: params::fields(params),
+            fields: params::fields(params.as_deref()),
             info: Some(Box::new(LiveInfo {
                 revision: assignment.updated_at.as_deref().map(Into::into),
                 created: instant(&assignment.created_at),

@@ -80,7 +80,7 @@ async fn the_whole_project_is_one_request_with_nested_rows_and_names() {
     assert_eq!((name(2, "t"), name(2, "u"), name(2, "o")), ("Acme".into(), "Ann <a@x.example>".into(), "Bob".into()));
     let first = &snapshot.rows[0];
     assert_eq!(first.id.as_deref(), Some("a1"));
-    assert!(first.fields.get("params").unwrap().same(&Value::Json(Box::new(json!({"region": "us"})))));
+    assert!(first.fields.get("params").unwrap().same(&Value::json(json!({"region": "us"}))));
     assert!(first.fields.get("secret_params").unwrap().same(&Value::Masked(vec!["key".into()])));
     let info = first.info.as_ref().unwrap();
     assert_eq!(info.updated.unwrap().to_string(), "2026-01-02T00:00:00Z");
@@ -198,7 +198,7 @@ fn written(row: Json) -> Json {
 }
 
 fn map(json: Json) -> Value {
-    Value::Json(Box::new(json))
+    Value::json(json)
 }
 
 fn secrets(key: &str, name: &str) -> Value {

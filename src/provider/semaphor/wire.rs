@@ -76,7 +76,7 @@ pub(super) struct Assignment {
     pub org_user_id: Option<String>,
     pub tenant_id: Option<String>,
     pub tenant_user_id: Option<String>,
-    pub params: Option<Map<String, Value>>,
+    pub params: Option<Box<RawValue>>,
     pub created_at: Option<String>,
     pub updated_at: Option<String>,
 }

@@ -13,7 +13,7 @@ pub const DOMAIN_PUT: &str = "PUT …/domains/{domain_id}/assignments/{assignmen
 
 /// Whether a target writes domain assignments by key.
 pub fn is_keyed_domain_put(options: &Fields) -> bool {
-    matches!(options.get("keyed_domain_put"), Some(Value::Json(value)) if value.as_bool() == Some(true))
+    matches!(options.get("keyed_domain_put"), Some(Value::Json(value)) if value.tree().as_bool() == Some(true))
 }
 
 /// The route of a change.

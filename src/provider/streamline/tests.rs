@@ -101,7 +101,7 @@ impl Account {
             ("model_id", text("m")),
             ("model_version", text("1")),
             ("role", Value::Null),
-            ("settings", Value::Json(Box::new(json!({"a": 1})))),
+            ("settings", Value::json(json!({"a": 1}))),
             ("metadata", Value::Null),
         ];
         let info = LiveInfo { revision: Some("rev-1".into()), ..LiveInfo::default() };
@@ -119,7 +119,7 @@ fn text(text: &str) -> Value {
 }
 
 fn switch(name: &'static str) -> Vec<(&'static str, Value)> {
-    vec![(name, Value::Json(Box::new(json!(true))))]
+    vec![(name, Value::json(json!(true)))]
 }
 
 fn row(key: &str, revision: &str, version: &str) -> Json {

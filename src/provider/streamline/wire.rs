@@ -6,10 +6,11 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
-use crate::model::{Action, Change, Fields, Value};
+use crate::model::{Action, Change, Fields, Json as Exact, Value};
 use crate::provider::part;
 
 /// Where a list may hold its array (apis/streamline.md: Reading, \[assumed\]).
@@ -35,15 +36,17 @@ impl Status {
 
 /// An assignment object as it travels.
 #[derive(Deserialize)]
-struct Row {
+struct Row<'a> {
     assignment_id: Option<String>,
     assignment_key: Option<String>,
     model_id: Option<String>,
     model_version: Option<String>,
     status: Option<Status>,
     role: Option<String>,
-    settings: Option<Map<String, Json>>,
-    metadata: Option<Map<String, Json>>,
+    #[serde(borrow)]
+    settings: Option<&'a RawValue>,
+    #[serde(borrow)]
+    metadata: Option<&'a RawValue>,
 }
 
 /// One revision of an assignment.
@@ -61,7 +64,7 @@ pub(super) struct Assignment {
 /// Decodes an assignment object.
 pub(super) fn assignment(raw: &RawValue) -> Result<Assignment, String> {
     let named = |problem: String| format!("{}: {problem}", row_name(raw));
-    let row: Row = serde_json::from_str(raw.get()).map_err(|error| named(error.to_string()))?;
+    let row: Row<'_> = serde_json::from_str(raw.get()).map_err(|error| named(error.to_string()))?;
     let status = row.status.unwrap_or_default();
     let revision = filled("assignment_id", row.assignment_id).map_err(named)?;
     let text = |field, value: Option<String>| match (status, value) {
@@ -73,8 +76,8 @@ pub(super) fn assignment(raw: &RawValue) -> Result<Assignment, String> {
         ("model_id", Value::Text(text("model_id", row.model_id)?.into())),
         ("model_version", Value::Text(text("model_version", row.model_version)?.into())),
         ("role", row.role.map_or(Value::Null, |role| Value::Text(role.into()))),
-        ("settings", map_value(row.settings)),
-        ("metadata", map_value(row.metadata)),
+        ("settings", map_value("settings", row.settings).map_err(named)?),
+        ("metadata", map_value("metadata", row.metadata).map_err(named)?),
     ]);
     Ok(Assignment { revision: revision.into(), key: row.assignment_key.map(Into::into), status, fields })
 }
@@ -83,12 +86,18 @@ fn filled(field: &str, value: Option<String>) -> Result<String, String> {
     value.filter(|value| !value.is_empty()).ok_or_else(|| format!("`{field}` is missing or empty"))
 }
 
-/// Absent, `null` and `{}` all mean that there is nothing (\[assumed\], like everything about omitted fields).
-fn map_value(map: Option<Map<String, Json>>) -> Value {
-    match map {
-        Some(map) if !map.is_empty() => Value::Json(Box::new(Json::Object(map))),
-        _ => Value::Null,
+/// Absent, `null` and `{}` all mean that there is nothing (\[assumed\], like everything about omitted fields). A map without a single
+/// meaning stays in its row: only what would have to send it back is impossible.
+fn map_value(field: &str, map: Option<&RawValue>) -> Result<Value, String> {
+    let Some(map) = map else { return Ok(Value::Null) };
+    if !map.get().starts_with('{') {
+        return Err(format!("`{field}` is not an object"));
     }
+    Ok(match Exact::read(map) {
+        Ok(json) if json.keys().is_empty() => Value::Null,
+        Ok(json) => Value::Json(Box::new(json)),
+        Err(fault) => Value::Unusable(fault.to_string().into()),
+    })
 }
 
 /// How an error calls a row that it cannot decode.
@@ -216,6 +225,11 @@ impl Sent {
             let declared = if change.action == Action::Remove { None } else { change.desired.get(name) };
             match (declared, live.and_then(|live| live.get(name))) {
                 (Some(value), _) => fields.push((name, value.clone())),
+                (None, Some(Value::Unusable(why))) => {
+                    return Err(format!(
+                        "the live `{name}` cannot be sent back, so nothing was sent: {why}; declare `{name}`, or mend it in Streamline"
+                    ));
+                }
                 // Nothing there and nothing declared: whether an omitted field keeps or loses its value makes no difference.
                 (None, Some(value)) if !value.is_null() => fields.push((name, value.clone())),
                 (None, _) => {}
@@ -240,16 +254,8 @@ impl Sent {
     }
 
     /// The request's body. `assignment_key` belongs in it on collection POST routes only (apis/streamline.md: Upsert by key).
-    pub(super) fn body(&self, key: Option<&str>) -> Json {
-        let mut body = Map::new();
-        if let Some(key) = key {
-            body.insert("assignment_key".to_owned(), json!(key));
-        }
-        body.insert("status".to_owned(), json!(self.status.as_str()));
-        for (name, value) in &self.fields {
-            body.insert((*name).to_owned(), sent_value(name, value));
-        }
-        Json::Object(body)
+    pub(super) fn body<'a>(&'a self, key: Option<&'a str>) -> Body<'a> {
+        Body { sent: self, key }
     }
 
     /// Whether an active revision is what this sends.
@@ -262,18 +268,34 @@ impl Sent {
 /// A value as a live one would be normalised: an empty object is nothing.
 fn tidy(value: &Value) -> Value {
     match value {
-        Value::Json(json) if json.as_object().is_some_and(Map::is_empty) => Value::Null,
+        Value::Json(json) if json.raw().get().starts_with('{') && json.keys().is_empty() => Value::Null,
         other => other.clone(),
     }
 }
 
-fn sent_value(name: &str, value: &Value) -> Json {
-    match value {
-        Value::Text(text) => json!(text),
-        Value::Json(json) => json.as_ref().clone(),
-        // `role` is a string or null; `settings` and `metadata` are objects, so they are cleared with an empty one.
-        _ if name == "role" => Json::Null,
-        _ => json!({}),
+/// A body: what a live row had goes back to the letter, with its digits and the order of its keys.
+pub(super) struct Body<'a> {
+    sent: &'a Sent,
+    key: Option<&'a str>,
+}
+
+impl Serialize for Body<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut body = serializer.serialize_map(None)?;
+        if let Some(key) = self.key {
+            body.serialize_entry("assignment_key", key)?;
+        }
+        body.serialize_entry("status", self.sent.status.as_str())?;
+        for (name, value) in &self.sent.fields {
+            match value {
+                Value::Text(text) => body.serialize_entry(name, text)?,
+                Value::Json(json) => body.serialize_entry(name, json.raw())?,
+                // `role` is a string or null; `settings` and `metadata` are objects, so they are cleared with an empty one.
+                _ if *name == "role" => body.serialize_entry(name, &())?,
+                _ => body.serialize_entry(name, &Map::new())?,
+            }
+        }
+        body.end()
     }
 }
 
@@ -282,6 +304,11 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::model::{Key, Live};
+    use serde_json::json;
+
+    fn sent_json(sent: &Sent, key: Option<&str>) -> Json {
+        serde_json::to_value(sent.body(key)).unwrap()
+    }
 
     fn raw(json: &Json) -> Box<RawValue> {
         serde_json::value::to_raw_value(json).unwrap()
@@ -313,7 +340,7 @@ mod tests {
         let got = assignment(row()).unwrap();
         assert_eq!((&*got.revision, got.key.as_deref(), got.status), ("rev-1", Some("default"), Status::Active));
         assert!(got.fields.get("role").unwrap().same(&Value::Text("primary".into())));
-        assert!(got.fields.get("settings").unwrap().same(&Value::Json(Box::new(json!({"a": 1.0})))));
+        assert!(got.fields.get("settings").unwrap().same(&Value::json(json!({"a": 1.0}))));
         assert!(matches!(got.fields.get("metadata"), Some(Value::Null)));
         let bare = assignment(json!({"assignment_id": "r", "model_id": "m", "model_version": "1"})).unwrap();
         assert_eq!((bare.key, bare.status), (None, Status::Active), "status defaults to active");
@@ -325,7 +352,7 @@ mod tests {
         for (row, why) in [
             (with("model_version", json!(2.1)), "invalid type: floating point"),
             (with("status", json!("paused")), "unknown variant `paused`"),
-            (with("settings", json!([1])), "invalid type: sequence"),
+            (with("settings", json!([1])), "`settings` is not an object"),
             (with("role", json!(7)), "invalid type: integer"),
             (without("assignment_id"), "`assignment_id` is missing or empty"),
             (with("assignment_id", json!("")), "`assignment_id` is missing or empty"),
@@ -436,10 +463,10 @@ mod tests {
         let desired = vec![("model_id", text("m")), ("model_version", text("2.10")), ("role", Value::Null)];
         let sent = Sent::of(&change(Action::Create, desired, None)).unwrap();
         assert_eq!(
-            sent.body(None),
+            sent_json(&sent, None),
             json!({"model_id": "m", "model_version": "2.10", "role": null, "status": "active"})
         );
-        assert_eq!(sent.body(Some("k"))["assignment_key"], json!("k"));
+        assert_eq!(sent_json(&sent, Some("k"))["assignment_key"], json!("k"));
     }
 
     #[test]
@@ -449,7 +476,7 @@ mod tests {
         let sent = Sent::of(&change(Action::Update, desired, Some(live))).unwrap();
         let body = json!({"model_id": "m", "model_version": "3", "role": "primary", "status": "active",
                           "settings": {}, "metadata": {"owner": "x"}});
-        assert_eq!(sent.body(None), body);
+        assert_eq!(sent_json(&sent, None), body);
     }
 
     #[test]
@@ -457,8 +484,46 @@ mod tests {
         let sent = Sent::of(&change(Action::Remove, vec![("role", text("other"))], Some(row()))).unwrap();
         let body = json!({"model_id": "m", "model_version": "2.1.0", "role": "primary", "status": "archived",
                           "settings": {"a": 1}});
-        assert_eq!(sent.body(None), body);
+        assert_eq!(sent_json(&sent, None), body);
         assert!(Sent::of(&change(Action::Remove, vec![], None)).is_err());
+    }
+
+    const EXACT: &str = r#"{"b": 123456789012345678901234567890, "a":1234567890.1234567891,"e":1E+2, "é":"\u00e9"}"#;
+
+    fn with_settings(settings: &str) -> Fields {
+        let row = format!(
+            r#"{{"assignment_id":"r","assignment_key":"k","model_id":"m","model_version":"1","settings":{settings}}}"#
+        );
+        super::assignment(&RawValue::from_string(row).unwrap()).unwrap().fields
+    }
+
+    fn update(fields: Fields) -> Change {
+        let live = Live { key: Key::default(), id: None, fields, info: None };
+        let desired = Fields::new(vec![("model_version", text("2"))]);
+        Change {
+            action: Action::Update,
+            key: Key::default(),
+            from_key: None,
+            live: Some(live),
+            desired,
+            differs: vec![],
+        }
+    }
+
+    #[test]
+    fn undeclared_settings_go_back_to_the_letter() {
+        let sent = Sent::of(&update(with_settings(EXACT))).unwrap();
+        assert!(serde_json::to_string(&sent.body(None)).unwrap().contains(EXACT));
+    }
+
+    #[test]
+    fn settings_with_a_key_twice_stop_only_what_would_send_them_back() {
+        let live = with_settings(r#"{"a":1,"a":2}"#);
+        let mut change = update(live);
+        let message = Sent::of(&change).unwrap_err();
+        assert!(message.contains("`settings`") && message.contains("the key a is there twice"), "{message}");
+        change.desired = Fields::new(vec![("settings", Value::json(json!({"a": 2})))]);
+        assert!(Sent::of(&change).is_ok(), "a declaration replaces it");
     }
 
     #[test]
@@ -472,8 +537,8 @@ mod tests {
         let desired = vec![
             ("model_id", text("m")),
             ("model_version", text("2.1.0")),
-            ("settings", Value::Json(Box::new(json!({"a": 1.0})))),
-            ("metadata", Value::Json(Box::new(json!({})))),
+            ("settings", Value::json(json!({"a": 1.0}))),
+            ("metadata", Value::json(json!({}))),
         ];
         let sent = Sent::of(&change(Action::Create, desired, None)).unwrap();
         assert!(sent.is(&assignment(row()).unwrap().fields));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use crate::model::{Action, FieldKind, Value};
+use crate::model::{Action, FieldKind, MASKED, Value};
 use crate::plan::{FieldChange, PlannedChange, field_changes};
 use crate::render::compared::{self, Compared};
 use crate::render::{Style, clean, words};
@@ -73,8 +73,9 @@ pub(in crate::render) fn text(value: &Value) -> String {
         Value::Null => "(none)".to_owned(),
         Value::Text(text) => words::value(text).into_owned(),
         Value::Instant(instant) => instant.to_string(),
-        Value::Json(json) => clean::terminal(&json.to_string()).into_owned(),
-        Value::Masked(_) => "(masked)".to_owned(),
+        Value::Json(json) => clean::terminal(&json.shown().to_string()).into_owned(),
+        Value::Unusable(why) => format!("(not usable: {})", clean::terminal(why)),
+        Value::Masked(_) => MASKED.to_owned(),
         Value::Secrets(_) => "(secret)".to_owned(),
     }
 }
@@ -103,7 +104,7 @@ fn json(page: &mut Page<'_>, action: Action, field: &FieldChange<'_>) -> io::Res
 pub(in crate::render) fn pretty(value: &Value) -> String {
     match value {
         // Object keys are sorted: serde_json's map is ordered by key.
-        Value::Json(json) => serde_json::to_string_pretty(json).unwrap_or_default(),
+        Value::Json(json) => serde_json::to_string_pretty(&json.shown()).unwrap_or_default(),
         other => text(other),
     }
 }
@@ -180,7 +181,7 @@ pub(in crate::render) fn secret_keys(value: &Value) -> Vec<&str> {
 
 pub(in crate::render) fn secret(value: &Value, key: &str) -> Option<String> {
     match value {
-        Value::Masked(keys) => keys.iter().any(|k| **k == *key).then(|| "(masked)".to_owned()),
+        Value::Masked(keys) => keys.iter().any(|k| **k == *key).then(|| MASKED.to_owned()),
         Value::Secrets(map) => map.get(key).map(|from| format!("(secret from {})", clean::terminal(&from.to_string()))),
         _ => None,
     }

@@ -404,7 +404,7 @@ fn value(kind: FieldKind, json: &Json) -> Result<Value, ReadBackError> {
         (_, Json::Null) => Ok(Value::Null),
         (FieldKind::Text, Json::String(text)) => Ok(Value::Text(text.as_str().into())),
         (FieldKind::Instant, Json::String(text)) => Ok(Value::Instant(instant(text)?)),
-        (FieldKind::Json, json) => Ok(Value::Json(Box::new(json.clone()))),
+        (FieldKind::Json, json) => Ok(Value::json(json.clone())),
         (FieldKind::SecretMap, Json::Object(map)) if map.values().all(Json::is_object) => {
             let reference = |(key, json): (&String, &Json)| Some((key.as_str().into(), secret(json)?));
             map.iter().map(reference).collect::<Option<_>>().map(Value::Secrets).ok_or_else(shape)

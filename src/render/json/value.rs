@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::model::{Key, SecretRef, Sym, Value};
+use crate::model::{Key, MASKED, SecretRef, Sym, Value};
 use crate::render::words::Speaker;
 
 use super::piece::{Object, Piece, quoted};
@@ -123,16 +123,14 @@ fn parts<'a>(speaker: Speaker<'a>, key: &'a Key) -> impl Iterator<Item = (usize,
 /// One field's value; `null` where there is none.
 pub(in crate::render) struct FieldView<'a>(pub(in crate::render) Option<&'a Value>);
 
-/// What stands for a value that the API masks.
-const MASKED: &str = "(masked)";
-
 impl Serialize for FieldView<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             None | Some(Value::Null) => serializer.serialize_none(),
             Some(Value::Text(text)) => serializer.serialize_str(text),
             Some(Value::Instant(instant)) => serializer.collect_str(instant),
-            Some(Value::Json(json)) => json.serialize(serializer),
+            Some(Value::Json(json)) => json.shown().serialize(serializer),
+            Some(value @ Value::Unusable(_)) => value.shown().serialize(serializer),
             Some(Value::Masked(keys)) => serializer.collect_map(keys.iter().map(|key| (key, MASKED))),
             Some(Value::Secrets(map)) => serializer.collect_map(map.iter().map(|(key, from)| (key, Reference(from)))),
         }
