@@ -26,7 +26,7 @@ pub(super) fn save(session: &Session, plan: &Plan, args: &PlanArgs, out: &Path) 
         git_commit: session.directory().and_then(git::commit),
         policy: session.policy(),
     };
-    let saved = SavedPlan::new(plan, &envelope, &session.desired());
+    let saved = SavedPlan::new(plan, &envelope, &session.desired(), &session.identities());
     let text = saved.to_text().context("the plan cannot be written as JSON")?;
     files::write_private(out, text.as_bytes())
 }
@@ -40,7 +40,7 @@ pub(super) fn shown(session: &Session, plan: &Plan) -> SavedPlan {
         git_commit: None,
         policy: session.policy(),
     };
-    SavedPlan::new(plan, &envelope, &session.desired())
+    SavedPlan::new(plan, &envelope, &session.desired(), &session.identities())
 }
 
 fn later(now: Instant, life: Duration) -> Instant {

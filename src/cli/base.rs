@@ -221,9 +221,9 @@ impl BaseManifests {
         self.manifests.as_ref().ok()
     }
 
-    /// Its sets of the same account.
-    pub(super) fn sets_of(&self, target: &Target) -> impl Iterator<Item = &DesiredSet> {
-        self.target(target).into_iter().flat_map(|target| self.sets(target))
+    /// All of its sets, whatever their target: what is secret in any of them stays hidden.
+    pub(super) fn all_sets(&self) -> impl Iterator<Item = &DesiredSet> {
+        self.usable().into_iter().flat_map(|base| &base.loaded.sets)
     }
 
     /// Adds what the base's sets need to know of a target, so that live state is read once for both.

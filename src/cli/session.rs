@@ -160,12 +160,7 @@ impl Session {
         let Some(saved) = &self.approved else { return Ok(()) };
         saved.check(self.now(), self.policy().as_ref())?;
         saved.check_desired(&self.desired())?;
-        saved.check_accounts(self.loaded.targets.iter().zip(&self.endpoints).map(|(target, endpoint)| Identity {
-            name: &target.name,
-            provider: target.provider,
-            endpoint,
-            account: &target.account,
-        }))?;
+        saved.check_targets(&self.identities())?;
         if saved.rotates() && !self.planning.rotate {
             bail!(
                 "the saved plan sends secrets again, which this run was not asked to do; pass --rotate as when it was made"
@@ -173,6 +168,16 @@ impl Session {
         }
         self.modes = self.approved_modes(saved)?;
         Ok(())
+    }
+
+    /// What a plan binds of each target.
+    pub(super) fn identities(&self) -> Vec<Identity> {
+        self.loaded
+            .targets
+            .iter()
+            .zip(&self.endpoints)
+            .map(|(target, endpoint)| Identity::new(target, endpoint))
+            .collect()
     }
 
     /// Each approved set in the mode of its review. A file cannot give a set more authority than its manifest and this run do.
@@ -283,7 +288,7 @@ impl Session {
 
     /// What the manifests and those of the base declare as secret on a target.
     fn secret_keys(&self, target: usize) -> SecretKeys {
-        let base = self.base.iter().flat_map(|base| base.sets_of(self.target(target)));
+        let base = self.base.iter().flat_map(BaseManifests::all_sets);
         SecretKeys::of(self.sets_of(target).chain(base))
     }
 

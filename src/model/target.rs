@@ -42,6 +42,27 @@ pub enum Auth {
     },
 }
 
+impl Auth {
+    /// The form and its parts as text, by the fields of `auth`. Secrets stand as their references.
+    pub fn parts(&self) -> Vec<Account> {
+        let part = |field: &str, value: String| Account { field: field.to_owned(), value };
+        match self {
+            Auth::Bearer(secret) => vec![part("bearer", secret.to_string())],
+            Auth::ApiKey(secret) => vec![part("api_key", secret.to_string())],
+            Auth::ClientCredentials { token_url, client_id, client_secret, scopes } => vec![
+                part("client_credentials.token_url", token_url.clone()),
+                part("client_credentials.client_id", client_id.to_string()),
+                part("client_credentials.client_secret", client_secret.to_string()),
+                part("client_credentials.scopes", scopes.join(" ")),
+            ],
+            Auth::ProjectSecret { secret, org_user_id } => {
+                let user = org_user_id.iter().map(|user| part("org_user_id", user.clone()));
+                std::iter::once(part("project_secret", secret.to_string())).chain(user).collect()
+            }
+        }
+    }
+}
+
 /// How hard a target may be pressed. Defaults are the provider's, named there with their reasons.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Limits {

@@ -4,7 +4,8 @@
 
 use sha2::{Digest as _, Sha256};
 
-use crate::model::{Change, DesiredSet, Fields, Ids, Ignore, Key, Live, PartScope, Pattern, Scope, Sym, Value};
+use super::saved::SavedChange;
+use crate::model::{Action, DesiredSet, Fields, Ids, Ignore, Key, Live, PartScope, Pattern, Scope, Sym, Value};
 
 /// A digest as text: `sha256:` and 64 hexadecimal digits.
 pub type Digest = String;
@@ -21,14 +22,27 @@ pub fn precondition(ids: &Ids, live: Option<&Live>) -> Digest {
     hex(text.digest())
 }
 
-/// What a change declares: its action, its keys and the fields that it sends or compares.
-pub fn after(ids: &Ids, change: &Change) -> Digest {
+/// What a saved change says that it does: its action, its route, its keys and every value that it sends. Made of the file's own
+/// words, so that a reader can make it again.
+pub(super) fn after(change: &SavedChange) -> Digest {
+    let SavedChange { action, route, key, from_key, after, .. } = change;
     let mut text = Text::new("after");
-    text.key(ids, &change.key);
-    if let Some(from) = &change.from_key {
-        text.key(ids, from);
+    text.part(match action {
+        Action::Create => "create",
+        Action::Update => "update",
+        Action::Remove => "remove",
+    });
+    text.part(route);
+    for key in [Some(key), from_key.as_ref()] {
+        let parts = key.into_iter().flatten();
+        text.length(key.map_or(0, |key| key.len() + 1));
+        parts.for_each(|(name, id)| [name, id].into_iter().for_each(|part| text.part(part)));
     }
-    text.fields(&change.desired);
+    text.length(after.len());
+    for (name, value) in after {
+        text.part(name);
+        text.json(value);
+    }
     hex(text.digest())
 }
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 pub use batches::{PlannedBatch, batches, group};
 pub use cause::{Base, BaseGap, BaseGapKind, Cause};
-pub use compare::{FieldChange, field_changes};
+pub use compare::{FieldChange, differing_changes, field_changes};
 pub use guard::{Guard, Refusal, Thresholds};
 pub use ignore::{Difference, Ignored};
 pub use planner::{Input, SetInput, plan_target};

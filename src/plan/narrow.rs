@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::saved::{Parts, SavedChange, SavedSet, SavedTarget, replaced};
-use super::{Counts, PlannedChange, SetPlan, TargetPlan, batches, digest};
-use crate::model::{Action, Capabilities, Ids, Instant, Key, Mode};
+use serde_json::Value as Json;
+
+use super::saved::{SavedChange, SavedSet, SavedTarget, saved_change};
+use super::{Counts, PlannedChange, SetPlan, TargetPlan, batches};
+use crate::model::{Action, Capabilities, Ids, Instant, Key, MASKED, Mode};
 
 /// A change that is not carried out because of the saved plan, with what to say about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,27 +157,39 @@ impl Narrowing<'_> {
 }
 
 fn moved(ids: &Ids, capabilities: &Capabilities, planned: &PlannedChange, saved: &SavedChange) -> Option<HeldWhy> {
-    if digest::after(ids, &planned.change) != saved.after_digest {
+    let now = saved_change(ids, capabilities, planned);
+    if now.route != saved.route {
+        return Some(HeldWhy::Moved(format!(
+            "it would now be sent as {}, and {} was reviewed",
+            now.route, saved.route
+        )));
+    }
+    if now.after_digest != saved.after_digest {
         return Some(HeldWhy::Moved("it would now leave other values than those that were reviewed".to_owned()));
     }
-    if digest::precondition(ids, planned.change.live.as_ref()) != saved.precondition {
-        let live = planned.change.live.as_ref();
-        let mut now: Parts = live
-            .map(|live| live.fields.iter().map(|(name, value)| (name.to_owned(), value.shown())).collect())
-            .unwrap_or_default();
-        now.extend(replaced(ids, capabilities, &planned.change).0);
-        let changed: Vec<String> = saved
-            .before
-            .iter()
-            .filter(|(name, was)| now.get(name.as_str()) != Some(was))
-            .map(|(name, was)| {
-                format!("{name} was {was}, is {}", now.get(name.as_str()).unwrap_or(&serde_json::Value::Null))
-            })
-            .collect();
-        let what = if changed.is_empty() { "it was changed or made anew".to_owned() } else { changed.join("; ") };
-        return Some(HeldWhy::Moved(format!("the live object is not the one that was reviewed: {what}")));
+    let changed: Vec<String> = saved
+        .before
+        .iter()
+        .filter(|(name, was)| !shown_same(was, now.before.get(*name).unwrap_or(&Json::Null)))
+        .map(|(name, was)| format!("{name} was {was}, is {}", now.before.get(name).unwrap_or(&Json::Null)))
+        .collect();
+    if now.precondition == saved.precondition && changed.is_empty() {
+        return None;
     }
-    None
+    let what = if changed.is_empty() { "it was changed or made anew".to_owned() } else { changed.join("; ") };
+    Some(HeldWhy::Moved(format!("the live object is not the one that was reviewed: {what}")))
+}
+
+/// Whether a shown value is the reviewed one. A plan that was compared with a base may have masked more than an apply knows to mask.
+fn shown_same(reviewed: &Json, now: &Json) -> bool {
+    match (reviewed, now) {
+        (Json::Object(reviewed), Json::Object(now)) => {
+            let same =
+                |(key, was): (&String, &Json)| now.get(key).is_some_and(|is| was == MASKED || shown_same(was, is));
+            reviewed.len() == now.len() && reviewed.iter().all(same)
+        }
+        _ => reviewed == now,
+    }
 }
 
 fn recount(set: &SetPlan) -> Counts {

@@ -4,7 +4,7 @@
 //! approves: same target and account, same declared state of the set, same action, key and result, on a live object that is
 //! still as it was. So a plan file that was edited can take changes away, and smuggle nothing in (DESIGN section 5).
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -13,10 +13,10 @@ use sha2::Digest as _;
 pub use super::narrow::{Held, HeldWhy};
 use super::{Evidence, Plan, PlannedChange, Reason, ResolvedName, TargetPlan, digest, narrow};
 use crate::diag::Location;
-use crate::model::{Account, Action, Capabilities, Change, Fields, Ids, Instant, Key, Mode};
+use crate::model::{Account, Action, Auth, Capabilities, Change, Fields, Ids, Instant, Key, Mode, Target, Value};
 
 /// The format that this version writes. The major number must be known to the reader.
-pub const FORMAT_VERSION: &str = "1.0";
+pub const FORMAT_VERSION: &str = "1.1";
 
 /// The JSON Schema of a saved plan.
 pub fn schema() -> serde_json::Value {
@@ -62,6 +62,10 @@ pub struct SavedTarget {
     pub endpoint: String,
     /// Which account it is.
     pub account: Vec<Account>,
+    /// How it signs in: the fields of `auth`, with secrets as their references. Empty for the embedded server.
+    pub sign_in: Vec<Account>,
+    /// The provider's own fields of the target and what the policy sets beside them, such as surface, API paths and `clear_dates`.
+    pub options: Vec<Account>,
     /// What was listed, and how it was known to be whole.
     pub evidence: Vec<Evidence>,
     /// The approved sets, sorted by name.
@@ -91,17 +95,19 @@ pub struct SavedSet {
 pub struct SavedChange {
     /// What it does.
     pub action: Action,
+    /// The requests that carry it, such as `PATCH …/assignments/{id}`.
+    pub route: String,
     /// The key after the change, by the API's field names.
     pub key: BTreeMap<String, String>,
     /// The live row's key where a key part is replaced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_key: Option<BTreeMap<String, String>>,
-    /// The live values of the fields concerned, and of a key part that is replaced, for people. Secrets never: masked values and references
-    /// only.
+    /// The live values of the fields in `after` (of a removal: of all fields), and of a key part that is replaced. Secret values are masked.
     pub before: BTreeMap<String, serde_json::Value>,
-    /// The declared values of the same, for people.
+    /// The values that it declares, and a key part that it replaces. A secret is the reference that is resolved and sent, such as
+    /// `{env: NAME}`.
     pub after: BTreeMap<String, serde_json::Value>,
-    /// Digest of the declared values.
+    /// Digest of `action`, `route`, `key`, `from_key` and `after`. The reader makes it again.
     pub after_digest: digest::Digest,
     /// Digest of the live object that it was planned against.
     pub precondition: digest::Digest,
@@ -149,15 +155,13 @@ pub enum SavedError {
         /// The policy in force.
         is: String,
     },
-    /// A target is not the same account.
-    #[error("target {target} is not the account that was reviewed: {was} then, {is} now; plan and review again")]
-    Account {
+    /// A target is not what was reviewed: another address, account, sign-in or option.
+    #[error("target {target} is not the one that was reviewed: {changes}; plan and review again")]
+    Target {
         /// The target.
         target: String,
-        /// Provider, address and account as reviewed.
-        was: String,
-        /// The same now.
-        is: String,
+        /// What was reviewed and what it is now.
+        changes: String,
     },
     /// A set is gone, or declares something else.
     #[error("set {set} of target {target} {what} since the review; plan and review again")]
@@ -184,18 +188,23 @@ pub enum SavedError {
 impl SavedError {
     /// Whether the plan was fine once and is stale now (exit 4), rather than unusable (exit 1).
     pub fn is_stale(&self) -> bool {
-        matches!(
-            self,
-            SavedError::Expired(_) | SavedError::Policy { .. } | SavedError::Desired { .. } | SavedError::Name { .. }
-        )
+        match self {
+            SavedError::Damaged(_) | SavedError::Format(_) => false,
+            SavedError::Expired(_)
+            | SavedError::Policy { .. }
+            | SavedError::Target { .. }
+            | SavedError::Desired { .. }
+            | SavedError::Name { .. } => true,
+        }
     }
 }
 
 impl SavedPlan {
-    /// The saved form of a plan: its selected sets that may be applied.
-    pub fn new(plan: &Plan, envelope: &Envelope<'_>, desired: &DesiredDigests) -> Self {
+    /// The saved form of a plan: its selected sets that may be applied. `identities` are what it binds of each target.
+    pub fn new(plan: &Plan, envelope: &Envelope<'_>, desired: &DesiredDigests, identities: &[Identity]) -> Self {
+        let identity = |target: &TargetPlan| identities.iter().find(|identity| identity.name == target.name);
         let mut targets: Vec<SavedTarget> =
-            plan.targets.iter().map(|target| saved_target(&plan.ids, target, desired)).collect();
+            plan.targets.iter().map(|target| saved_target(&plan.ids, target, identity(target), desired)).collect();
         targets.sort_by(|a, b| a.name.cmp(&b.name));
         let mut saved = Self {
             format_version: FORMAT_VERSION.to_owned(),
@@ -229,6 +238,11 @@ impl SavedPlan {
         let saved: Self = serde_json::from_slice(text).map_err(damaged)?;
         if saved.seal != saved.sealed() {
             return Err(SavedError::Damaged("its content does not match its seal".to_owned()));
+        }
+        let changes = saved.targets.iter().flat_map(|target| &target.sets).flat_map(|set| &set.changes);
+        if let Some(edited) = changes.into_iter().find(|change| digest::after(change) != change.after_digest) {
+            let named: Vec<String> = edited.key.iter().map(|(name, id)| format!("{name} {id}")).collect();
+            return Err(SavedError::Damaged(format!("the change of {} does not match its digest", named.join(", "))));
         }
         Ok(saved)
     }
@@ -266,23 +280,17 @@ impl SavedPlan {
         Ok(())
     }
 
-    /// Whether the targets, of which this run's are given, are still the accounts that were reviewed. A target that is gone is told by
-    /// [`Self::check_desired`], for its sets are gone as well.
+    /// Whether the targets, of which this run's are given, are still the ones that were reviewed. [`Self::check_desired`] reports a
+    /// target that is gone, for its sets are gone as well.
     ///
     /// # Errors
-    /// [`SavedError::Account`].
-    pub fn check_accounts<'a>(&self, targets: impl IntoIterator<Item = Identity<'a>>) -> Result<(), SavedError> {
+    /// [`SavedError::Target`].
+    pub fn check_targets(&self, targets: &[Identity]) -> Result<(), SavedError> {
         for now in targets {
             let Some(saved) = self.targets.iter().find(|saved| saved.name == now.name) else { continue };
-            let was = Identity {
-                name: &saved.name,
-                provider: &saved.provider,
-                endpoint: &saved.endpoint,
-                account: &saved.account,
-            };
-            if was != now {
-                let (was, is) = (was.to_string(), now.to_string());
-                return Err(SavedError::Account { target: saved.name.clone(), was, is });
+            let changes = Identity::of(saved).differences(now);
+            if !changes.is_empty() {
+                return Err(SavedError::Target { target: saved.name.clone(), changes: changes.join(", ") });
             }
         }
         Ok(())
@@ -332,17 +340,11 @@ impl SavedPlan {
     }
 
     /// Narrows a new plan of the same targets to what this plan approves; everything else ends in [`TargetPlan::held`]. Nothing that the
-    /// new plan does not hold is added.
+    /// new plan does not hold is added. [`Self::check_targets`] comes first.
     ///
     /// # Errors
-    /// [`SavedError::Account`] and [`SavedError::Desired`]: the plan was reviewed for something else.
+    /// [`SavedError::Desired`] and [`SavedError::Name`]: the plan was reviewed for something else.
     pub fn narrow(&self, plan: &mut Plan, desired: &DesiredDigests) -> Result<(), SavedError> {
-        self.check_accounts(plan.targets.iter().map(|target| Identity {
-            name: &target.name,
-            provider: target.provider,
-            endpoint: &target.endpoint,
-            account: &target.account,
-        }))?;
         self.check_desired(desired)?;
         self.check_names(plan)?;
         let ids = std::sync::Arc::clone(&plan.ids);
@@ -367,23 +369,72 @@ fn renamed(reviewed: &[ResolvedName], now: &[ResolvedName]) -> Option<String> {
     })
 }
 
-/// Which account a target is, told by what people know it by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identity<'a> {
+/// Where a target's requests go and what they carry beside the changes: all that a plan binds of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
     /// `metadata.name`.
-    pub name: &'a str,
+    pub name: String,
     /// The provider's name.
-    pub provider: &'a str,
+    pub provider: String,
     /// The address, as shown to people.
-    pub endpoint: &'a str,
+    pub endpoint: String,
     /// Which account it is.
-    pub account: &'a [Account],
+    pub account: Vec<Account>,
+    /// How it signs in.
+    pub sign_in: Vec<Account>,
+    /// The provider's own options.
+    pub options: Vec<Account>,
 }
 
-impl std::fmt::Display for Identity<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let account: Vec<String> = self.account.iter().map(|part| format!("{}: {}", part.field, part.value)).collect();
-        write!(f, "{} at {} ({})", self.provider, self.endpoint, account.join(", "))
+impl Identity {
+    /// That of a target, whose address is shown as `endpoint`.
+    pub fn new(target: &Target, endpoint: &str) -> Self {
+        let is_account = |name: &str| target.account.iter().any(|account| account.field == name);
+        let options = target.options.iter().filter(|(name, value)| !value.is_null() && !is_account(name));
+        let text = |value: &Value| match value.shown() {
+            serde_json::Value::String(text) => text,
+            json => json.to_string(),
+        };
+        Self {
+            name: target.name.clone(),
+            provider: target.provider.to_owned(),
+            endpoint: endpoint.to_owned(),
+            account: target.account.clone(),
+            sign_in: target.auth.as_ref().map(Auth::parts).unwrap_or_default(),
+            options: options.map(|(name, value)| Account { field: name.to_owned(), value: text(value) }).collect(),
+        }
+    }
+
+    fn of(saved: &SavedTarget) -> Self {
+        let SavedTarget { name, provider, endpoint, account, sign_in, options, .. } = saved.clone();
+        Self { name, provider, endpoint, account, sign_in, options }
+    }
+
+    /// What is different now, each as a sentence.
+    fn differences(&self, now: &Self) -> Vec<String> {
+        let mut all = Vec::new();
+        let mut compare = |what: &str, was: Option<&str>, is: Option<&str>| {
+            if was != is {
+                all.push(format!("{what} was {} and is {}", was.unwrap_or("not set"), is.unwrap_or("not set")));
+            }
+        };
+        compare("provider", Some(&self.provider), Some(&now.provider));
+        compare("endpoint", Some(&self.endpoint), Some(&now.endpoint));
+        for (prefix, was, is) in [
+            ("", &self.account, &now.account),
+            ("auth ", &self.sign_in, &now.sign_in),
+            ("", &self.options, &now.options),
+        ] {
+            let fields: BTreeSet<&str> = was.iter().chain(is).map(|part| part.field.as_str()).collect();
+            for field in fields {
+                let value = |parts: &'_ [Account]| {
+                    let part = parts.iter().find(|part| part.field == field);
+                    part.map(|part| part.value.clone())
+                };
+                compare(&format!("{prefix}{field}"), value(was).as_deref(), value(is).as_deref());
+            }
+        }
+        all
     }
 }
 
@@ -401,7 +452,7 @@ pub fn manifests_digest(desired: &DesiredDigests) -> digest::Digest {
     digest::hex(hash.finalize().into())
 }
 
-fn saved_target(ids: &Ids, target: &TargetPlan, desired: &DesiredDigests) -> SavedTarget {
+fn saved_target(ids: &Ids, target: &TargetPlan, identity: Option<&Identity>, desired: &DesiredDigests) -> SavedTarget {
     let sets = target.sets.iter().filter(|set| set.applies()).map(|set| SavedSet {
         name: set.name.clone(),
         mode: set.mode,
@@ -414,38 +465,44 @@ fn saved_target(ids: &Ids, target: &TargetPlan, desired: &DesiredDigests) -> Sav
         provider: target.provider.to_owned(),
         endpoint: target.endpoint.clone(),
         account: target.account.clone(),
+        sign_in: identity.map(|identity| identity.sign_in.clone()).unwrap_or_default(),
+        options: identity.map(|identity| identity.options.clone()).unwrap_or_default(),
         evidence: target.evidence.clone(),
         sets: sets.collect(),
     }
 }
 
-fn saved_change(ids: &Ids, capabilities: &Capabilities, planned: &PlannedChange) -> SavedChange {
+/// A planned change in its saved form.
+pub(super) fn saved_change(ids: &Ids, capabilities: &Capabilities, planned: &PlannedChange) -> SavedChange {
     let change = &planned.change;
     let live = change.live.as_ref();
-    let concerned: HashSet<&str> = match change.action {
-        Action::Update => change.differs.iter().copied().collect(),
-        Action::Create | Action::Remove => capabilities.fields.iter().map(|field| field.name).collect(),
+    let concerned = |name: &str| match change.action {
+        Action::Update => change.desired.get(name).is_some(),
+        Action::Create | Action::Remove => capabilities.field(name).is_some(),
     };
-    let shown = |fields: &Fields| -> BTreeMap<String, serde_json::Value> {
-        let concerned = fields.iter().filter(|(name, _)| concerned.contains(name));
+    let shown = |fields: &Fields| -> Parts {
+        let concerned = fields.iter().filter(|(name, _)| concerned(name));
         concerned.map(|(name, value)| (name.to_owned(), value.shown())).collect()
     };
     let (was, is) = replaced(ids, capabilities, change);
-    let with = |mut shown: BTreeMap<String, serde_json::Value>, parts| {
+    let with = |mut shown: Parts, parts| {
         shown.extend(parts);
         shown
     };
-    SavedChange {
+    let mut saved = SavedChange {
         action: change.action,
+        route: planned.route.name.to_owned(),
         key: named(ids, capabilities, &change.key),
         from_key: change.from_key.as_ref().map(|key| named(ids, capabilities, key)),
         before: with(live.map(|live| shown(&live.fields)).unwrap_or_default(), was),
         after: with(shown(&change.desired), is),
-        after_digest: digest::after(ids, change),
+        after_digest: String::new(),
         precondition: digest::precondition(ids, live),
         reason: planned.reason,
         at: planned.at.clone(),
-    }
+    };
+    saved.after_digest = digest::after(&saved);
+    saved
 }
 
 /// Values of a change by field or key part, as they are saved.

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use crate::diag::Location;
 use crate::plan::drift::{Counts, Drift, Finding, Kind, SetDrift, TargetDrift};
-use crate::plan::{Reason, field_changes};
+use crate::plan::{Reason, differing_changes};
 
 use super::style::FOLD;
 use super::words::{self, Speaker};
@@ -142,7 +142,7 @@ fn fields(page: &mut Page<'_>, finding: &Finding<'_>) -> io::Result<()> {
         let (live, declared) = (page.speaker.part(part, live), page.speaker.part(part, declared));
         writeln!(page.out, "{INDENT}{name}: live {remove}{live}{remove:#}, declared {create}{declared}{create:#}")?;
     }
-    for field in field_changes(&planned.change, capabilities) {
+    for field in differing_changes(&planned.change, capabilities) {
         let text = |value: Option<&crate::model::Value>| value.map_or("nothing".to_owned(), short);
         let (live, declared) = (text(field.before), text(field.after));
         let name = field.name;

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use crate::diag::Location;
-use crate::model::{Action, Capabilities, Ids, Key, Names, OnRemove, Sym};
+use crate::model::{Action, Capabilities, Ids, Key, Names, OnRemove, Sym, Value};
 use crate::plan::authority::{AuthorityChange, Effect, Leaving, LeavingRow, What};
 use crate::plan::{
-    Base, BaseGapKind, Cause, Counts, Grant, Loss, Plan, PlannedChange, ResolvedName, TargetPlan, cause,
+    Base, BaseGapKind, Cause, Counts, Grant, Loss, Plan, PlannedChange, ResolvedName, TargetPlan, cause, field_changes,
 };
 
 use super::clean;
@@ -306,6 +306,20 @@ impl Speaker<'_> {
         let losses = planned.losses.iter().map(|loss| self.loss(planned, *loss));
         losses.chain(planned.grants.iter().map(|grant| self.grant(planned, *grant))).collect()
     }
+}
+
+/// The secrets that a change sends, each with its reference: `secret_params.key from {env: KEY}`.
+pub(super) fn sent_secrets(planned: &PlannedChange, speaker: Speaker<'_>) -> Vec<String> {
+    let mut all = Vec::new();
+    for field in field_changes(&planned.change, speaker.capabilities) {
+        if let Some(Value::Secrets(map)) = field.after {
+            all.extend(
+                map.iter()
+                    .map(|(key, from)| format!("{}.{} from {}", field.name, value(key), value(&from.to_string()))),
+            );
+        }
+    }
+    all
 }
 
 /// Which policy was in force; `None`: there is none.

@@ -136,7 +136,12 @@ fn a_role_change_shows_the_role_before_and_after() {
     let plan = save(&place);
     let changes = plan["targets"][0]["sets"][0]["changes"].as_array().unwrap();
     let change = changes.iter().find(|change| change["action"] == "update").unwrap();
-    assert_eq!((&change["before"], &change["after"]), (&json!({"role_id": "agent"}), &json!({"role_id": "lead"})));
+    // All that the digest covers: also the end, which is declared and stays.
+    let end = "2099-06-30T00:00:00Z";
+    assert_eq!(
+        (&change["before"], &change["after"]),
+        (&json!({"role_id": "agent", "effective_to": end}), &json!({"role_id": "lead", "effective_to": end}))
+    );
     let run = apply(&place, &[]);
     assert_eq!(run.code, 0, "{}", run.text());
 }
@@ -285,9 +290,56 @@ fn another_account_is_refused_before_it_is_asked() {
     place.write("target.yaml", &crm(&place, "other"));
     place.server.clear_requests();
     let run = apply(&place, &["--partial"]);
-    assert_eq!(run.code, 1, "{}", run.text());
-    assert!(run.stderr.contains("account: acme") && run.stderr.contains("account: other"), "{}", run.text());
+    assert_eq!(run.code, 4, "{}", run.text());
+    assert!(run.stderr.contains("account was acme and is other"), "{}", run.text());
     assert!(place.server.requests().is_empty());
+}
+
+#[test]
+fn another_surface_sign_in_or_address_is_stale_and_nothing_is_asked() {
+    for (from, to, said) in [
+        ("auth: { bearer: { env: TOKEN } }", "auth: { bearer: { env: OTHER } }", "auth bearer was {env: TOKEN} and is {env: OTHER}"),
+        ("auth: { bearer: { env: TOKEN } }", "surface: api\n  auth: { bearer: { env: TOKEN } }", "surface was not set and is api"),
+        (
+            "auth: { bearer: { env: TOKEN } }",
+            "surface: api\n  auth: { api_key: { env: TOKEN } }",
+            "auth api_key was not set and is {env: TOKEN}",
+        ),
+        ("endpoint: http://127.0.0.1", "endpoint: http://localhost", "endpoint was"),
+    ] {
+        let place = canopy();
+        save(&place);
+        let target = crm(&place, "acme");
+        assert!(target.contains(from), "{target}");
+        place.write("target.yaml", &target.replace(from, to));
+        place.server.clear_requests();
+        let run = apply(&place, &["--partial"]);
+        assert_eq!(run.code, 4, "{to}: {}", run.text());
+        assert!(run.stderr.contains(said), "{said}: {}", run.text());
+        assert!(place.server.requests().is_empty(), "{to}");
+    }
+}
+
+#[test]
+fn a_file_that_says_other_values_than_its_digests_is_refused_on_reading() {
+    let place = canopy();
+    let plan = save(&place);
+    for (what, edited) in attacks(&plan).into_iter().filter(|(what, _)| ["another key", "another end"].contains(what)) {
+        edit(&place, edited, true);
+        place.server.clear_requests();
+        let run = apply(&place, &["--partial"]);
+        assert_eq!(run.code, 1, "{what}: {}", run.text());
+        assert!(run.stderr.contains("does not match its digest"), "{what}: {}", run.text());
+        assert!(place.server.requests().is_empty(), "{what}");
+    }
+    // What the file says of the live object is held against what is there.
+    let mut lie = plan;
+    let changes = lie["targets"][0]["sets"][0]["changes"].as_array_mut().unwrap();
+    let update = changes.iter_mut().find(|change| change["action"] == "update").unwrap();
+    update["before"]["effective_to"] = json!("2098-01-01T00:00:00Z");
+    edit(&place, lie, true);
+    let run = apply(&place, &[]);
+    assert_eq!((run.code, writes(&place)), (4, 0), "{}", run.text());
 }
 
 #[test]
@@ -393,7 +445,7 @@ fn an_edited_plan_smuggles_nothing_in() {
         let place = canopy();
         edit(&place, rehosted(edited, &place), true);
         let run = apply(&place, &["--partial"]);
-        assert!([0, 4].contains(&run.code), "{what}: {}", run.text());
+        assert!([0, 1, 4].contains(&run.code), "{what}: {}", run.text());
         for row in roles(&place) {
             assert!(before.contains(&row) || wanted.contains(&row.as_str()), "{what}: {row} was never planned");
         }
@@ -550,4 +602,78 @@ spec:
             && request.body.as_ref().is_some_and(|body| body["params"]["key"] == "declared-canary-value")
     });
     assert!(sent, "the value is resolved again at the apply: {:?}", place.server.requests());
+}
+
+/// One assignment of Semaphor with a declared secret, whose params are as given.
+fn iso(place: &Place, reference: &str, region: &str) -> String {
+    format!(
+        "apiVersion: assignctl/v1
+kind: Target
+metadata: {{ name: bi }}
+spec: {{ provider: semaphor, endpoint: {}, project_id: p_1, auth: {{ bearer: {{ env: TOKEN }} }} }}
+---
+apiVersion: assignctl/v1
+kind: SemaphorAssignments
+metadata: {{ name: iso }}
+spec:
+  target: bi
+  mode: authoritative
+  scope: {{ definitionIds: [d1] }}
+  assignments:
+    - {{ definitionId: d1, scopeType: TENANT, tenantId: t1, params: {{ region: {region} }}, secret_params: {{ key: {{ env: {reference} }} }} }}
+",
+        place.server.url()
+    )
+}
+
+#[test]
+fn a_declared_secret_that_the_api_shows_converges_and_is_in_no_output() {
+    // `key` is no secret parameter to this API: it shows the value.
+    let place = Place { server: support::sandbox::seeded(&SEMAPHOR.replace(", secret_params: [key]", "")), dir: tempfile::tempdir().unwrap() };
+    place.write("assignctl.yaml", "apiVersion: assignctl/v1\nkind: Root\n");
+    place.write("all.yaml", &iso(&place, "KEY", "eu"));
+    let run = |args: &[&str]| support::run(place.command(args).env("KEY", "declared-canary-value"));
+    let plan = run(&["plan", "--detailed-exitcode", "--out", "plan.json", "--report", "markdown=plan.md", "--report", "html=plan.html", "--report", "json=plan.out.json"]);
+    assert_eq!(plan.code, 0, "nothing is known to differ: {}", plan.text());
+    let applied = run(&["apply", "--auto-approve", "--journal", "journal.ndjson", "--undo-out", "undo.yaml"]);
+    assert_eq!((applied.code, place.server.requests().iter().any(|request| request.method == "PATCH")), (0, false), "{}", applied.text());
+    let rotated = run(&["apply", "--auto-approve", "--rotate", "--journal", "rotated.ndjson", "--undo-out", "undo-rotated.yaml"]);
+    assert_eq!(rotated.code, 0, "{}", rotated.text());
+    assert!(place.server.requests().iter().any(|request| request.method == "PATCH"), "rotation sends it");
+    // Undeclared in the head, declared in the base: the old value is not shown on its way out.
+    place.write("base/assignctl.yaml", "apiVersion: assignctl/v1\nkind: Root\n");
+    place.write("base/all.yaml", &iso(&place, "KEY", "eu"));
+    place.write("head/assignctl.yaml", "apiVersion: assignctl/v1\nkind: Root\n");
+    place.write("head/all.yaml", &iso(&place, "KEY", "eu").replace(", secret_params: { key: { env: KEY } }", ""));
+    let undeclared = run(&["plan", "head", "--base-dir", "base", "--full", "--report", "json=undeclared.json"]);
+    let drift = run(&["drift", "head", "--format", "json"]);
+    assert!(undeclared.stdout.contains("region"), "{}", undeclared.text());
+    for output in [&plan, &applied, &rotated, &undeclared] {
+        assert!(!output.text().contains("canary-value"), "{}", output.text());
+    }
+    drop(drift); // without a base nothing says that the value is secret
+    for file in ["plan.json", "plan.md", "plan.html", "plan.out.json", "journal.ndjson", "rotated.ndjson", "undo-rotated.yaml", "undeclared.json"] {
+        let Ok(text) = std::fs::read_to_string(place.path().join(file)) else { continue };
+        assert!(!text.contains("canary-value"), "{file}: {text}");
+    }
+}
+
+#[test]
+fn a_reference_that_is_sent_along_stands_in_every_report_and_binds_the_plan() {
+    let place = Place { server: support::sandbox::seeded(SEMAPHOR), dir: tempfile::tempdir().unwrap() };
+    place.write("assignctl.yaml", "apiVersion: assignctl/v1\nkind: Root\n");
+    place.write("all.yaml", &iso(&place, "DEPLOY_KEY", "us"));
+    let reports = ["markdown=plan.md", "html=plan.html", "json=report.json"];
+    let mut args = vec!["plan", "--full", "--out", "plan.json"];
+    reports.iter().for_each(|report| args.extend(["--report", report]));
+    let plan = place.run(&args);
+    assert_eq!(plan.code, 0, "{}", plan.text());
+    assert!(plan.stdout.contains("secret_params.key") && plan.stdout.contains("DEPLOY_KEY"), "{}", plan.text());
+    for file in ["plan.md", "plan.html", "report.json", "plan.json"] {
+        let text = std::fs::read_to_string(place.path().join(file)).unwrap();
+        assert!(text.contains("secret_params") && text.contains("DEPLOY_KEY"), "{file}: {text}");
+    }
+    place.write("all.yaml", &iso(&place, "OTHER_KEY", "us"));
+    let run = apply(&place, &[]);
+    assert_eq!((run.code, writes(&place)), (4, 0), "{}", run.text());
 }

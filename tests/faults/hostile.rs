@@ -144,7 +144,7 @@ fn saved(world: &World) -> Vec<u8> {
     });
     let (created, expires) = (plan.now, assignctl::model::Instant(plan.now.0 + 86_400_000));
     let envelope = Envelope { tool_version: "0.1.0", created, expires, git_commit: None, policy: None };
-    SavedPlan::new(&plan, &envelope, &DesiredDigests::new()).to_text().expect("a plan can be written").into_bytes()
+    SavedPlan::new(&plan, &envelope, &DesiredDigests::new(), &[]).to_text().expect("a plan can be written").into_bytes()
 }
 
 #[test]

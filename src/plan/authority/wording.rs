@@ -155,7 +155,7 @@ pub(super) fn value(value: &Value) -> String {
         Value::Null => "null".to_owned(),
         Value::Text(text) => word(text).into_owned(),
         Value::Instant(instant) => instant.to_string(),
-        Value::Json(json) => json.to_string(),
-        Value::Masked(_) | Value::Secrets(_) => "(secret)".to_owned(),
+        Value::Json(json) => json.shown().to_string(),
+        Value::Masked(_) | Value::Secrets(_) | Value::Unusable(_) => "(secret)".to_owned(),
     }
 }

@@ -12,7 +12,9 @@ use crate::model::{FieldKind, Ids, Key, OnRemove, Sym};
 use crate::plan::authority::LeavingRow;
 use crate::plan::drift::{self, Drift, Finding, SetDrift};
 use crate::plan::saved::Held;
-use crate::plan::{Cause, Counts, FieldChange, Plan, PlannedChange, SetPlan, TargetPlan, field_changes};
+use crate::plan::{
+    Cause, Counts, FieldChange, Plan, PlannedChange, SetPlan, TargetPlan, differing_changes, field_changes,
+};
 use crate::render::json::{FieldView, Moment, Verdict};
 use crate::render::report::said;
 use crate::render::words::{self, Speaker};
@@ -364,7 +366,7 @@ impl<'a> Of<'a> {
 
     fn finding(self, set: &SetDrift<'a>, finding: &Finding<'a>) -> Row<'a> {
         let speaker = Speaker::new(self.ids, self.target);
-        let fields = finding.planned.map(|planned| field_changes(&planned.change, self.target.capabilities));
+        let fields = finding.planned.map(|planned| differing_changes(&planned.change, self.target.capabilities));
         let replaced = finding.planned.and_then(|planned| speaker.replaced(planned));
         let reason = finding.planned.map(|planned| planned.reason.text().to_owned());
         let notes = reason.into_iter().chain(crate::render::drift::notes(finding)).collect::<Vec<_>>();

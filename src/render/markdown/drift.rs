@@ -1,8 +1,8 @@
 //! Drift as Markdown: how many assignments differ, then what is live and should not be, what is not as declared, what is missing.
 
 use crate::plan::TargetPlan;
+use crate::plan::differing_changes;
 use crate::plan::drift::{Drift, Finding, Kind, SetDrift};
-use crate::plan::field_changes;
 use crate::render::drift::{notes, place, rest};
 use crate::render::words::{self, Speaker};
 
@@ -103,7 +103,7 @@ fn how(speaker: Speaker<'_>, finding: &Finding<'_>) -> String {
     let mut said = Vec::new();
     if let Some(planned) = finding.planned.filter(|_| finding.kind == Kind::Changed) {
         let fields: Vec<&str> =
-            field_changes(&planned.change, speaker.capabilities).iter().map(|field| field.name).collect();
+            differing_changes(&planned.change, speaker.capabilities).iter().map(|field| field.name).collect();
         let replaced =
             speaker.replaced(planned).and_then(|(part, ..)| speaker.capabilities.key_fields.get(part).copied());
         let names: Vec<&str> = replaced.into_iter().chain(fields).collect();

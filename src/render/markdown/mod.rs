@@ -208,12 +208,14 @@ fn table(
 /// Who gains and who loses what; where nobody does, what changes.
 fn effect(speaker: Speaker<'_>, planned: &PlannedChange) -> String {
     let effect = speaker.effect(planned);
+    let secrets = words::sent_secrets(planned, speaker);
+    let secrets = if secrets.is_empty() { String::new() } else { format!(", sends {}", code(&secrets.join(", "))) };
     if effect.is_empty() {
         let fields = field_changes(&planned.change, speaker.capabilities);
         let fields: Vec<&str> = fields.iter().map(|field| field.name).collect();
-        return format!("changes {}", code(&fields.join(", ")));
+        return format!("changes {}{secrets}", code(&fields.join(", ")));
     }
-    inert::phrase(&effect.join(", "))
+    inert::phrase(&effect.join(", ")) + &secrets
 }
 
 /// The changes of an apply, with where they belong.
