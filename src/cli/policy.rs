@@ -38,6 +38,14 @@ impl InForce {
                 target.options = Fields::new(options.chain(paths).collect());
             }
         }
+        for (target, policy) in loaded.targets.iter_mut().zip(&targets) {
+            let knows = provider::find(target.provider).is_some_and(|p| p.kind.target.field("clear_dates").is_some());
+            if let (Some(how), true) = (&policy.clear_dates, knows) {
+                let options = target.options.iter().map(|(name, value)| (name, value.clone()));
+                let set = ("clear_dates", Value::Text(how.as_str().into()));
+                target.options = Fields::new(options.chain([set]).collect());
+            }
+        }
         Ok(Self { file, targets })
     }
 

@@ -9,7 +9,7 @@ use super::findings::{Findings, did_you_mean, one_of, shown};
 use super::kind::{Kind, PathSpec};
 use super::policy_shape::{POLICY_DOCUMENT, SECRET, TARGET_RULE};
 use super::set::{origin, protection, span};
-use super::shape::{Record, Shape, unique_pairs};
+use super::shape::{Record, Rule, Shape, unique_pairs};
 use super::yaml::{self, Node, NodeKind};
 use crate::diag::{Diagnostic, Diagnostics, SourceId, Sources, Span};
 use crate::model::{
@@ -31,6 +31,7 @@ struct Bounds {
     ceilings: Ceilings,
     max_expect: MaxExpect,
     deny_names: bool,
+    clear_dates: Option<String>,
     allowed_hosts: Vec<String>,
     /// With the place of the system among the kinds: key fields of two systems may share a name.
     protect: Vec<(usize, Protect)>,
@@ -44,6 +45,7 @@ struct TargetRule {
     provider: Option<String>,
     endpoint: Option<Pattern>,
     account: Vec<(String, Pattern)>,
+    surface: Option<String>,
     secrets: Option<Vec<SecretPattern>>,
     paths: Vec<PathRule>,
     bounds: Bounds,
@@ -110,6 +112,7 @@ impl Policy {
             let rule = self.rule(target, &mut findings);
             if let (Some(rule), Some(known)) = (rule, kinds.get(kind)) {
                 check_identity(rule, target, known, &mut findings);
+                check_surface(rule, target, known, &mut findings);
                 check_secrets(rule, target, sets.iter().filter(|set| set.target == index), &mut findings);
                 policy.paths = paths(rule, known, &mut findings);
                 rule.bounds.add_to(&mut policy, kind);
@@ -143,6 +146,7 @@ impl Bounds {
         policy.ceilings = policy.ceilings.or(self.ceilings);
         policy.max_expect = policy.max_expect.or(self.max_expect);
         policy.deny_names |= self.deny_names;
+        policy.clear_dates = policy.clear_dates.take().or_else(|| self.clear_dates.clone());
         policy.allowed_hosts.extend_from_slice(&self.allowed_hosts);
         policy.protect.extend(self.protect.iter().filter(|(of, _)| *of == kind).map(|(_, protect)| protect.clone()));
         let denied = self.deny_grants.iter().filter(|(of, _)| *of == kind);
@@ -183,6 +187,32 @@ fn check_identity(rule: &TargetRule, target: &Target, kind: &Kind, findings: &mu
         let is = value.map_or("no value".to_owned(), shown);
         let message = format!("`{field}` of the target {name} is {is}; the policy says {}", shown(pattern.as_str()));
         findings.push(refused("policy-account", message, at, rule));
+    }
+}
+
+/// Another surface may reach another account by its key, whatever the manifest says of the account.
+fn check_surface(rule: &TargetRule, target: &Target, kind: &Kind, findings: &mut Findings) {
+    let default = kind.target.rules.iter().find_map(|shape_rule| match shape_rule {
+        Rule::Case { field: "surface", default, .. } => *default,
+        _ => None,
+    });
+    let used = match target.options.get("surface") {
+        Some(Value::Text(surface)) => Some(&**surface),
+        _ => default,
+    };
+    let name = shown(&target.name);
+    let due = rule.surface.as_deref().or(default.filter(|_| !rule.account.is_empty()));
+    if let Some(due) = due.filter(|due| used != Some(*due)) {
+        let message = format!(
+            "the target {name} uses the surface {}; the policy's entry {} {due}",
+            used.unwrap_or("of its system"),
+            if rule.surface.is_some() { "says" } else { "pins the account, which holds for the surface" },
+        );
+        findings.push(refused("policy-account", message, span(target.origin), rule));
+    } else if used != default && !rule.account.is_empty() && rule.secrets.is_none() {
+        let message = format!("with this surface the key alone decides which account the target {name} is");
+        let diagnostic = Diagnostic::error("policy-account", message, rule.at);
+        findings.push(diagnostic.help("add `secrets: [{ env: NAME }]` to the policy's entry, or take `account` out"));
     }
 }
 
@@ -346,6 +376,7 @@ fn target_rule(item: Node<'_>, record: &Record<'_>, context: Context<'_>, findin
         provider,
         endpoint: pattern("endpoint"),
         account,
+        surface: record.text("surface").map(|(surface, _)| surface.to_owned()),
         secrets,
         paths: paths
             .map(|(at, name, text)| PathRule { name: name.to_owned(), template: text.to_owned(), at })
@@ -378,6 +409,7 @@ fn bounds(record: &Record<'_>, context: Context<'_>, findings: &mut Findings) ->
         },
         max_expect: MaxExpect { removes: number(&expect, "removes"), updates: number(&expect, "updates") },
         deny_names: record.text("names").is_some_and(|(word, _)| word == "deny"),
+        clear_dates: record.text("clear_dates").map(|(how, _)| how.to_owned()),
         allowed_hosts: hosts.filter_map(|item| item.scalar()).map(|scalar| scalar.text.to_owned()).collect(),
         protect: protects(record, context, findings),
         deny_grants: denied_grants(record, context, findings),

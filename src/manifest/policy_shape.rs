@@ -27,6 +27,11 @@ const NAMES: &[Choice] = &[
     Choice { name: "deny", doc: "ids only: whoever can rename something there changes nothing here" },
 ];
 
+const CLEAR_DATES: &[Choice] = &[
+    Choice { name: "patch", doc: "send `null`" },
+    Choice { name: "recreate", doc: "delete and create again: a new id, and a moment without access" },
+];
+
 /// What a run and a target can both be given.
 const BOUNDS: &[Field] = &[
     Field::new(
@@ -44,6 +49,11 @@ const BOUNDS: &[Field] = &[
         "protect",
         Type::Objects(&PATTERN),
         "Assignments that must never be lost, by any key fields of the system, or holders that must remain.",
+    ),
+    Field::new(
+        "clear_dates",
+        Type::Choice(CLEAR_DATES),
+        "How Canopy's dates are cleared [assumed]; `patch` unless given. `recreate` counts as a loss and a grant.",
     ),
     Field::new("names", Type::Choice(NAMES), "Whether sets may refer to ids by name; `allow` unless given."),
     Field::new(
@@ -128,6 +138,11 @@ pub static TARGET_RULE: Shape = Shape {
                 "account",
                 Type::Labels,
                 "The values that its account fields must have, such as `client_id: client-1`.",
+            ),
+            Field::new(
+                "surface",
+                Type::Text,
+                "The surface that it must use. Where `account` is pinned and this is left out: the one that names the account.",
             ),
             Field::new(
                 "secrets",

@@ -46,6 +46,13 @@ pub struct Route {
     pub requests: u32,
 }
 
+impl Route {
+    /// Whether it removes an object and creates it again: no other route takes several requests for one change.
+    pub fn recreates(&self) -> bool {
+        self.requests > 1
+    }
+}
+
 /// Changes that travel together by one route.
 #[derive(Debug)]
 pub struct Batch<'a> {

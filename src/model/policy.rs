@@ -180,6 +180,8 @@ pub struct TargetPolicy {
     pub deny_grants: Vec<DeniedGrant>,
     /// Further hosts that may get the target's credentials, as `HOST` or `HOST:PORT`.
     pub allowed_hosts: Vec<String>,
+    /// How a date is cleared where a provider has more than one way (`clear_dates`).
+    pub clear_dates: Option<String>,
     /// Where the API's paths differ from the contract's: the provider's option and the path.
     pub paths: Vec<(&'static str, String)>,
 }

@@ -54,6 +54,8 @@ pub enum Guard {
     OwnAccess,
     /// An `expect` allows more than the policy lets it.
     ExpectTooHigh,
+    /// A set that never removes would have to remove an assignment to create it again.
+    Recreate,
 }
 
 /// A refusal: nothing of its target is applied.
@@ -407,8 +409,10 @@ fn lowered(
     let mut left = held.clone();
     for (key, planned) in hit {
         let was_effective = planned.change.live.as_ref().is_some_and(|live| effective(input, &live.fields));
-        let stays =
-            planned.change.from_key.is_none() && planned.action() == Action::Update && stays_effective(input, planned);
+        let stays = planned.change.from_key.is_none()
+            && planned.action() == Action::Update
+            && !planned.route.recreates()
+            && stays_effective(input, planned);
         if was_effective
             && !stays
             && let Some(rows) = left.get_mut(&key.part(holder))

@@ -383,8 +383,13 @@ impl<'a> Join<'a> {
     }
 
     fn emit(&mut self, set: usize, change: Change, reason: Reason, origin: Origin) {
-        let (losses, grants) = effects(&change, self.input.capabilities, self.input.now);
+        let (mut losses, mut grants) = effects(&change, self.input.capabilities, self.input.now);
         let route = (self.input.capabilities.route)(&change, &self.input.target.limits, &self.input.target.options);
+        if route.recreates() {
+            // The assignment goes, and whether it comes again is the second request's to show.
+            losses.push(Loss::Removed);
+            grants.push(Grant::Added);
+        }
         let counts = &mut self.plans[set].counts;
         match (self.input.sets[set].mode, change.action) {
             (Mode::Observe, _) => counts.observed += 1,

@@ -13,6 +13,7 @@ use super::{PlannedChange, SetPlan};
 pub(super) fn check(input: &Input<'_>, sets: &[SetPlan], refusals: &mut Vec<Refusal>) {
     check_own_access(input, sets, refusals);
     check_denied(input, sets, refusals);
+    check_recreations(sets, refusals);
     check_expects(input, refusals);
 }
 
@@ -65,6 +66,28 @@ fn check_denied(input: &Input<'_>, sets: &[SetPlan], refusals: &mut Vec<Refusal>
                 keys: changes.iter().map(|planned| planned.change.key).collect(),
             });
         }
+    }
+}
+
+/// An additive set never removes, so it cannot carry out a route that removes first (DESIGN section 2). The route depends on the change
+/// and the target alone, so the change is not sent in another way either.
+fn check_recreations(sets: &[SetPlan], refusals: &mut Vec<Refusal>) {
+    for set in sets.iter().filter(|set| set.mode == Mode::Additive) {
+        let changes: Vec<&PlannedChange> = set.changes.iter().filter(|planned| planned.route.recreates()).collect();
+        let Some(first) = changes.first() else { continue };
+        let message = format!(
+            "an additive set never removes, and {} would have to be removed and created again to clear a date",
+            if changes.len() == 1 { "1 assignment".to_owned() } else { format!("{} assignments", changes.len()) },
+        );
+        let allow = "declare an end, leave the date undeclared, or make the set authoritative".to_owned();
+        refusals.push(Refusal {
+            guard: Guard::Recreate,
+            set: Some(set.name.clone()),
+            message,
+            allow,
+            at: Some(first.at.clone()),
+            keys: changes.iter().map(|planned| planned.change.key).collect(),
+        });
     }
 }
 

@@ -323,6 +323,12 @@ pub static CODES: &[Code] = &[
     ),
     code(
         Source::Manifest,
+        "policy-only",
+        "A manifest sets a field that only the caller's policy may set, for it decides what may be taken away.",
+        "remove the field, and set it in the file of `--policy`.",
+    ),
+    code(
+        Source::Manifest,
         "policy-account",
         "The policy does not let this target use this account.",
         "use an allowed account, or have the policy changed where it is kept.",
@@ -529,6 +535,12 @@ pub static CODES: &[Code] = &[
         "protect",
         "A protected row would be lost. `protect` holds against every loss, expected or not.",
         "keep the row, or take the protection out in a review of its own.",
+    ),
+    code(
+        Source::Guard,
+        "recreate",
+        "An additive set would have to remove an assignment and create it again, which the policy's `clear_dates: recreate` asks for. Additive sets never remove.",
+        "declare an end, leave the date undeclared, or make the set authoritative.",
     ),
     code(
         Source::Guard,

@@ -113,7 +113,7 @@ static TARGET_SHAPE: Shape = Shape {
             Field::new("account", Type::Id, "The account's slug in the path.").mark(Mark::Seed),
             Field::new("application", Type::Id, "The application's slug in the path.").mark(Mark::Seed),
             Field::new("environment", Type::Id, "The environment's slug in the path.").mark(Mark::Seed),
-            Field::new("clear_dates", Type::Choice(CLEARING), "How a date is cleared; `patch` unless given.")
+            Field::new("clear_dates", Type::Choice(CLEARING), "An error here: only the caller's policy sets it.")
                 .mark(Mark::Assumed),
         ],
     ],
@@ -236,8 +236,14 @@ static ASSIGNMENT: Shape = Shape {
     masks: Masks::new(),
 };
 
-/// An API key opens the api surface only (apis/canopy.md).
+/// An API key opens the api surface only (apis/canopy.md). What turns an update into a removal is the caller's to decide (DESIGN
+/// section 3).
 fn check_target(spec: &Record<'_>, findings: &mut Findings) {
+    if let Some(key) = spec.key("clear_dates") {
+        let message = "`clear_dates` turns an update into a removal, which no manifest may decide";
+        let help = "remove it; the caller sets `clear_dates` in the policy: in `spec`, or in the target's entry of `targets`";
+        findings.push(Diagnostic::error("policy-only", message, key).help(help));
+    }
     let is_api = spec.text("surface").is_some_and(|(surface, _)| surface == "api");
     let auth = spec.get("auth").into_iter().flat_map(|auth| auth.pairs());
     let key = auth.map(|(key, _)| key).find(|key| key.scalar().is_some_and(|scalar| scalar.text == "api_key"));
