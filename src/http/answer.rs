@@ -16,6 +16,7 @@ pub struct Answer {
     pub body: Bytes,
     pub(super) content_type: Option<String>,
     pub(super) more: bool,
+    pub(super) retry_after: bool,
     pub(super) place: Box<str>,
     pub(super) request_id: Option<Box<str>>,
     pub(super) write: bool,
@@ -32,6 +33,12 @@ impl Answer {
     /// requests go where their sender built them to go.
     pub fn has_next_page(&self) -> bool {
         self.more
+    }
+
+    /// Whether the answer says when to try again. A server that says so refused the request; a gateway that could not reach its
+    /// server, or gave up on it, says nothing.
+    pub fn says_when_to_retry(&self) -> bool {
+        self.retry_after
     }
 
     /// The body as JSON, which may borrow from it.

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -17,13 +17,17 @@ use super::pace::{Backoff, NoWait, Pace, TOLD_WAIT, asked_wait};
 use super::redact::Redactor;
 use super::token::{Held, Recording, TokenExchange, TokenUrl, Tokens};
 use super::trail;
-use super::wire::{self, AuthHeader, MAX_BODY, Outcome, Parcel, Received, Unreachable, Wires};
+use super::wire::{self, AuthHeader, Connections, MAX_BODY, Outcome, Parcel, Received, Unreachable, Wires};
 use super::{Answer, Config, HttpError, Path, Request, Safety, SignIn};
 use crate::model::{Limits, SecretRef, SecretResolver, Stop};
 
 /// How often a request that may be resent after a lost answer or a 5xx is resent, and how often an unknown host name is looked up again.
 /// Unlike a refusal, these are often there to stay, and must not eat the budget that all requests share.
 const FAULT_RETRIES: u32 = 4;
+
+/// 2 s. A request that is lost sooner, before any byte of an answer, was sent into a connection that the peer had closed, most likely:
+/// that shows within a round trip. A gateway that gives up on a slow server takes longer.
+const STALE_WITHIN: Duration = Duration::from_secs(2);
 
 /// A target's client; clones share everything.
 #[derive(Clone)]
@@ -55,6 +59,8 @@ struct Inner {
     backoff: Backoff,
     sent: AtomicU64,
     stop: Stop,
+    /// A request was lost on a pooled connection. From then on a write that must not be repeated opens its own connection.
+    distrusts_pool: AtomicBool,
 }
 
 /// Where the header comes from.
@@ -105,6 +111,8 @@ struct Course<W> {
     faults: u32,
     /// An earlier attempt of this write may have been carried out.
     maybe_done: bool,
+    /// The newest attempt was lost at once on a pooled connection.
+    stale_connection: bool,
 }
 
 impl<W: Iterator<Item = Duration>> Course<W> {
@@ -195,6 +203,7 @@ impl Client {
                 backoff,
                 sent: AtomicU64::new(0),
                 stop: config.stop,
+                distrusts_pool: AtomicBool::new(false),
             }),
         })
     }
@@ -240,9 +249,9 @@ impl Client {
 
     /// Waits before what was read is read once more, because reads may lag behind writes: the backoff's first wait, doubled with every
     /// earlier look, and without jitter, since this is for certainty. It is bounded by whoever looks, so no retry budget pays for it. False: a stop was asked for.
-    pub async fn let_settle(&self, earlier_looks: u32) -> bool {
+    pub async fn let_settle(&self, earlier_looks: u32, at_most: Duration) -> bool {
         let Backoff { first, longest } = self.inner.backoff;
-        let wait = first.saturating_mul(2_u32.saturating_pow(earlier_looks)).min(longest);
+        let wait = first.saturating_mul(2_u32.saturating_pow(earlier_looks)).min(longest).min(at_most);
         self.inner.pace.linger(wait).await.is_ok()
     }
 
@@ -294,7 +303,14 @@ impl Inner {
     }
 
     fn course(&self) -> Course<impl Iterator<Item = Duration> + Send + use<>> {
-        Course { waits: self.backoff.waits(), tries: 0, request_id: None, faults: 0, maybe_done: false }
+        Course {
+            waits: self.backoff.waits(),
+            tries: 0,
+            request_id: None,
+            faults: 0,
+            maybe_done: false,
+            stale_connection: false,
+        }
     }
 
     /// One attempt, when the pace allows it.
@@ -307,8 +323,17 @@ impl Inner {
         let place = self.pace.admit().await?;
         course.tries += 1;
         self.sent.fetch_add(1, Ordering::Relaxed);
+        let distrusts =
+            course.stale_connection || (call.safety == Safety::Once && self.distrusts_pool.load(Ordering::Relaxed));
+        let connections = if distrusts { Connections::Fresh } else { Connections::Pooled };
         let started = Instant::now();
-        let outcome = self.unless_given_up(call, self.wires.attempt(&call.parcel, auth)).await?;
+        let outcome = self.unless_given_up(call, self.wires.attempt(&call.parcel, auth, connections)).await?;
+        course.stale_connection = connections == Connections::Pooled
+            && started.elapsed() < STALE_WITHIN.min(self.wires.timeout())
+            && matches!(&outcome, Outcome::Lost(_, headers) if headers.is_empty());
+        if course.stale_connection {
+            self.distrusts_pool.store(true, Ordering::Relaxed);
+        }
         match &outcome {
             // Both say that the API is pressed too hard (apis/partium.md: Maintenance; apis/semaphor.md: Limits).
             Outcome::Answer(Received { status: 429 | 503, .. }) => place.pressed(),
@@ -326,7 +351,10 @@ impl Inner {
                 tracing::debug!(%method, path, status = answer.status, ms, attempt = course.tries, request_id, "answered");
                 tracing::trace!(%method, path, body_bytes = answer.body.len(), "body read");
             }
-            Outcome::Unreachable(_, why) | Outcome::Lost(why, _) | Outcome::Bad(why, ..) => {
+            Outcome::Unreachable(_, why)
+            | Outcome::Lost(why, _)
+            | Outcome::Bad(why, ..)
+            | Outcome::Redirected(why, _) => {
                 tracing::debug!(%method, path, ms, attempt = course.tries, request_id, why = self.redactor.clean(why), "no usable answer");
             }
         }
@@ -369,7 +397,17 @@ impl Inner {
                     return None;
                 }
                 let problem = self.told(&why, course);
-                Some(Err(HttpError::Lost { place: call.place.clone(), problem, maybe_done: call.writes() }))
+                Some(Err(HttpError::Lost {
+                    place: call.place.clone(),
+                    problem,
+                    maybe_done: call.writes(),
+                    stale_connection: course.stale_connection,
+                }))
+            }
+            Outcome::Redirected(problem, _) => {
+                let problem = format!("{}{}", self.redactor.clean(&problem), course.request_note()).into();
+                let maybe_done = course.maybe_done;
+                Some(Err(HttpError::BadAnswer { place: call.place.clone(), problem, maybe_done }))
             }
             Outcome::Bad(problem, start, _) => {
                 let start = self.redactor.excerpt(&start);
@@ -394,7 +432,8 @@ impl Inner {
                 // What a 503 means for a write that must not be repeated is the API's to say, not ours to guess.
                 let unsure = status == 503 && call.safety == Safety::Once && !call.refused_by_503;
                 course.maybe_done |= unsure;
-                if let Err(no_wait) = self.slow_down(call, wait, status) {
+                let waited = self.slow_down(call, wait, status);
+                if let (Err(no_wait), false) = (waited, unsure && matches!(waited, Err(NoWait::Spent(_)))) {
                     let start = self.redactor.excerpt(&sentence(&answer.body));
                     let why = if start.is_empty() { status.to_string() } else { format!("{status} ({start})") };
                     let why = why + &course.request_note();
@@ -478,6 +517,7 @@ impl Inner {
         let links = received.headers.get_all(LINK).iter().filter_map(|value| value.to_str().ok());
         let more = links.flat_map(|links| links.split([',', ';'])).any(is_next_page);
         Answer {
+            retry_after: received.headers.contains_key(RETRY_AFTER),
             status: received.status,
             body: received.body,
             content_type,

@@ -24,6 +24,9 @@ pub enum HttpError {
         problem: Box<str>,
         /// It is a write, so it may have been carried out.
         maybe_done: bool,
+        /// It was lost at once, before any byte of an answer, on a connection that may have served earlier requests. The peer had
+        /// closed that connection, most likely, and the request is not on its way any more.
+        stale_connection: bool,
     },
     /// The API refused or could not be reached until the retry budget ended.
     #[error("{place}: temporarily unavailable: {problem}; try again later, or raise limits.retry_budget")]
@@ -76,6 +79,11 @@ impl HttpError {
             HttpError::Lost { maybe_done, .. } => !maybe_done,
             _ => false,
         }
+    }
+
+    /// Whether the request was lost on a connection that the peer had closed before, most likely.
+    pub fn stale_connection(&self) -> bool {
+        matches!(self, HttpError::Lost { stale_connection: true, .. })
     }
 
     /// Whether a write may have been carried out although there is no answer: read before sending again.

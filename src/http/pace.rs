@@ -289,6 +289,7 @@ mod tests {
             page_size: 1,
             timeout: Duration::from_secs(5),
             retry_budget: Duration::from_millis(budget_ms),
+            settle_timeout: Limits::SETTLE_TIMEOUT,
         }
     }
 

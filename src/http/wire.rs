@@ -47,6 +47,8 @@ pub(super) enum Outcome {
     Lost(String, HeaderMap),
     /// An answer that is not read on, how it starts, and its headers.
     Bad(String, Bytes, HeaderMap),
+    /// A redirect, which is never followed: the request was not carried out here.
+    Redirected(String, HeaderMap),
 }
 
 /// Why there is no connection.
@@ -78,7 +80,16 @@ pub(super) struct Wires {
     timeout: Duration,
     max_body: usize,
     idle_connections: usize,
-    built: Mutex<HashMap<Way, reqwest::Client>>,
+    built: Mutex<HashMap<(Way, Connections), reqwest::Client>>,
+}
+
+/// Which connections a request may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Connections {
+    /// Idle connections of earlier requests, or a new one.
+    Pooled,
+    /// A new one: a peer that closes idle connections loses every request that is sent into them.
+    Fresh,
 }
 
 /// How an address is connected to.
@@ -107,7 +118,7 @@ impl Outcome {
     pub(super) fn headers(&self) -> Option<&HeaderMap> {
         match self {
             Outcome::Answer(received) => Some(&received.headers),
-            Outcome::Lost(_, headers) | Outcome::Bad(_, _, headers) => Some(headers),
+            Outcome::Lost(_, headers) | Outcome::Bad(_, _, headers) | Outcome::Redirected(_, headers) => Some(headers),
             Outcome::Unreachable(..) => None,
         }
     }
@@ -140,7 +151,11 @@ impl Wires {
 
     /// The pool for an address.
     pub(super) fn client(&self, url: &Url) -> Result<reqwest::Client, String> {
-        let way = Way::to(url);
+        self.client_with(url, Connections::Pooled)
+    }
+
+    fn client_with(&self, url: &Url, connections: Connections) -> Result<reqwest::Client, String> {
+        let way = (Way::to(url), connections);
         let mut built = self.built.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = built.get(&way) {
             return Ok(client.clone());
@@ -150,7 +165,7 @@ impl Wires {
         Ok(client)
     }
 
-    fn build(&self, way: Way) -> reqwest::Result<reqwest::Client> {
+    fn build(&self, (way, connections): (Way, Connections)) -> reqwest::Result<reqwest::Client> {
         // The one place that chooses the TLS implementation. `Err`: already chosen, by an earlier client.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let builder = reqwest::Client::builder()
@@ -160,7 +175,10 @@ impl Wires {
             .gzip(true)
             .connect_timeout(CONNECT_TIMEOUT.min(self.timeout / 2))
             .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(self.idle_connections);
+            .pool_max_idle_per_host(match connections {
+                Connections::Pooled => self.idle_connections,
+                Connections::Fresh => 0,
+            });
         // Left at reqwest's default: resending what HTTP/2 itself reports as not processed (REFUSED_STREAM, GOAWAY), which is safe.
         match way {
             Way::LoopbackPlain => builder.no_proxy().tls_certs_only(std::iter::empty()).build(),
@@ -169,12 +187,22 @@ impl Wires {
         }
     }
 
+    /// The longest that one attempt may take.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// One attempt, from connection to last byte, within the target's timeout.
-    pub(super) async fn attempt(&self, parcel: &Parcel, auth: Option<&AuthHeader>) -> Outcome {
+    pub(super) async fn attempt(
+        &self,
+        parcel: &Parcel,
+        auth: Option<&AuthHeader>,
+        connections: Connections,
+    ) -> Outcome {
         if let Some(answer) = &self.canned {
             return Outcome::Answer(can(answer, parcel));
         }
-        let client = match self.client(&parcel.url) {
+        let client = match self.client_with(&parcel.url, connections) {
             Ok(client) => client,
             Err(problem) => return Outcome::Unreachable(Unreachable::Tls, problem),
         };
@@ -256,7 +284,7 @@ fn redirected(response: &reqwest::Response) -> Outcome {
         "answered {}, a redirect {to}; redirects are never followed: correct the endpoint",
         response.status().as_u16()
     );
-    Outcome::Bad(problem, Bytes::new(), response.headers().clone())
+    Outcome::Redirected(problem, response.headers().clone())
 }
 
 /// Which kind of accident an error is. Everything that is not certainly "never connected" counts as sent.

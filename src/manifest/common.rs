@@ -161,6 +161,12 @@ pub static LIMITS: Shape = Shape {
         Field::new("page_size", Type::Integer(1, 10_000), "Rows a page holds."),
         Field::new("timeout", Type::Duration(10, 3_600_000), "The longest that one request may take."),
         Field::new("retry_budget", Type::Duration(0, 86_400_000), "The longest that retries may wait, in total."),
+        Field::new(
+            "settle_timeout",
+            Type::Duration(0, 600_000),
+            "The longest that the effect of a write is looked for whose answer did not come (default 30s). Raise it where a gateway \
+             gives up on a slow server.",
+        ),
     ]],
     rules: &[],
     secret: false,

@@ -178,6 +178,7 @@ fn limits(record: &Record<'_>, kind: &Kind, findings: &mut Findings) -> Limits {
     limits.page_size = whole("page_size").unwrap_or(limits.page_size);
     limits.timeout = duration("timeout").unwrap_or(limits.timeout);
     limits.retry_budget = duration("retry_budget").unwrap_or(limits.retry_budget);
+    limits.settle_timeout = duration("settle_timeout").unwrap_or(limits.settle_timeout);
     let rate = given.text("requests_per_second").and_then(|(text, _)| text.parse().ok());
     limits.requests_per_second = rate.or(limits.requests_per_second);
     if let (true, Some(node)) = (limits.page_size > kind.max_page_size, given.get("page_size")) {

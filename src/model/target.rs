@@ -57,6 +57,14 @@ pub struct Limits {
     pub timeout: Duration,
     /// The longest that retries of one target may wait, in total.
     pub retry_budget: Duration,
+    /// The longest that the effect of a write is looked for whose answer did not come.
+    pub settle_timeout: Duration,
+}
+
+impl Limits {
+    /// 30 s: the default of [`Limits::settle_timeout`]. Gateways give up on a server after 30 to 60 s at most, and the server seldom
+    /// needs as long again.
+    pub const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
 }
 
 /// One name and value that together say which account a target is, such as `client_id: client-1`.

@@ -14,8 +14,8 @@ use serde_json::Value as Json;
 
 use crate::http::{Client, Config, HostPolicy, SignIn};
 use crate::model::{
-    Account, Action, Auth, Change, Endpoint, Fields, Ids, Key, Limits, Live, Origin, ResolveError, Route, SecretRef,
-    SecretResolver, SecretString, Sym, Target, Value,
+    Account, Action, Auth, Capabilities, Change, Endpoint, Fields, Ids, Key, Limits, Live, Origin, ResolveError, Route,
+    SecretRef, SecretResolver, SecretString, Target, Value,
 };
 
 /// One request as it arrived.
@@ -39,10 +39,14 @@ pub(crate) enum Said {
     Json(u16, Json),
     /// 200, a JSON body and a `Link` to a next page.
     Linked(Json),
+    /// 503 that says when to try again: at once.
+    Busy(Json),
     /// A status and a page of HTML.
     Html(u16, &'static str),
     /// The request was read, and its answer breaks off.
     Broken,
+    /// The request was read, and the connection is closed without an answer.
+    Closed,
 }
 
 impl From<Reply> for Said {
@@ -54,17 +58,22 @@ impl From<Reply> for Said {
 impl Said {
     fn response(self) -> Response {
         let link = matches!(self, Said::Linked(_)).then_some("<https://elsewhere.invalid/?page=2>; rel=\"next\"");
+        let busy = matches!(self, Said::Busy(_));
         let (status, kind, body) = match self {
+            Said::Busy(body) => (503, "application/json", Body::from(body.to_string())),
             Said::Linked(body) => (200, "application/json", Body::from(body.to_string())),
             Said::Json(status, Json::Null) => (status, "application/json", Body::empty()),
             Said::Json(status, body) => (status, "application/json", Body::from(body.to_string())),
             Said::Html(status, body) => (status, "text/html", Body::from(body)),
+            // Ends the task of this connection, and prints nothing.
+            Said::Closed => std::panic::resume_unwind(Box::new("closed")),
             Said::Broken => {
                 let end = futures::stream::once(async { Err::<Vec<u8>, _>(std::io::Error::other("broken")) });
                 (200, "application/json", Body::from_stream(end))
             }
         };
         let response = Response::builder().status(status).header("content-type", kind);
+        let response = if busy { response.header("retry-after", "0") } else { response };
         link.into_iter().fold(response, |response, link| response.header("link", link)).body(body).unwrap()
     }
 }
@@ -159,6 +168,7 @@ pub(crate) fn target(provider: &'static str, auth: Auth, options: &[(&'static st
             page_size: 1000,
             timeout: Duration::from_secs(10),
             retry_budget: Duration::ZERO,
+            settle_timeout: Duration::from_millis(100),
         },
         account: Vec::<Account>::new(),
         options: Fields::new(options.iter().map(text).collect()),
@@ -194,7 +204,7 @@ pub(crate) fn of_live(change: Change, id: &str, fields: Vec<(&'static str, Value
     Change { live: Some(live), ..change }
 }
 
-/// A route that carries up to `batch` changes.
-pub(crate) fn route(batch: usize) -> Route {
-    Route { name: "as planned", group: Sym::NONE, batch, requests: 1 }
+/// The route that a provider plans for a change, with batches of this size.
+pub(crate) fn route(capabilities: &Capabilities, target: &Target, change: &Change, batch_size: usize) -> Route {
+    (capabilities.route)(change, &Limits { batch_size, ..target.limits.clone() }, &target.options)
 }

@@ -4,6 +4,7 @@
 //! Reading and writing are separate traits, so that a reader cannot write. Providers do not know each other.
 
 pub mod canopy;
+mod divide;
 #[cfg(test)]
 mod fake;
 mod options;

@@ -5,6 +5,9 @@
 
 use std::fmt::{Display, Formatter, Result as FmtResult};
 
+use serde_json::Value as Json;
+use serde_json::value::RawValue;
+
 use super::ReadError;
 use crate::http::HttpError;
 use crate::model::WriteOutcome;
@@ -79,6 +82,68 @@ pub(super) fn unread(error: &HttpError) -> ReadError {
     if error.temporary() { ReadError::Temporary(error.to_string()) } else { ReadError::Api(error.to_string()) }
 }
 
+/// What the body of a success says against its own status: an error envelope in a 200. It proves nothing, whatever else it shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Denial {
+    /// The status that the body names, if it names one.
+    pub status: Option<u16>,
+}
+
+/// The members that can deny a success, at the top of a body or inside `data`.
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+struct Signs<'a> {
+    ok: Json,
+    success: Json,
+    error: Json,
+    errors: Json,
+    status: Json,
+    #[serde(rename = "statusCode")]
+    status_code: Json,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+}
+
+/// Reads whether the body of a success denies it: `ok` or `success` is false, `error` or `errors` holds something, or a status says
+/// that it failed. A body that is no JSON object denies nothing here.
+pub(super) fn denial(body: &[u8]) -> Option<Denial> {
+    let signs: Signs<'_> = serde_json::from_slice(body).ok().filter(|_| body.trim_ascii_start().starts_with(b"{"))?;
+    let inside = || signs.data.filter(|data| data.get().starts_with('{'));
+    signs.denial().or_else(|| serde_json::from_str::<Signs<'_>>(inside()?.get()).ok()?.denial())
+}
+
+impl Signs<'_> {
+    fn denial(&self) -> Option<Denial> {
+        let number = |value: &Json| words(value)?.parse::<u16>().ok().filter(|status| (400..600).contains(status));
+        let status = [&self.status_code, &self.status]
+            .into_iter()
+            .chain(self.error.get("statusCode"))
+            .chain(self.error.get("status"))
+            .find_map(number);
+        let is_false =
+            |value: &Json| matches!(value, Json::Bool(false)) || value.as_str().is_some_and(|text| text == "false");
+        let holds = |value: &Json| !matches!(value, Json::Null | Json::Bool(false)) && !is_empty(value);
+        let failed = ["error", "failed", "failure"];
+        let says_failed = self.status.as_str().is_some_and(|text| failed.contains(&text.to_ascii_lowercase().as_str()));
+        let denies = is_false(&self.ok)
+            || is_false(&self.success)
+            || holds(&self.error)
+            || holds(&self.errors)
+            || says_failed
+            || status.is_some();
+        denies.then_some(Denial { status })
+    }
+}
+
+fn is_empty(value: &Json) -> bool {
+    match value {
+        Json::String(text) => text.trim().is_empty(),
+        Json::Array(items) => items.is_empty(),
+        Json::Object(map) => map.is_empty(),
+        _ => false,
+    }
+}
+
 /// A write that got no usable answer.
 pub(super) fn unwritten(error: &HttpError) -> WriteOutcome {
     if error.may_have_happened() {
@@ -115,11 +180,11 @@ fn is_reordering(c: char) -> bool {
 
 /// A field of an error body as text, whatever its JSON type: APIs give codes as text and as numbers. `None` for nothing.
 /// It is not cleaned yet.
-pub(super) fn words(value: &serde_json::Value) -> Option<String> {
+pub(super) fn words(value: &Json) -> Option<String> {
     let text = match value {
-        serde_json::Value::Null => return None,
-        serde_json::Value::String(text) => text.trim().to_owned(),
-        serde_json::Value::Object(map) if map.is_empty() => return None,
+        Json::Null => return None,
+        Json::String(text) => text.trim().to_owned(),
+        Json::Object(map) if map.is_empty() => return None,
         other => other.to_string(),
     };
     (!text.is_empty()).then_some(text)
@@ -163,6 +228,46 @@ mod tests {
         assert!(matches!(refusal(202).failed(), WriteOutcome::Failed { status: Some(202), .. }));
         assert!(matches!(refusal(400).outcome(), WriteOutcome::Failed { temporary: false, status: Some(400), .. }));
         assert!(matches!(refusal(408).outcome(), WriteOutcome::Failed { temporary: true, .. }));
+    }
+
+    #[test]
+    fn an_error_envelope_in_a_success_denies_it_wherever_it_stands() {
+        let denied = |body: Json| denial(body.to_string().as_bytes());
+        for body in [
+            json!({"error": {"code": "x"}}),
+            json!({"error": "no", "id": "a"}),
+            json!({"errors": ["no"]}),
+            json!({"errors": {"0": "no"}}),
+            json!({"ok": false}),
+            json!({"success": false, "message": "no"}),
+            json!({"success": "false"}),
+            json!({"status": "failed"}),
+            json!({"status": "ERROR"}),
+            json!({"data": {"error": {"code": "x"}}}),
+            json!({"ok": true, "error": {"code": "x"}}),
+        ] {
+            assert_eq!(denied(body.clone()), Some(Denial { status: None }), "{body}");
+        }
+        for body in [
+            json!({"error": {"statusCode": 403}}),
+            json!({"statusCode": "403", "message": "no"}),
+            json!({"status": 403}),
+            json!({"data": {"error": {"statusCode": 403}}}),
+        ] {
+            assert_eq!(denied(body.clone()), Some(Denial { status: Some(403) }), "{body}");
+        }
+        for body in [
+            json!({}),
+            json!([]),
+            json!({"message": "ok"}),
+            json!({"ok": true, "error": null, "errors": [], "data": []}),
+            json!({"success": true, "error": false, "errors": {}}),
+            json!({"status": "active", "statusCode": 200, "data": {"id": "a", "status": "expired"}}),
+        ] {
+            assert_eq!(denied(body.clone()), None, "{body}");
+        }
+        assert_eq!(denial(b""), None);
+        assert_eq!(denial(b"<html>"), None);
     }
 
     #[test]

@@ -66,6 +66,7 @@ impl World {
                 page_size: 10,
                 timeout: std::time::Duration::from_secs(1),
                 retry_budget: std::time::Duration::from_secs(1),
+                settle_timeout: Limits::SETTLE_TIMEOUT,
             },
             account: vec![Account { field: "account".into(), value: "acme".into() }],
             options: Fields::default(),

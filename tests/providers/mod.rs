@@ -49,6 +49,7 @@ fn target(provider: &'static str, auth: Auth, options: &[(&'static str, &str)]) 
             page_size: 100,
             timeout: Duration::from_secs(10),
             retry_budget: Duration::from_secs(10),
+            settle_timeout: Duration::from_millis(100),
         },
         account: Vec::new(),
         options: Fields::new(options.iter().map(|(name, value)| (*name, Value::Text((*value).into()))).collect()),

@@ -267,6 +267,7 @@ fn target(name: &str, provider: &'static str) -> Target {
             page_size: 100,
             timeout: Duration::from_secs(30),
             retry_budget: Duration::from_secs(300),
+            settle_timeout: Limits::SETTLE_TIMEOUT,
         },
         account: vec![Account { field: "account".to_owned(), value: "acme".to_owned() }],
         options: Fields::default(),

@@ -502,6 +502,7 @@ fn target() -> Target {
             page_size: 1,
             timeout: Duration::from_secs(1),
             retry_budget: Duration::ZERO,
+            settle_timeout: Limits::SETTLE_TIMEOUT,
         },
         account: Vec::new(),
         options: Fields::default(),

@@ -139,6 +139,7 @@ impl Api {
             page_size: PER_PAGE,
             timeout: TIMEOUT,
             retry_budget,
+            settle_timeout: Limits::SETTLE_TIMEOUT,
         };
         // The address is the caller's or the CI's, never a manifest's: its host, and no other, gets the token.
         let host = place.api_url.host_str().unwrap_or_default();

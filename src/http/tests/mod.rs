@@ -66,6 +66,7 @@ impl Setup {
                 page_size: 100,
                 timeout: Duration::from_secs(5),
                 retry_budget: Duration::from_secs(20),
+                settle_timeout: Limits::SETTLE_TIMEOUT,
             },
             allowed: Vec::new(),
             roots: Vec::new(),

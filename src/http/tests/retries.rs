@@ -1,6 +1,11 @@
 //! What is resent after which accident, and when it ends.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use url::Url;
 
 use super::server::{Reply, Server, json};
 use super::{Setup, read, write};
@@ -51,10 +56,48 @@ async fn a_503_to_a_write_that_must_not_be_repeated_is_an_answer_and_the_next_re
 async fn a_503_to_such_a_write_may_have_been_done_when_the_budget_is_gone() {
     let server = Server::start(|_, _| json(503, "")).await;
     let client = Setup::to(&server.url).budget(Duration::ZERO).client();
-    let error = client.send(write()).await.unwrap_err();
-    assert!(matches!(error, HttpError::BudgetSpent { .. }) && error.may_have_happened(), "{error:?}");
+    let answer = client.send(write()).await.unwrap();
+    assert_eq!((answer.status, answer.says_when_to_retry()), (503, false), "for the provider to judge");
     let error = client.send(write().refused_by_503()).await.unwrap_err();
     assert!(matches!(error, HttpError::BudgetSpent { .. }) && !error.may_have_happened(), "{error:?}");
+}
+
+/// A server that answers the first request of each connection and closes the connection when a second one arrives.
+async fn closing_reused_connections() -> (Url, Arc<AtomicUsize>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let lost = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&lost);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let count = Arc::clone(&count);
+            tokio::spawn(async move {
+                let mut buffer = [0_u8; 4096];
+                if stream.read(&mut buffer).await.is_ok_and(|bytes| bytes > 0) {
+                    let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}";
+                    let _ = stream.write_all(answer.as_bytes()).await;
+                    if stream.read(&mut buffer).await.is_ok_and(|bytes| bytes > 0) {
+                        count.fetch_add(1, Ordering::SeqCst);
+                    }
+                }
+            });
+        }
+    });
+    (url, lost)
+}
+
+#[tokio::test]
+async fn a_peer_that_closes_every_reused_connection_loses_one_write_and_no_more() {
+    let (url, lost) = closing_reused_connections().await;
+    let client = Setup::to(&url).client();
+    client.send(read()).await.unwrap();
+    let error = client.send(write()).await.unwrap_err();
+    assert!(error.stale_connection() && error.may_have_happened(), "{error:?}");
+    for _ in 0..3 {
+        client.send(read()).await.unwrap();
+        client.send(write()).await.unwrap();
+    }
+    assert!(lost.load(Ordering::SeqCst) <= 4, "reads repeat themselves; writes open connections of their own");
 }
 
 #[tokio::test]

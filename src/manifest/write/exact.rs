@@ -191,6 +191,7 @@ fn limits_json(limits: &Limits) -> Json {
         "page_size": limits.page_size,
         "timeout": format!("{}ms", limits.timeout.as_millis()),
         "retry_budget": format!("{}ms", limits.retry_budget.as_millis()),
+        "settle_timeout": format!("{}ms", limits.settle_timeout.as_millis()),
     });
     if let Some(rate) = limits.requests_per_second {
         json["requests_per_second"] = json!(rate);

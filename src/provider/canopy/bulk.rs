@@ -1,22 +1,34 @@
 //! The routes that carry many changes at once (apis/canopy.md: Bulk, Remove).
 //!
-//! A bulk create is "all-or-nothing" and yet documented with mixed outcomes: each result is taken by its index, and a success
-//! beside failures is believed only after a listing. A batch that is refused whole is halved until the bad entries stand alone,
-//! so that they never stop the others.
+//! A bulk create is "all-or-nothing" and yet documented with mixed outcomes. Each result is taken by its index. A success beside
+//! failures may have been taken back, so its entry is sent again without the bad ones: a create of an existing assignment is answered
+//! with a conflict, so a repeat creates nothing twice. A batch that is refused whole is divided until the bad entries stand alone.
 
+use async_trait::async_trait;
+use serde::de::IgnoredAny;
 use serde_json::{Value as Json, json};
 
 use crate::http::{Answer, Request};
 use crate::model::{Change, Proof, Sym, WriteOutcome};
-use crate::provider::refusal::{clean, failed, words};
+use crate::provider::divide::{Part, PartSender, Verdict, divide, may_be_one_entrys_fault};
+use crate::provider::refusal::{clean, denial, failed, unwritten, words};
 
 use super::api::{Api, CONFLICT, code_and_message, hint, refusal};
+use super::proof::contradiction;
 use super::route::{BULK_CHANGE_ROLE_RULE, BULK_CREATE_RULE, BULK_REMOVE_RULE};
-use super::wire::{Assigned, BulkAnswer, BulkResult, ErrorBody, bare_or_wrapped};
-use super::write::{accepted, is_meant, live_id, new_dates, send, with_new};
+use super::wire::{BulkAnswer, BulkResult, ErrorBody, bare_or_wrapped};
+use super::write::{live_id, new_dates, send, with_new};
 
 /// The name of an entry's status that worked (apis/canopy.md: Bulk).
 const SUCCESS: &str = "success";
+
+/// What an entry's code or status holds where another entry is the cause. The names are not stated (apis/canopy.md: Bulk): a batch
+/// that fails is "rolled back".
+const COLLATERAL: [&str; 9] =
+    ["roll", "abort", "skip", "cancel", "depend", "not_attempted", "not_processed", "unprocessed", "reverted"];
+
+/// The status of an entry whose request failed because of another one (RFC 4918 section 11.4).
+const FAILED_DEPENDENCY: u16 = 424;
 
 /// A bulk route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,14 +39,6 @@ pub(super) enum Bulk {
     ChangeRole(Sym),
     /// `bulk-remove`.
     Remove,
-}
-
-/// What one request did to its part of a batch.
-enum Whole {
-    /// An outcome for each.
-    Settled(Vec<WriteOutcome>),
-    /// Refused as a whole, and a smaller part may not be.
-    Refused(WriteOutcome),
 }
 
 impl Bulk {
@@ -51,22 +55,9 @@ impl Bulk {
     pub(super) async fn write(self, api: &Api, changes: &[&Change]) -> Vec<WriteOutcome> {
         let mut outcomes: Vec<Option<WriteOutcome>> = changes.iter().map(|change| self.unsendable(change)).collect();
         let sendable: Vec<usize> = (0..changes.len()).filter(|index| outcomes[*index].is_none()).collect();
-        let mut parts: Vec<&[usize]> = vec![&sendable];
-        while let Some(part) = parts.pop() {
-            if part.is_empty() {
-                continue;
-            }
-            let entries: Vec<&Change> = part.iter().map(|index| changes[*index]).collect();
-            match self.send(api, &entries).await {
-                Whole::Refused(_) if part.len() > 1 => {
-                    let (first, second) = part.split_at(part.len() / 2);
-                    parts.extend([second, first]);
-                }
-                Whole::Refused(outcome) => part.iter().for_each(|index| outcomes[*index] = Some(outcome.clone())),
-                Whole::Settled(settled) => {
-                    part.iter().zip(settled).for_each(|(index, outcome)| outcomes[*index] = Some(outcome));
-                }
-            }
+        let mut sender = BulkSender { bulk: self, api, changes, claimed: vec![false; changes.len()] };
+        for (index, outcome) in divide(&mut sender, sendable).await {
+            outcomes[index] = Some(outcome);
         }
         let lost = || WriteOutcome::unknown(format!("{} told nothing about this entry", self.request()));
         outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(lost)).collect()
@@ -77,17 +68,6 @@ impl Bulk {
         match self {
             Bulk::Create => new_dates(change).err(),
             Bulk::ChangeRole(_) | Bulk::Remove => live_id(change).err(),
-        }
-    }
-
-    async fn send(self, api: &Api, changes: &[&Change]) -> Whole {
-        let request = match self.build(api, changes) {
-            Ok(request) => request,
-            Err(outcome) => return Whole::Settled(vec![outcome; changes.len()]),
-        };
-        match send(api, request).await {
-            Ok(answer) => self.judge(api, changes, &answer),
-            Err(outcome) => Whole::Settled(vec![outcome; changes.len()]),
         }
     }
 
@@ -114,90 +94,215 @@ impl Bulk {
         })
     }
 
-    fn judge(self, api: &Api, changes: &[&Change], answer: &Answer) -> Whole {
-        let all = |outcome: WriteOutcome| Whole::Settled(vec![outcome; changes.len()]);
-        match (self, answer.status) {
-            (Bulk::Create, 200 | 201 | 207) => Whole::Settled(by_index(api, changes, answer)),
-            (Bulk::ChangeRole(_), 200 | 204) | (Bulk::Remove, 200 | 204) => all(accepted(answer)),
-            (_, status) if may_be_one_entrys_fault(status) => Whole::Refused(self.alone(answer)),
-            _ => all(refusal(self.request(), answer).outcome()),
-        }
-    }
-
-    /// What a refusal means where it concerns one entry alone.
-    fn alone(self, answer: &Answer) -> WriteOutcome {
+    /// What a refusal means where it concerns one entry alone. The status is that of the answer, or the one that an error envelope in a
+    /// success names.
+    fn alone(self, answer: &Answer, status: u16) -> WriteOutcome {
         let refusal = refusal(self.request(), answer);
-        match (self, answer.status) {
+        match (self, status) {
             // The identity has this role here already (apis/canopy.md: Create). A change to a role that the identity has beside the
             // old one is a failure, for the old one stays.
             (Bulk::Create, 409) | (Bulk::Remove, 404) => WriteOutcome::Already(refusal.to_string()),
-            _ => refusal.outcome(),
+            _ => refusal.failed(),
         }
     }
 }
 
-/// Statuses of a whole batch that one entry can cause: an unknown id, a system role, a conflict, a forbidden role, a body too large.
-/// The others concern the route, and halves would meet them again.
-fn may_be_one_entrys_fault(status: u16) -> bool {
-    matches!(status, 400 | 403 | 404 | 409 | 413 | 422)
+/// Sends the parts of one batch.
+struct BulkSender<'a> {
+    bulk: Bulk,
+    api: &'a Api,
+    changes: &'a [&'a Change],
+    /// Entries that an earlier answer called a success, beside failures.
+    claimed: Vec<bool>,
 }
 
-/// The outcome of each entry of a bulk create, by the index that its result names (apis/canopy.md: Bulk).
-fn by_index(api: &Api, changes: &[&Change], answer: &Answer) -> Vec<WriteOutcome> {
-    let results = match bare_or_wrapped::<BulkAnswer>(answer) {
-        Ok(answer) => answer.results,
-        Err(error) => return vec![WriteOutcome::unknown(error.to_string()); changes.len()],
-    };
-    // "All-or-nothing" may have taken back what a mixed answer calls a success: only a listing tells.
-    let proof = if answer.status == 207 { Proof::Listing } else { Proof::Answer };
-    let mut outcomes: Vec<Option<WriteOutcome>> = vec![None; changes.len()];
-    for result in &results {
-        let index = usize::try_from(result.index).unwrap_or(usize::MAX);
-        let (Some(slot), Some(change)) = (outcomes.get_mut(index), changes.get(index)) else { continue };
-        let outcome = match slot {
-            None => entry(api, change, (answer, result), proof),
-            Some(_) => unknown("the answer tells about this entry twice"),
+#[async_trait]
+impl PartSender for BulkSender<'_> {
+    async fn send(&mut self, entries: &[usize]) -> Part {
+        let changes: Vec<&Change> = entries.iter().filter_map(|index| self.changes.get(*index).copied()).collect();
+        let request = match self.bulk.build(self.api, &changes) {
+            Ok(request) => request,
+            Err(outcome) => return Part::Ended(outcome),
         };
-        *slot = Some(outcome);
+        match send(self.api, request).await {
+            Ok(answer) => self.judge(entries, &answer),
+            Err(outcome) => Part::Ended(outcome),
+        }
     }
-    let missing = || unknown("the answer tells nothing about this entry");
-    outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(missing)).collect()
 }
 
-fn unknown(why: &str) -> WriteOutcome {
-    WriteOutcome::unknown(format!("{}: {why}", Bulk::Create.request()))
-}
+impl BulkSender<'_> {
+    fn judge(&mut self, entries: &[usize], answer: &Answer) -> Part {
+        match answer.status {
+            200 | 201 | 204 | 207 => self.judge_success(entries, answer),
+            status if may_be_one_entrys_fault(status) => self.refused(entries, answer, status),
+            _ => Part::Ended(refusal(self.bulk.request(), answer).outcome()),
+        }
+    }
 
-fn entry(api: &Api, change: &Change, (answer, result): (&Answer, &BulkResult), proof: Proof) -> WriteOutcome {
-    let error = error_body(&result.error);
-    let status = status_of(result, &error);
-    if result.status == SUCCESS {
-        let refused = status.is_some_and(|status| status >= 400) || !result.error.is_null();
-        let other =
-            serde_json::from_value::<Assigned>(result.data.clone()).is_ok_and(|data| !is_meant(api, change, &data));
-        return match (refused, other) {
-            (true, _) => unknown("the entry is called a success and has an error"),
-            (_, true) => unknown("the entry's result names another assignment than the one that was sent"),
-            _ => WriteOutcome::Done(proof),
+    fn refused(&self, entries: &[usize], answer: &Answer, status: u16) -> Part {
+        let claimed = |index: &usize| self.claimed.get(*index) == Some(&true);
+        if status == 409 && self.bulk == Bulk::Create && entries.iter().all(claimed) {
+            // At least one of them exists, so the earlier answer was right about it. A reading tells about the others.
+            let why =
+                format!("{}, after an answer that called the entries a success", refusal(self.bulk.request(), answer));
+            return Part::Ended(WriteOutcome::unknown(why));
+        }
+        let outcome = self.bulk.alone(answer, status);
+        if status == 403 { Part::RefusedForAll(outcome) } else { Part::Refused(outcome) }
+    }
+
+    fn judge_success(&mut self, entries: &[usize], answer: &Answer) -> Part {
+        if let Ok(told) = bare_or_wrapped::<BulkAnswer>(answer) {
+            return self.by_index(entries, answer, &told);
+        }
+        if let Some(denial) = denial(&answer.body) {
+            // An error envelope in a success: what it says holds, not the status.
+            return match denial.status {
+                Some(status @ 500..) => {
+                    Part::Ended(WriteOutcome::unknown(format!("{} ({status})", refusal(self.bulk.request(), answer))))
+                }
+                status => self.refused(entries, answer, status.unwrap_or(400)),
+            };
+        }
+        let told_nothing =
+            format!("{} was answered with {} that tells of no entry", self.bulk.request(), answer.status);
+        match (self.bulk, answer.status) {
+            (Bulk::Create, 207) => {
+                // All that is known is that some entry failed. A repeat creates nothing twice.
+                let verdict = || Verdict::Again(WriteOutcome::unknown(told_nothing.clone()));
+                Part::Judged(entries.iter().map(|_| verdict()).collect())
+            }
+            (Bulk::Create, _) | (_, 201 | 207) => {
+                let why = answer.json::<BulkAnswer>().err().map_or(told_nothing, |error| error.to_string());
+                Part::Ended(WriteOutcome::unknown(why))
+            }
+            (Bulk::ChangeRole(_) | Bulk::Remove, _) => Part::Ended(accepted(answer)),
+        }
+    }
+
+    /// The verdict of each entry, by the index that its result names (apis/canopy.md: Bulk).
+    fn by_index(&mut self, entries: &[usize], answer: &Answer, told: &BulkAnswer) -> Part {
+        let mut results: Vec<Vec<&BulkResult>> = vec![Vec::new(); entries.len()];
+        for result in &told.results {
+            let place = usize::try_from(result.index).unwrap_or(usize::MAX);
+            if let Some(of_entry) = results.get_mut(place) {
+                of_entry.push(result);
+            }
+        }
+        let mixed = told.results.iter().any(|result| result.status != SUCCESS);
+        let successes = told.results.iter().filter(|result| result.status == SUCCESS).count() as u64;
+        let contradicted = told.summary.failed.is_some_and(|failed| failed > 0)
+            || told.summary.succeeded.is_some_and(|n| n < successes);
+        let proof = if answer.status == 207 || contradicted { Proof::Listing } else { Proof::Answer };
+        let verdicts = entries.iter().zip(results).map(|(index, results)| match results[..] {
+            [result] if result.status == SUCCESS => self.success(*index, result, mixed, proof),
+            [result] => self.failure(*index, answer, result),
+            // "All-or-nothing": an entry that a mixed answer passes over has no outcome yet.
+            [] if mixed && self.bulk == Bulk::Create => {
+                Verdict::Again(self.unknown("the answer tells nothing about this entry"))
+            }
+            [] => Verdict::Final(self.unknown("the answer tells nothing about this entry")),
+            _ => Verdict::Final(self.unknown("the answer tells about this entry twice")),
+        });
+        let verdicts = verdicts.collect::<Vec<_>>();
+        for (index, verdict) in entries.iter().zip(&verdicts) {
+            if let (Verdict::Again(WriteOutcome::Done(_)), Some(claimed)) = (verdict, self.claimed.get_mut(*index)) {
+                *claimed = true;
+            }
+        }
+        Part::Judged(verdicts)
+    }
+
+    fn unknown(&self, why: &str) -> WriteOutcome {
+        WriteOutcome::unknown(format!("{}: {why}", self.bulk.request()))
+    }
+
+    /// An entry that is called a success. "All-or-nothing" may have taken back what stands beside a failure.
+    fn success(&self, index: usize, result: &BulkResult, mixed: bool, proof: Proof) -> Verdict {
+        let error = error_body(&result.error);
+        let refused = status_of(result, &error).is_some_and(|status| status >= 400) || !result.error.is_null();
+        if refused {
+            return Verdict::Final(self.unknown("the entry is called a success and has an error"));
+        }
+        let change = self.changes.get(index);
+        if let Some(other) = change.and_then(|change| contradiction(self.api, change, &result.data)) {
+            return Verdict::Final(WriteOutcome::Unknown {
+                why: format!("{}: the entry is called a success, and its result shows {other}", self.bulk.request()),
+                repeatable: false,
+            });
+        }
+        match self.bulk {
+            Bulk::Create if mixed => Verdict::Again(WriteOutcome::Done(Proof::Listing)),
+            // What a repeat answers is not stated for these, so the live state is read first.
+            Bulk::ChangeRole(_) | Bulk::Remove if mixed => Verdict::Final(
+                self.unknown("the entry is called a success beside failures, and the batch may be rolled back"),
+            ),
+            _ => Verdict::Final(WriteOutcome::Done(proof)),
+        }
+    }
+
+    fn failure(&self, index: usize, answer: &Answer, result: &BulkResult) -> Verdict {
+        let error = error_body(&result.error);
+        let status = status_of(result, &error);
+        let (code, said) = code_and_message(answer, &error);
+        let message = self.message(answer, result, (status, code.as_deref(), &said));
+        let conflict = code.as_deref() == Some(CONFLICT) || status == Some(409);
+        let outcome = match status {
+            _ if conflict && self.bulk == Bulk::Create && self.claimed.get(index) == Some(&true) => {
+                // An earlier answer called it a success, and it exists: this run created it.
+                return Verdict::Final(WriteOutcome::Done(Proof::Listing));
+            }
+            _ if conflict && self.bulk == Bulk::Create => return Verdict::Final(WriteOutcome::Already(message)),
+            Some(404) if self.bulk == Bulk::Remove => return Verdict::Final(WriteOutcome::Already(message)),
+            Some(500..) => return Verdict::Final(WriteOutcome::unknown(message)),
+            _ => {
+                let temporary = matches!(status, Some(408 | 425 | 429));
+                WriteOutcome::Failed { message, code: code.clone(), status, temporary }
+            }
         };
+        let names_no_cause = status.is_none() && code.is_none() && said.is_empty();
+        let texts = [code.as_deref().unwrap_or_default(), &result.status, &said];
+        let is_collateral = |text: &&str| COLLATERAL.iter().any(|word| text.to_ascii_lowercase().contains(word));
+        if status == Some(FAILED_DEPENDENCY)
+            || names_no_cause
+            || texts[..2].iter().any(is_collateral)
+            || rolled_back(&said)
+        {
+            return Verdict::Again(outcome);
+        }
+        Verdict::Final(outcome)
     }
-    let (code, said) = code_and_message(answer, &error);
-    let words = [code.as_deref().unwrap_or(""), &said].into_iter().filter(|text| !text.is_empty());
-    let words = words.collect::<Vec<_>>().join(": ");
-    let words = if words.is_empty() { "no explanation".to_owned() } else { words };
-    let message = format!(
-        "{}: the entry's status is {}{}: {words}{}; {}",
-        Bulk::Create.request(),
-        clean(&result.status),
-        status.map(|status| format!(" ({status})")).unwrap_or_default(),
-        answer.request_note(),
-        hint(status.unwrap_or(400)),
-    );
-    match status {
-        _ if code.as_deref() == Some(CONFLICT) || status == Some(409) => WriteOutcome::Already(message),
-        Some(500..) => WriteOutcome::unknown(message),
-        _ => WriteOutcome::Failed { message, code, status, temporary: false },
+
+    fn message(&self, answer: &Answer, result: &BulkResult, told: (Option<u16>, Option<&str>, &str)) -> String {
+        let (status, code, said) = told;
+        let words = [code.unwrap_or(""), said].into_iter().filter(|text| !text.is_empty());
+        let words = words.collect::<Vec<_>>().join(": ");
+        let words = if words.is_empty() { "no explanation".to_owned() } else { words };
+        format!(
+            "{}: the entry's status is {}{}: {words}{}; {}",
+            self.bulk.request(),
+            clean(&result.status),
+            status.map(|status| format!(" ({status})")).unwrap_or_default(),
+            answer.request_note(),
+            hint(status.unwrap_or(400)),
+        )
     }
+}
+
+/// Whether a message speaks of a roll-back, the one word of the contract for what happens to the other entries (apis/canopy.md: Bulk).
+fn rolled_back(said: &str) -> bool {
+    let said = said.to_ascii_lowercase();
+    ["rolled back", "roll back", "rollback"].iter().any(|words| said.contains(words))
+}
+
+/// The outcome of a success that names no entry: a 204, or a message (apis/canopy.md: Remove, Bulk). Only a listing shows what it did.
+/// A body that is no JSON does not come from this API: a proxy's sign-in page, behind which nothing was done.
+fn accepted(answer: &Answer) -> WriteOutcome {
+    if answer.body.is_empty() {
+        return WriteOutcome::Done(Proof::Listing);
+    }
+    answer.json::<IgnoredAny>().map_or_else(|error| unwritten(&error), |_| WriteOutcome::Done(Proof::Listing))
 }
 
 /// An entry's error: an object as in the error envelope, or words.

@@ -4,6 +4,7 @@ mod api;
 mod bulk;
 mod listing;
 mod options;
+mod proof;
 mod read;
 pub mod route;
 pub mod spec;

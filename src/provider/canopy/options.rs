@@ -24,22 +24,12 @@ pub(super) enum Surface {
     Api,
 }
 
-/// How a date is cleared (apis/canopy.md: Update).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ClearDates {
-    /// `null` in a PATCH clears: assumed, and the default.
-    Patch,
-    /// The assignment is removed and created again without the date.
-    Recreate,
-}
-
 /// All of it.
 #[derive(Debug, Clone)]
 pub(super) struct Options {
     pub surface: Surface,
     /// The path of the surface's assignments.
     pub template: String,
-    pub clear_dates: ClearDates,
     /// Rows a page holds, between 1 and the API's most.
     pub take: usize,
     /// Requests in flight at once. The client limits too; this bounds what is prepared.
@@ -65,7 +55,6 @@ impl Options {
         Self {
             surface,
             template: template.to_owned(),
-            clear_dates: if text("clear_dates") == "recreate" { ClearDates::Recreate } else { ClearDates::Patch },
             take: limits.page_size.clamp(1, MAX_TAKE),
             concurrency: limits.concurrency.max(1),
         }

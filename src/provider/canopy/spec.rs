@@ -75,6 +75,7 @@ pub static KIND: Kind = Kind {
         page_size: LARGEST_PAGE,
         timeout: Duration::from_secs(30),
         retry_budget: Duration::from_secs(300),
+        settle_timeout: Limits::SETTLE_TIMEOUT,
     },
     max_page_size: LARGEST_PAGE,
     auth: &[AuthForm::Bearer, AuthForm::ApiKey],

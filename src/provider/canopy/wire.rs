@@ -8,8 +8,8 @@ use std::fmt;
 
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::http::{Answer, HttpError};
 
@@ -131,6 +131,9 @@ pub(super) struct Assigned {
     pub identity_id: String,
     pub application_node_id: String,
     pub role_id: String,
+    /// Everything else that the answer shows, such as the dates.
+    #[serde(flatten)]
+    pub beside: Map<String, Value>,
 }
 
 /// One page says that single objects are wrapped, the assignment pages show them bare: both are read (apis/canopy.md: Errors).
@@ -156,13 +159,23 @@ pub(super) struct New<'a> {
     pub effective_to: Option<String>,
 }
 
-/// The answer of a bulk create. Its summary is not read: the results say more, and say it per entry.
+/// The answer of a bulk route that tells of each entry.
 #[derive(Deserialize)]
 pub(super) struct BulkAnswer {
+    #[serde(default)]
+    pub summary: Summary,
     pub results: Vec<BulkResult>,
 }
 
-/// How one entry of a bulk create ended.
+/// The counts of a bulk answer. The results say more; the counts can only contradict them.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Summary {
+    pub succeeded: Option<u64>,
+    pub failed: Option<u64>,
+}
+
+/// How one entry of a bulk request ended.
 #[derive(Deserialize)]
 pub(super) struct BulkResult {
     pub index: u64,

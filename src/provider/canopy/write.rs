@@ -1,78 +1,59 @@
-//! Which route carries which change, and the routes that carry one: create, patch, remove, and remove-and-create
-//! (apis/canopy.md: Update, Create, Remove). Batches are in `bulk`.
+//! The routes that carry one change: create, patch, remove, and remove-and-create (apis/canopy.md: Update, Create, Remove). Batches
+//! are in `bulk`. The plan decides the route.
 
 use async_trait::async_trait;
 use serde::de::IgnoredAny;
 use serde_json::{Map, Value as Json, json};
 
 use crate::http::{Answer, Request};
-use crate::model::{Action, Batch, Change, Proof, Value, WriteOutcome};
+use crate::model::{Batch, Change, Proof, Value, WriteOutcome};
 use crate::provider::Writer;
-use crate::provider::refusal::{failed, unwritten};
+use crate::provider::refusal::{Denial, denial, failed, unwritten};
 
 use super::api::{Api, FROM, IDENTITY, NODE, ROLE, TO, refusal};
 use super::bulk::Bulk;
-use super::options::ClearDates;
-use super::route::{CREATE_RULE, DELETE_RULE, PATCH_RULE};
+use super::proof::contradiction;
+use super::route::{
+    BULK_CHANGE_ROLE, BULK_CREATE, BULK_REMOVE, CREATE, CREATE_RULE, DELETE, DELETE_RULE, PATCH, PATCH_RULE, RECREATE,
+};
 use super::wire::{Assigned, New, bare_or_wrapped};
-
-const CREATE: &str = "POST …/assignments";
-const UPDATE: &str = "PATCH …/assignments/{id}";
-const REMOVE: &str = "DELETE …/assignments/{id}";
 
 /// Writes one environment.
 pub(super) struct CanopyWriter(pub Api);
 
 #[async_trait]
 impl Writer for CanopyWriter {
-    /// The route that was planned says whether a request carries several changes: one that carries one takes the single route.
+    /// Carries out the route that was planned; nothing here chooses one.
     async fn write(&self, batch: &Batch<'_>) -> Vec<WriteOutcome> {
         let Self(api) = self;
         let changes = &batch.changes;
-        match bulk_route(batch) {
-            Some(bulk) => bulk.write(api, changes).await,
-            None => {
-                let mut outcomes = Vec::with_capacity(changes.len());
-                for change in changes {
-                    outcomes.push(one(api, change).await.unwrap_or_else(|outcome| outcome));
-                }
-                outcomes
-            }
+        let bulk = match batch.route.name {
+            BULK_CREATE => Some(Bulk::Create),
+            BULK_CHANGE_ROLE => Some(Bulk::ChangeRole(batch.route.group)),
+            BULK_REMOVE => Some(Bulk::Remove),
+            _ => None,
+        };
+        if let Some(bulk) = bulk {
+            return bulk.write(api, changes).await;
         }
+        let mut outcomes = Vec::with_capacity(changes.len());
+        for change in changes {
+            outcomes.push(one(api, batch.route.name, change).await.unwrap_or_else(|outcome| outcome));
+        }
+        outcomes
     }
 }
 
-/// The bulk route of a batch, if its changes are of one kind and the route takes several.
-fn bulk_route(batch: &Batch<'_>) -> Option<Bulk> {
-    let first = batch.changes.first()?;
-    let same = batch.changes.iter().all(|change| change.action == first.action);
-    if batch.route.batch <= 1 || !same {
-        return None;
-    }
-    match first.action {
-        Action::Create => Some(Bulk::Create),
-        Action::Remove => Some(Bulk::Remove),
-        Action::Update => {
-            let role = first.key.part(ROLE);
-            // The bulk route changes nothing but the role, and all to the same one.
-            let fits = |change: &&Change| change.from_key.is_some() && sent_dates(change).is_empty();
-            let same_role = batch.changes.iter().all(|change| change.key.part(ROLE) == role);
-            (batch.changes.iter().all(fits) && same_role).then_some(Bulk::ChangeRole(role))
-        }
-    }
-}
-
-/// The right side ends a write early; both sides are its outcome.
+/// `Err` is an early return; both variants carry the outcome of the write.
 type Outcome = Result<WriteOutcome, WriteOutcome>;
 
-async fn one(api: &Api, change: &Change) -> Outcome {
-    match change.action {
-        Action::Create => Ok(create(api, change, new_dates(change)?).await?),
-        Action::Remove => remove(api, change).await,
-        Action::Update if api.options.clear_dates == ClearDates::Recreate && clears_a_date(change) => {
-            recreate(api, change).await
-        }
-        Action::Update => update(api, change).await,
+async fn one(api: &Api, route: &str, change: &Change) -> Outcome {
+    match route {
+        CREATE => create(api, change, new_dates(change)?).await,
+        PATCH => update(api, change).await,
+        DELETE => remove(api, change).await,
+        RECREATE => recreate(api, change).await,
+        other => Err(failed(format!("{other} is no route of Canopy, so nothing was sent"), false)),
     }
 }
 
@@ -103,8 +84,8 @@ async fn update(api: &Api, change: &Change) -> Outcome {
     let request = PATCH_RULE.request(Request::patch(api.assignment(id)).json(&body));
     let answer = send(api, request).await?;
     match answer.status {
-        200 => Ok(proven(api, UPDATE, change, &answer, Some(id))),
-        _ => Ok(refusal(UPDATE, &answer).outcome()),
+        200 => Ok(proven(api, PATCH, change, &answer, Some(id))),
+        _ => Ok(refusal(PATCH, &answer).outcome()),
     }
 }
 
@@ -112,9 +93,11 @@ async fn remove(api: &Api, change: &Change) -> Outcome {
     let request = DELETE_RULE.request(Request::delete(api.assignment(live_id(change)?)));
     let answer = send(api, request).await?;
     match answer.status {
-        200 | 204 => Ok(accepted(&answer)),
-        404 => Ok(WriteOutcome::Already(refusal(REMOVE, &answer).to_string())),
-        _ => Ok(refusal(REMOVE, &answer).outcome()),
+        // The request names one assignment, and 204 is the only documented success (apis/canopy.md: Remove).
+        204 => Ok(WriteOutcome::Done(Proof::Answer)),
+        200 => Ok(removed(&answer)),
+        404 => Ok(WriteOutcome::Already(refusal(DELETE, &answer).to_string())),
+        _ => Ok(refusal(DELETE, &answer).outcome()),
     }
 }
 
@@ -157,13 +140,26 @@ async fn recreate(api: &Api, change: &Change) -> Outcome {
     })
 }
 
-/// The outcome of a success that has nothing to say (apis/canopy.md: Remove, Bulk). One with a body that is no JSON does not come from
-/// this API: a proxy's sign-in page, say, behind which nothing was done.
-pub(super) fn accepted(answer: &Answer) -> WriteOutcome {
+/// The outcome of a removal that was answered with an undocumented 200: only a listing shows what it did.
+fn removed(answer: &Answer) -> WriteOutcome {
     if answer.body.is_empty() {
-        return WriteOutcome::Done(Proof::Answer);
+        return WriteOutcome::Done(Proof::Listing);
     }
-    answer.json::<IgnoredAny>().map_or_else(|error| unwritten(&error), |_| WriteOutcome::Done(Proof::Answer))
+    match (answer.json::<IgnoredAny>(), denial(&answer.body)) {
+        (Err(error), _) => unwritten(&error),
+        (Ok(_), Some(denial)) => denied(DELETE, answer, denial),
+        (Ok(_), None) => WriteOutcome::Done(Proof::Listing),
+    }
+}
+
+/// The outcome of a success whose body holds an error envelope: what the envelope says holds, not the status.
+fn denied(request: &'static str, answer: &Answer, denial: Denial) -> WriteOutcome {
+    let refusal = refusal(request, answer);
+    match (request, denial.status) {
+        (_, Some(500..)) => WriteOutcome::unknown(refusal.to_string()),
+        (CREATE, Some(409)) | (DELETE, Some(404)) => WriteOutcome::Already(refusal.to_string()),
+        _ => refusal.failed(),
+    }
 }
 
 /// Sends one write.
@@ -177,21 +173,32 @@ pub(super) fn live_id(change: &Change) -> Result<&str, WriteOutcome> {
     id.ok_or_else(|| failed("the live row has no id, so nothing was sent; plan again".to_owned(), false))
 }
 
-/// An answer proves a write only where it names the assignment that was meant, under the node's second name.
-fn proven(api: &Api, request: &str, change: &Change, answer: &Answer, id: Option<&str>) -> WriteOutcome {
-    match bare_or_wrapped::<Assigned>(answer) {
-        Ok(assigned) if is_meant(api, change, &assigned) && id.is_none_or(|id| id == assigned.id) => {
-            WriteOutcome::Done(Proof::Answer)
-        }
-        Ok(_) => WriteOutcome::unknown(format!(
+/// An answer proves a write only where it names the assignment that was meant and shows no other value than was sent.
+fn proven(api: &Api, request: &'static str, change: &Change, answer: &Answer, id: Option<&str>) -> WriteOutcome {
+    if let Some(denial) = denial(&answer.body) {
+        return denied(request, answer, denial);
+    }
+    let assigned = match bare_or_wrapped::<Assigned>(answer) {
+        Ok(assigned) => assigned,
+        Err(error) => return WriteOutcome::unknown(error.to_string()),
+    };
+    if !is_meant(api, change, &assigned) || id.is_some_and(|id| id != assigned.id) {
+        return WriteOutcome::unknown(format!(
             "{request} was accepted, and its answer names another assignment than the one that was sent"
-        )),
-        Err(error) => WriteOutcome::unknown(error.to_string()),
+        ));
+    }
+    match contradiction(api, change, &Json::Object(assigned.beside)) {
+        None => WriteOutcome::Done(Proof::Answer),
+        // The same request again would be answered in the same way.
+        Some(other) => WriteOutcome::Unknown {
+            why: format!("{request} was accepted, and its answer shows {other}"),
+            repeatable: false,
+        },
     }
 }
 
 /// Whether an answer is about the change's key.
-pub(super) fn is_meant(api: &Api, change: &Change, assigned: &Assigned) -> bool {
+fn is_meant(api: &Api, change: &Change, assigned: &Assigned) -> bool {
     let text = |part| api.ids.text(change.key.part(part));
     !assigned.id.is_empty()
         && *assigned.identity_id == *text(IDENTITY)
@@ -235,10 +242,6 @@ fn kept_dates(change: &Change) -> Result<Dates, WriteOutcome> {
 fn sent_dates(change: &Change) -> Vec<&'static str> {
     let is_instant = |name| matches!(change.desired.get(name), Some(Value::Instant(_)));
     [FROM, TO].into_iter().filter(|name| change.differs.contains(name) || is_instant(name)).collect()
-}
-
-fn clears_a_date(change: &Change) -> bool {
-    change.differs.iter().any(|name| change.desired.get(name).is_none_or(Value::is_null))
 }
 
 /// A declared date as the API reads it: RFC 3339, at the milliseconds that it compares by.

@@ -60,6 +60,7 @@ pub static KIND: Kind = Kind {
         page_size: 1_000,          // apis/partium.md: Default and largest limit [assumed]
         timeout: Duration::from_secs(60), // a batch of 500 is one transaction over there
         retry_budget: Duration::from_secs(300), // maintenance mode lasts minutes
+        settle_timeout: Limits::SETTLE_TIMEOUT,
     },
     max_page_size: usize::MAX,
     auth: &[AuthForm::Bearer],

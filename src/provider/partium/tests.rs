@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use super::super::fake::{Fake, Names, Said, Seen, client, target};
+use super::super::fake::{Fake, Names, Said, Seen, client, route, target};
 use super::super::{Connection, ReadError};
 use crate::model::{
-    Action, Auth, Batch, Change, Desired, Fields, Ids, Key, PartScope, Proof, ReadRequest, Route, Scope, SecretRef,
-    Snapshot, Sym, Value, WriteOutcome,
+    Action, Auth, Batch, Change, Desired, Fields, Ids, Key, PartScope, Proof, ReadRequest, Scope, SecretRef, Snapshot,
+    Sym, Value, WriteOutcome,
 };
 
 struct Account {
@@ -89,7 +89,8 @@ impl Account {
                 differs: Vec::new(),
             })
             .collect();
-        let route = Route { name: "test", group: Sym::NONE, batch: 500, requests: 1 };
+        let target = target("partium", Auth::Bearer(SecretRef::Env("canary".into())), &[]);
+        let route = route(&super::spec::CAPABILITIES, &target, &changes[0], 500);
         self.connection.writer.write(&Batch { route, changes: changes.iter().collect() }).await
     }
 
@@ -257,7 +258,8 @@ fn failed(outcome: &WriteOutcome) -> (&str, Option<u16>, bool) {
 #[tokio::test]
 async fn a_batch_is_judged_index_by_index() {
     let answer = json!({"created": [2], "errors": {"0": "not a root assembly"}});
-    let account = Account::answers(vec![Said::Json(200, answer)]).await;
+    let again = json!({"created": [], "errors": {}});
+    let account = Account::answers(vec![Said::Json(200, answer), Said::Json(200, again)]).await;
     let got = account.create(&["sub/o", "b/o", "c/o"]).await;
     let (message, status, temporary) = failed(&got[0]);
     assert!(message.contains("not a root assembly") && status == Some(200) && !temporary, "{message}");
@@ -266,12 +268,18 @@ async fn a_batch_is_judged_index_by_index() {
     let asked = &account.asked()[0];
     assert_eq!(asked.0, "POST /1/catalog/assignments/organizations");
     assert_eq!(asked.1, json!([row("sub/o"), row("b/o"), row("c/o")]), "a bare array");
+    assert_eq!(
+        account.asked()[1].1,
+        json!([row("b/o")]),
+        "beside an error, silence may also mean that it was taken back"
+    );
 }
 
 #[tokio::test]
 async fn an_error_without_an_index_counts_for_the_whole_batch_and_is_told() {
     let answer = json!({"created": [1], "errors": {"quota": "full, canary"}});
-    let account = Account::answers(vec![Said::Json(200, answer)]).await;
+    let again = json!({"created": [], "errors": {"quota": "full, canary"}});
+    let account = Account::answers(vec![Said::Json(200, answer), Said::Json(200, again)]).await;
     let got = account.create(&["a/o", "b/o"]).await;
     assert!(failed(&got[0]).0.contains("quota: full, [redacted]"), "{:?}", got[0]);
     assert_eq!(got[1], WriteOutcome::Done(Proof::Answer), "its index was named as created");
@@ -335,18 +343,62 @@ async fn a_delete_sends_its_pairs_in_the_body_and_proves_nothing() {
     assert!(matches!(got[0], WriteOutcome::Unknown { .. }), "a foreign answer: {got:?}");
 }
 
+/// An API that creates all pairs of a batch or none, and tells of the others as the contract tells of pairs that existed.
+fn taking_back(
+    bad: impl Fn(&Json) -> bool + Clone + Send + Sync + 'static,
+) -> impl Fn(&Seen) -> Said + Clone + Send + Sync {
+    move |asked| {
+        let pairs = asked.body.as_array().unwrap();
+        let refused: Vec<usize> = (0..pairs.len()).filter(|index| bad(&pairs[*index])).collect();
+        let created: Vec<usize> = if refused.is_empty() { (0..pairs.len()).collect() } else { Vec::new() };
+        let errors: serde_json::Map<String, Json> =
+            refused.iter().map(|index| (index.to_string(), json!("not a root assembly"))).collect();
+        Said::Json(200, json!({"created": created, "errors": errors}))
+    }
+}
+
 #[tokio::test]
-async fn a_mixed_batch_keeps_its_order() {
-    let script = |asked: &Seen| match asked.line.starts_with("POST") {
-        true => Said::Json(200, json!({"created": [0, 1], "errors": {}})),
-        false => Said::Json(200, json!({})),
+async fn pairs_that_were_taken_back_beside_an_error_are_sent_again_without_the_bad_ones() {
+    let script = taking_back(|pair| pair["ass_id"] == "bad");
+    let account = Account::of(Fake::start(script).await, vec![], Duration::from_secs(20));
+    let got = account.create(&["a/o", "bad/o", "c/o", "bad/p"]).await;
+    let done = |outcome: &WriteOutcome| *outcome == WriteOutcome::Done(Proof::Answer);
+    assert_eq!(got.iter().map(done).collect::<Vec<_>>(), [true, false, true, false]);
+    assert!(failed(&got[1]).0.contains("not a root assembly"));
+    assert_eq!(account.fake.lines().len(), 2);
+}
+
+#[tokio::test]
+async fn an_error_of_the_whole_batch_is_divided_until_it_stands_with_its_pair() {
+    let script = |asked: &Seen| {
+        let pairs = asked.body.as_array().unwrap();
+        let bad = pairs.iter().any(|pair| pair["ass_id"] == "bad");
+        let created: Vec<usize> = if bad { Vec::new() } else { (0..pairs.len()).collect() };
+        let errors = if bad { json!({"bad": "not a root assembly"}) } else { json!({}) };
+        Said::Json(200, json!({"created": created, "errors": errors}))
     };
     let account = Account::of(Fake::start(script).await, vec![], Duration::from_secs(20));
-    use Action::{Create, Remove, Update};
-    let got = account.write(&[(Remove, "r/o"), (Create, "c/o"), (Update, "u/o"), (Create, "d/o")]).await;
-    assert_eq!(got[0], WriteOutcome::Done(Proof::Listing));
-    assert_eq!((&got[1], &got[3]), (&WriteOutcome::Done(Proof::Answer), &WriteOutcome::Done(Proof::Answer)));
-    assert!(matches!(got[2], WriteOutcome::Failed { .. }));
+    let got = account.create(&["a/o", "bad/o", "c/o", "d/o"]).await;
+    let done = |outcome: &WriteOutcome| *outcome == WriteOutcome::Done(Proof::Answer);
+    assert_eq!(got.iter().map(done).collect::<Vec<_>>(), [true, false, true, true]);
+}
+
+#[tokio::test]
+async fn an_error_envelope_in_a_success_is_a_refusal() {
+    for body in [
+        json!({"created": [], "errors": {}, "error": "no"}),
+        json!({"success": false, "created": [0, 1], "errors": {}}),
+        json!({"ok": false}),
+        json!({"errors": ["no"]}),
+    ] {
+        for action in [Action::Create, Action::Remove] {
+            let answer = body.clone();
+            let account =
+                Account::of(Fake::start(move |_| Said::Json(200, answer.clone())).await, vec![], Duration::ZERO);
+            let got = account.write(&[(action, "a/o"), (action, "b/o")]).await;
+            assert!(got.iter().all(|outcome| matches!(outcome, WriteOutcome::Failed { .. })), "{body}: {got:?}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -372,9 +424,9 @@ async fn a_lost_answer_is_asked_for_again() {
 #[tokio::test]
 async fn a_refusal_is_told_with_its_next_step() {
     let account = Account::answers(vec![Said::Json(403, json!({"detail": "no"}))]).await;
-    let got = account.create(&["a/o", "b/o"]).await;
-    let (message, status, temporary) = failed(&got[1]);
+    let got = account.create(&["a/o"]).await;
+    let (message, status, temporary) = failed(&got[0]);
     assert!(message.contains("403: no; the token lacks the permission"), "{message}");
     assert_eq!((status, temporary), (Some(403), false));
-    assert_eq!(account.fake.lines().len(), 1, "a missing permission is nobody's entry: not divided");
+    assert_eq!(account.fake.lines().len(), 1);
 }

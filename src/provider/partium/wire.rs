@@ -77,6 +77,28 @@ struct Created {
     errors: Option<BTreeMap<String, Json>>,
 }
 
+/// Whether an answer tells of entries: `errors` is a map whose keys are indices or descriptions, as the contract knows it, and nothing
+/// else denies the success.
+pub(super) fn answers_by_entry(body: &[u8]) -> bool {
+    let Ok(Json::Object(mut answer)) = serde_json::from_slice(body) else { return false };
+    let errors = answer.remove("errors");
+    let rest = Json::Object(answer).to_string();
+    matches!(errors, Some(Json::Object(_))) && super::super::refusal::denial(rest.as_bytes()).is_none()
+}
+
+/// For each of `count` entries of a delete, the error that names it. The contract knows no `errors` of a delete; one that is there is
+/// read as that of a create.
+pub(super) fn refused_entries(body: &[u8], count: usize) -> Vec<Option<String>> {
+    let mut refused = vec![None; count];
+    let answer = serde_json::from_slice::<Json>(body).unwrap_or_default();
+    for (key, told) in answer.get("errors").and_then(Json::as_object).into_iter().flatten() {
+        if let Some(entry) = index(key, count).and_then(|index| refused.get_mut(index)) {
+            *entry = Some(description(told));
+        }
+    }
+    refused
+}
+
 /// Judges each of `count` entries by itself: a success status can hide a partial failure.
 pub(super) fn entries(body: &[u8], count: usize) -> Vec<Entry> {
     let all = |entry: Entry| vec![entry; count];

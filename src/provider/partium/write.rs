@@ -3,22 +3,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::future::BoxFuture;
 use serde::de::IgnoredAny;
 
 use crate::http::{Answer, HttpError, Request};
-use crate::model::{Action, Batch, Change, Proof, WriteOutcome};
+use crate::model::{Batch, Change, Proof, WriteOutcome};
 
 use super::super::Writer;
-use super::super::refusal::{clean, failed, unwritten};
+use super::super::divide::{Part, PartSender, Verdict, divide, may_be_one_entrys_fault};
+use super::super::refusal::{clean, denial, unwritten};
 use super::route::{CREATE, CREATE_RULE, DELETE, DELETE_RULE};
 use super::spec::{ASS, ORG};
 use super::wire::{self, Entry, Pair};
 use super::{Api, refusal};
-
-/// Answers to a whole batch that may be the fault of its size or of single entries: it is sent again in halves, so that one bad entry
-/// never stops the others. 413 is a payload that is too large (apis/partium.md: Maintenance).
-const DIVIDED: [u16; 3] = [400, 413, 422];
 
 /// The writing side of a target.
 pub(super) struct PartiumWriter(pub(super) Arc<Api>);
@@ -33,21 +29,15 @@ enum Verb {
 #[async_trait]
 impl Writer for PartiumWriter {
     async fn write(&self, batch: &Batch<'_>) -> Vec<WriteOutcome> {
-        let mut outcomes: Vec<Option<WriteOutcome>> = batch.changes.iter().map(|_| None).collect();
-        for (action, verb) in [(Action::Create, Verb::Create), (Action::Remove, Verb::Delete)] {
-            let (places, pairs): (Vec<usize>, Vec<Pair<&str>>) = batch
-                .changes
-                .iter()
-                .enumerate()
-                .filter(|(_, change)| change.action == action)
-                .map(|(place, change)| (place, self.pair(change)))
-                .unzip();
-            for (place, outcome) in places.into_iter().zip(verb.carry_out(&self.0, &pairs).await) {
-                outcomes[place] = Some(outcome);
-            }
+        let verb = if batch.route.name == DELETE { Verb::Delete } else { Verb::Create };
+        let pairs: Vec<Pair<&str>> = batch.changes.iter().map(|change| self.pair(change)).collect();
+        let mut sender = BatchSender { verb, api: &self.0, pairs: &pairs };
+        let mut outcomes: Vec<Option<WriteOutcome>> = vec![None; pairs.len()];
+        for (index, outcome) in divide(&mut sender, (0..pairs.len()).collect()).await {
+            outcomes[index] = Some(outcome);
         }
-        let neither = || failed("a pair has nothing that could be updated".to_owned(), false);
-        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(neither)).collect()
+        let lost = || WriteOutcome::unknown(format!("{} told nothing about this pair", verb.name()));
+        outcomes.into_iter().map(|outcome| outcome.unwrap_or_else(lost)).collect()
     }
 }
 
@@ -58,29 +48,27 @@ impl PartiumWriter {
     }
 }
 
-impl Verb {
-    /// One outcome a pair. A refused batch of several is divided.
-    fn carry_out<'a>(self, api: &'a Api, pairs: &'a [Pair<&'a str>]) -> BoxFuture<'a, Vec<WriteOutcome>> {
-        Box::pin(async move {
-            if pairs.is_empty() {
-                return Vec::new();
-            }
-            let answer = match self.send(api, pairs).await {
-                Ok(answer) => answer,
-                Err(error) => return vec![unwritten(&error); pairs.len()],
-            };
-            if DIVIDED.contains(&answer.status) && pairs.len() > 1 {
-                let (left, right) = pairs.split_at(pairs.len() / 2);
-                let mut outcomes = self.carry_out(api, left).await;
-                outcomes.extend(self.carry_out(api, right).await);
-                return outcomes;
-            }
-            self.outcomes(&answer, pairs.len())
-        })
-    }
+/// Sends the parts of one batch.
+struct BatchSender<'a> {
+    verb: Verb,
+    api: &'a Api,
+    pairs: &'a [Pair<&'a str>],
+}
 
+#[async_trait]
+impl PartSender for BatchSender<'_> {
+    async fn send(&mut self, entries: &[usize]) -> Part {
+        let pairs: Vec<&Pair<&str>> = entries.iter().filter_map(|index| self.pairs.get(*index)).collect();
+        match self.verb.send(self.api, &pairs).await {
+            Ok(answer) => self.verb.judge(&answer, entries.len()),
+            Err(error) => Part::Ended(unwritten(&error)),
+        }
+    }
+}
+
+impl Verb {
     /// Existing pairs are ignored by create, missing ones by delete: sending twice has the effect of sending once.
-    async fn send(self, api: &Api, pairs: &[Pair<&str>]) -> Result<Answer, HttpError> {
+    async fn send(self, api: &Api, pairs: &[&Pair<&str>]) -> Result<Answer, HttpError> {
         let request = match self {
             Verb::Create => Request::post(api.assignments.clone()),
             Verb::Delete => Request::delete(api.assignments.clone()),
@@ -92,20 +80,53 @@ impl Verb {
         api.client.send(rule.request(request.json(pairs))).await
     }
 
-    fn outcomes(self, answer: &Answer, count: usize) -> Vec<WriteOutcome> {
-        if !answer.is_success() {
-            return vec![self.refused(answer); count];
+    fn judge(self, answer: &Answer, count: usize) -> Part {
+        match answer.status {
+            200..300 => self.judge_success(answer, count),
+            403 => Part::RefusedForAll(self.refused(answer)),
+            status if may_be_one_entrys_fault(status) => Part::Refused(self.refused(answer)),
+            _ => Part::Ended(self.refused(answer)),
         }
+    }
+
+    fn judge_success(self, answer: &Answer, count: usize) -> Part {
         // Whatever is no JSON does not come from this API: a proxy's page, say.
         if let Err(error) = answer.json::<IgnoredAny>() {
-            return vec![unwritten(&error); count];
+            return Part::Ended(unwritten(&error));
+        }
+        // `errors` of a create belongs to the contract, and is judged entry by entry. All else that denies a success is a refusal of
+        // the batch: a pair that the answer does not name is then no pair that existed.
+        let by_entry = wire::answers_by_entry(&answer.body);
+        if let Some(denial) = denial(&answer.body).filter(|_| !by_entry) {
+            let refusal = refusal(self.name(), answer);
+            return match denial.status {
+                Some(500..) => Part::Ended(WriteOutcome::unknown(refusal.to_string())),
+                Some(403) => Part::RefusedForAll(refusal.failed()),
+                _ => Part::Refused(refusal.failed()),
+            };
         }
         match self {
             Verb::Create => {
-                wire::entries(&answer.body, count).into_iter().map(|entry| outcome(entry, answer)).collect()
+                let entries = wire::entries(&answer.body, count);
+                let refuses = entries.iter().any(|entry| matches!(entry, Entry::Refused(_) | Entry::BatchRefused(_)));
+                Part::Judged(entries.into_iter().map(|entry| verdict(entry, answer, refuses)).collect())
             }
             // 200 `{}` tells nothing about what was deleted (apis/partium.md: Delete).
-            Verb::Delete => vec![WriteOutcome::Done(Proof::Listing); count],
+            Verb::Delete => {
+                let refused = wire::refused_entries(&answer.body, count);
+                let verdict = |told: Option<String>| match told {
+                    Some(told) => Verdict::Final(refused_by(
+                        answer,
+                        format!(
+                            "{DELETE} could not delete the pair: {}{}",
+                            clean(&answer.clean(&told)),
+                            answer.request_note()
+                        ),
+                    )),
+                    None => Verdict::Final(WriteOutcome::Done(Proof::Listing)),
+                };
+                Part::Judged(refused.into_iter().map(verdict).collect())
+            }
         }
     }
 
@@ -131,22 +152,38 @@ impl Verb {
     }
 }
 
-fn outcome(entry: Entry, answer: &Answer) -> WriteOutcome {
-    let refused =
-        |message: String| WriteOutcome::Failed { message, code: None, status: Some(answer.status), temporary: false };
-    match entry {
+/// What one entry of a create's answer means. An API that takes a batch back because of one entry names the others in neither list, as
+/// it does with pairs that existed: beside an error they are sent again, which creates nothing twice.
+fn verdict(entry: Entry, answer: &Answer, refuses: bool) -> Verdict {
+    let existed = || WriteOutcome::Already("the API says that the pair is there already".to_owned());
+    Verdict::Final(match entry {
         Entry::Created => WriteOutcome::Done(Proof::Answer),
-        Entry::Existed => WriteOutcome::Already("the API says that the pair is there already".to_owned()),
-        Entry::Refused(told) => refused(format!(
-            "{CREATE} could not create the pair: {}{}; only root assemblies can be assigned, and only to sub-organizations",
-            clean(&answer.clean(&told)),
-            answer.request_note()
-        )),
-        Entry::BatchRefused(told) => refused(format!(
-            "{CREATE} answered with an error that names no entry, so it counts for the whole batch: {}{}; check the ids of the batch",
-            clean(&answer.clean(&told)),
-            answer.request_note()
-        )),
+        Entry::Existed if refuses => return Verdict::Again(existed()),
+        Entry::Existed => existed(),
+        Entry::Refused(told) => refused_entry(&told, answer),
+        Entry::BatchRefused(told) => {
+            return Verdict::Again(refused_by(
+                answer,
+                format!(
+                    "{CREATE} answered with an error that names no entry, so it counts for the whole batch: {}{}; check the ids of the batch",
+                    clean(&answer.clean(&told)),
+                    answer.request_note()
+                ),
+            ));
+        }
         Entry::Unclear(why) => WriteOutcome::unknown(format!("{CREATE} answered {}: {why}", answer.status)),
-    }
+    })
+}
+
+fn refused_entry(told: &str, answer: &Answer) -> WriteOutcome {
+    let message = format!(
+        "{CREATE} could not create the pair: {}{}; only root assemblies can be assigned, and only to sub-organizations",
+        clean(&answer.clean(told)),
+        answer.request_note()
+    );
+    refused_by(answer, message)
+}
+
+fn refused_by(answer: &Answer, message: String) -> WriteOutcome {
+    WriteOutcome::Failed { message, code: None, status: Some(answer.status), temporary: false }
 }

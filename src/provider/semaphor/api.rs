@@ -86,7 +86,7 @@ pub(super) fn verdict<'a, T: Deserialize<'a>>(
     match verdict {
         Err(error) => Verdict::Unclear(error.to_string()),
         Ok(Some(false)) => Verdict::No(refusal(request, answer, sent)),
-        Ok(None) => unclear(&format!("with neither `ok` nor `success`: {}", clean(&answer.excerpt()))),
+        Ok(None) => unclear(&format!("with no clear `ok` or `success`: {}", clean(&answer.excerpt()))),
         Ok(Some(true)) if !success.contains(&answer.status) => unclear("a status that the route does not document"),
         Ok(Some(true)) => match data {
             Ok(Some(data)) => Verdict::Yes(data),

@@ -10,6 +10,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value as Json};
 
 use crate::model::{Change, Fields, SecretResolver, SecretString, Value};
+use crate::provider::refusal::clean;
 
 /// What the API shows in place of a secret parameter's value (apis/semaphor.md: List).
 const MASK: &str = "***";
@@ -34,6 +35,10 @@ pub(super) fn fields(params: Option<Map<String, Json>>) -> Fields {
     let secret = if keys.is_empty() { Value::Null } else { Value::Masked(keys) };
     let plain = if plain.is_empty() { Value::Null } else { Value::Json(Box::new(Json::Object(plain))) };
     Fields::new(vec![(PLAIN, plain), (SECRET, secret)])
+}
+
+fn same_json(a: &Json, b: &Json) -> bool {
+    Value::Json(Box::new(a.clone())).same(&Value::Json(Box::new(b.clone())))
 }
 
 /// Whether any part of a value is masked: the whole value is unknown then. Values are shown as texts and as arrays of texts.
@@ -134,6 +139,31 @@ impl<'a> Params<'a> {
     /// Whether there is nothing to send but a `null`.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The first parameter that an answer shows otherwise than it was sent, as a text without values. Masked values are unknown, and
+    /// contradict nothing.
+    pub(super) fn contradiction(&self, shown: &Json) -> Option<String> {
+        let nothing = Map::new();
+        let shown = match shown {
+            Json::Null => &nothing,
+            Json::Object(shown) => shown,
+            _ => return Some("`params` that are no map".to_owned()),
+        };
+        let is_other = |(key, param): &(&&str, &Param<'_>)| match (param, shown.get(**key)) {
+            (Param::Secret(_), _) => false,
+            (Param::Plain(_), None) => true,
+            (Param::Plain(sent), Some(shown)) => !is_masked(shown) && !same_json(sent, shown),
+        };
+        if let Some((key, _)) = self.0.iter().find(is_other) {
+            return Some(format!("another value for the parameter {}", clean(key)));
+        }
+        // A secret may be shown under another spelling of its key (apis/semaphor-partium-streamline-more.md: parameters and secrets).
+        let has_secrets = self.secrets().next().is_some();
+        let is_left =
+            |(key, value): &(&String, &Json)| !self.0.contains_key(key.as_str()) && !(has_secrets && is_masked(value));
+        let (key, _) = shown.iter().find(is_left)?;
+        Some(format!("the parameter {}, which was not sent", clean(key)))
     }
 
     /// The secrets that are about to be sent.

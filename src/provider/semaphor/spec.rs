@@ -81,6 +81,7 @@ pub static KIND: Kind = Kind {
         page_size: 1_000, // the listing has no pages; kept for the one field that all targets share
         timeout: Duration::from_secs(30),
         retry_budget: Duration::from_secs(300), // a rate limit ends within the minute
+        settle_timeout: Limits::SETTLE_TIMEOUT,
     },
     max_page_size: usize::MAX,
     auth: &[AuthForm::Bearer, AuthForm::ProjectSecret],

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::http::{TokenBody, TokenExchange};
-use crate::model::{Action, Batch, Change, Key, Proof, ReadRequest, SecretRef, Snapshot, Value, WriteOutcome};
+use crate::model::{Action, Batch, Change, Key, Proof, ReadRequest, Route, SecretRef, Snapshot, Value, WriteOutcome};
 use crate::provider::ReadError;
 use crate::provider::fake::{Fake, Names, Reply, Said, Seen, change, client, of_live, route, target};
 
@@ -180,6 +180,11 @@ async fn one_id_with_two_keys_is_an_error() {
     assert!(error.to_string().contains("the row a1 comes twice"), "{error}");
 }
 
+/// The route that is planned for a change.
+fn planned(change: &Change) -> Route {
+    route(&super::spec::CAPABILITIES, &semaphor(), change, 1)
+}
+
 /// Writes one change; gives its outcome and what was sent.
 async fn write(
     make: impl Fn(&Ids) -> Change,
@@ -188,7 +193,7 @@ async fn write(
     let fake = Fake::start(answer).await;
     let (connection, ids) = connected(&fake);
     let change = make(&ids);
-    let outcomes = connection.writer.write(&Batch { route: route(1), changes: vec![&change] }).await;
+    let outcomes = connection.writer.write(&Batch { route: planned(&change), changes: vec![&change] }).await;
     let [outcome] = &outcomes[..] else { panic!("one outcome a change") };
     (outcome.clone(), fake.seen())
 }
@@ -224,7 +229,7 @@ async fn a_create_sends_definition_scope_type_actor_and_params() {
             let desired = vec![("params", map(json!({"region": "us"}))), ("secret_params", secrets("key", "VALUE"))];
             change(ids, Action::Create, &["d", "TENANT", "t"], desired)
         },
-        |_| (201, written(assignment("new", |_| ()))),
+        |_| (201, written(assignment("new", |row| row["params"] = json!({"region": "us", "key": "***"})))),
     )
     .await;
     assert_eq!(outcome, WriteOutcome::Done(Proof::Answer));
@@ -284,7 +289,7 @@ async fn a_target_can_say_which_status_means_a_duplicate() {
     let ids = Arc::new(Ids::default());
     let connection = connect(&target, client(&target, &fake.url, sign_in(&target)), Arc::clone(&ids), Arc::new(Names));
     let change = create(&ids);
-    let outcomes = connection.writer.write(&Batch { route: route(1), changes: vec![&change] }).await;
+    let outcomes = connection.writer.write(&Batch { route: planned(&change), changes: vec![&change] }).await;
     assert!(matches!(outcomes[0], WriteOutcome::Already(_)), "{:?}", outcomes[0]);
 }
 
@@ -321,12 +326,56 @@ async fn an_update_sends_the_whole_map_and_nothing_else() {
             ];
             update(ids, vec![("secret_params", secrets("key", "VALUE"))], live)
         },
-        |_| (200, written(assignment("a 1", |_| ()))),
+        |_| {
+            let shown = json!({"region": "us", "old": true, "key": "***"});
+            (200, written(assignment("a 1", |row| row["params"] = shown.clone())))
+        },
     )
     .await;
     assert_eq!(outcome, WriteOutcome::Done(Proof::Answer));
     assert_eq!(seen[0].line, format!("PATCH {COLLECTION}/a%201"));
     assert_eq!(seen[0].body, json!({"params": {"region": "us", "old": true, "key": "VALUE"}}));
+}
+
+#[tokio::test]
+async fn an_answer_that_shows_other_parameters_than_were_sent_proves_nothing() {
+    let send = |shown: Json| {
+        write(
+            |ids| {
+                let live =
+                    vec![("params", map(json!({"region": "eu", "see_all": "yes"}))), ("secret_params", Value::Null)];
+                update(ids, vec![("params", map(json!({"region": "us", "limit": 1})))], live)
+            },
+            move |_| (200, written(assignment("a 1", |row| row["params"] = shown.clone()))),
+        )
+    };
+    for (shown, part) in [
+        (json!({"region": "us", "limit": 1.0}), None),
+        (json!({"region": "***", "limit": 1}), None),
+        (json!({"region": "us", "limit": 1, "see_all": "yes"}), Some("see_all, which was not sent")),
+        (json!({"region": "eu", "limit": 1}), Some("another value for the parameter region")),
+        (json!({"region": "us"}), Some("limit")),
+        (Json::Null, Some("limit")),
+    ] {
+        let (outcome, seen) = send(shown.clone()).await;
+        match (part, outcome) {
+            (None, outcome) => assert_eq!(outcome, WriteOutcome::Done(Proof::Answer), "{shown}"),
+            (Some(part), WriteOutcome::Unknown { why, repeatable: false }) => {
+                assert!(why.contains(part) && !why.contains("yes"), "{why}")
+            }
+            (_, other) => panic!("{shown}: {other:?}"),
+        }
+        assert_eq!(seen.len(), 1);
+    }
+    let without = |row: &mut Json| {
+        row.as_object_mut().unwrap().remove("params");
+    };
+    let (outcome, _) = write(
+        |ids| update(ids, vec![("params", map(json!({"region": "us"})))], vec![]),
+        move |_| (200, written(assignment("a 1", without))),
+    )
+    .await;
+    assert_eq!(outcome, WriteOutcome::Done(Proof::Answer), "what is not shown contradicts nothing");
 }
 
 #[tokio::test]
@@ -415,7 +464,7 @@ async fn one_bad_change_never_stops_the_others() {
     let (connection, ids) = connected(&fake);
     let make = |tenant| change(&ids, Action::Create, &["d", "TENANT", tenant], vec![]);
     let (bad, good) = (make("bad"), make("good"));
-    let outcomes = connection.writer.write(&Batch { route: route(1), changes: vec![&bad, &good] }).await;
+    let outcomes = connection.writer.write(&Batch { route: planned(&good), changes: vec![&bad, &good] }).await;
     assert!(matches!(outcomes[0], WriteOutcome::Failed { .. }));
     assert_eq!(outcomes[1], WriteOutcome::Done(Proof::Answer));
 }

@@ -12,17 +12,28 @@ use serde_json::{Map, Value};
 pub(super) struct Envelope<T> {
     ok: Option<bool>,
     success: Option<bool>,
+    #[serde(default)]
+    error: Value,
+    #[serde(default)]
+    errors: Value,
     /// What was asked for.
     pub data: Option<T>,
 }
 
 impl<T> Envelope<T> {
-    /// Whether the API says that it worked. `None`: it does not say, or says both yes and no.
+    /// Whether the API says that it worked. `None`: it does not say, or says both yes and no, as with an error beside `ok: true`.
     pub(super) fn verdict(&self) -> Option<bool> {
-        match (self.ok, self.success) {
+        let verdict = match (self.ok, self.success) {
             (Some(ok), Some(success)) if ok != success => None,
             (ok, success) => ok.or(success),
-        }
+        };
+        let has_error = [&self.error, &self.errors].into_iter().any(|error| match error {
+            Value::Null | Value::Bool(false) => false,
+            Value::Array(errors) => !errors.is_empty(),
+            Value::Object(error) => !error.is_empty(),
+            _ => true,
+        });
+        verdict.filter(|yes| !(*yes && has_error))
     }
 }
 
@@ -141,6 +152,8 @@ mod tests {
         assert_eq!(verdict(r#"{"success": false}"#), Some(false));
         assert_eq!(verdict(r#"{"ok": true, "success": false}"#), None);
         assert_eq!(verdict(r#"{"data": {}}"#), None);
+        assert_eq!(verdict(r#"{"ok": true, "data": {}, "error": {"code": "x"}}"#), None, "an error in a success");
+        assert_eq!(verdict(r#"{"ok": true, "data": {}, "error": null, "errors": []}"#), Some(true));
     }
 
     #[test]

@@ -4,21 +4,18 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::Value as Json;
 
 use crate::http::{Answer, Request};
-use crate::model::{Action, Batch, Change, Proof, SecretResolver, WriteOutcome};
+use crate::model::{Batch, Change, Proof, SecretResolver, WriteOutcome};
 use crate::provider::Writer;
 use crate::provider::refusal::{Refusal, failed, unwritten};
 
 use super::actor::{ACTOR, DEFINITION, SCOPE_TYPE, field_of};
 use super::api::{Api, Verdict, verdict};
 use super::params::Params;
-use super::route::{CREATE_RULE, DELETE_RULE, UPDATE_RULE};
+use super::route::{CREATE, CREATE_RULE, DELETE, DELETE_RULE, UPDATE, UPDATE_RULE};
 use super::wire::{Assignment, Written};
-
-const CREATE: &str = "POST …/unified-security/assignments";
-const UPDATE: &str = "PATCH …/unified-security/assignments/{assignmentId}";
-const REMOVE: &str = "DELETE …/unified-security/assignments/{assignmentId}";
 
 /// Writes one project.
 pub(super) struct SemaphorWriter {
@@ -31,10 +28,11 @@ impl Writer for SemaphorWriter {
     async fn write(&self, batch: &Batch<'_>) -> Vec<WriteOutcome> {
         let mut outcomes = Vec::with_capacity(batch.changes.len());
         for change in &batch.changes {
-            let outcome = match change.action {
-                Action::Create => self.create(change).await,
-                Action::Update => self.update(change).await,
-                Action::Remove => self.remove(change).await,
+            let outcome = match batch.route.name {
+                CREATE => self.create(change).await,
+                UPDATE => self.update(change).await,
+                DELETE => self.remove(change).await,
+                other => Err(failed(format!("{other} is no route of Semaphor, so nothing was sent"), false)),
             };
             outcomes.push(outcome.unwrap_or_else(|outcome| outcome));
         }
@@ -64,7 +62,9 @@ impl SemaphorWriter {
         let answer = self.send(request, &params).await?;
         // 200 and 201 are both successes (apis/semaphor.md: Create).
         match verdict::<Written>(CREATE, &answer, &[200, 201], &params) {
-            Verdict::Yes(Written { assignment }) => Ok(self.proven(CREATE, change, &assignment)),
+            Verdict::Yes(Written { assignment }) => {
+                Ok(self.proven(CREATE, change, &assignment, Some((&answer, &params))))
+            }
             Verdict::No(refusal) if is_duplicate(&refusal, self.api.duplicate_status) => {
                 Ok(WriteOutcome::Already(refusal.to_string()))
             }
@@ -78,7 +78,9 @@ impl SemaphorWriter {
         let request = UPDATE_RULE.request(Request::patch(path).json(&Patch { params: &params }));
         let answer = self.send(request, &params).await?;
         match verdict::<Written>(UPDATE, &answer, &[200, 201], &params) {
-            Verdict::Yes(Written { assignment }) => Ok(self.proven(UPDATE, change, &assignment)),
+            Verdict::Yes(Written { assignment }) => {
+                Ok(self.proven(UPDATE, change, &assignment, Some((&answer, &params))))
+            }
             other => Ok(refused(other)),
         }
     }
@@ -88,8 +90,8 @@ impl SemaphorWriter {
         let nothing = Params::default();
         let request = DELETE_RULE.request(Request::delete(path));
         let answer = self.send(request, &nothing).await?;
-        match verdict::<Written>(REMOVE, &answer, &[200], &nothing) {
-            Verdict::Yes(Written { assignment }) => Ok(self.proven(REMOVE, change, &assignment)),
+        match verdict::<Written>(DELETE, &answer, &[200], &nothing) {
+            Verdict::Yes(Written { assignment }) => Ok(self.proven(DELETE, change, &assignment, None)),
             Verdict::No(refusal) if refusal.status == 404 => Ok(WriteOutcome::Already(refusal.to_string())),
             other => Ok(refused(other)),
         }
@@ -106,21 +108,40 @@ impl SemaphorWriter {
         self.api.client.send(request).await.map_err(|error| unwritten(&error))
     }
 
-    /// An answer proves a write only where it names the assignment that was meant.
-    fn proven(&self, request: &str, change: &Change, assignment: &Assignment) -> WriteOutcome {
+    /// An answer proves a write only where it names the assignment that was meant and shows no other parameters than were sent.
+    fn proven(
+        &self,
+        request: &str,
+        change: &Change,
+        assignment: &Assignment,
+        sent: Option<(&Answer, &Params<'_>)>,
+    ) -> WriteOutcome {
         let text = |part| self.api.ids.text(change.key.part(part));
         let actor = field_of(&assignment.scope_type).flatten().and_then(|field| assignment.actor(field)).unwrap_or("");
         let same_key = *assignment.definition_id == *text(DEFINITION)
             && *assignment.scope_type == *text(SCOPE_TYPE)
             && *actor == *text(ACTOR);
         let live = change.live.as_ref().and_then(|live| live.id.as_deref());
-        if same_key && !assignment.id.is_empty() && live.is_none_or(|id| *id == *assignment.id) {
-            return WriteOutcome::Done(Proof::Answer);
+        if !same_key || assignment.id.is_empty() || live.is_some_and(|id| *id != *assignment.id) {
+            return WriteOutcome::unknown(format!(
+                "{request} was accepted, and its answer names another assignment than the one that was sent"
+            ));
         }
-        WriteOutcome::unknown(format!(
-            "{request} was accepted, and its answer names another assignment than the one that was sent"
-        ))
+        match sent.and_then(|(answer, params)| params.contradiction(&shown_params(answer)?)) {
+            None => WriteOutcome::Done(Proof::Answer),
+            // The same request again would be answered in the same way.
+            Some(other) => WriteOutcome::Unknown {
+                why: format!("{request} was accepted, and its answer shows {other}"),
+                repeatable: false,
+            },
+        }
     }
+}
+
+/// The parameters that an answer shows; `None` where it shows none, which contradicts nothing.
+fn shown_params(answer: &Answer) -> Option<Json> {
+    let body: Json = serde_json::from_slice(&answer.body).ok()?;
+    body.pointer("/data/assignment/params").cloned()
 }
 
 /// The server's id of the row that a change is about.

@@ -14,6 +14,7 @@ mod write;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::http::{Client, Path, SignIn};
 use crate::manifest::PathSpec;
@@ -24,8 +25,13 @@ use super::{Connection, options};
 
 /// The two sides of a target.
 pub fn connect(target: &Target, client: Client, ids: Arc<Ids>, _secrets: Arc<dyn SecretResolver>) -> Connection {
-    let api =
-        Arc::new(Api { client, ids, concurrency: target.limits.concurrency.max(1), options: Options::of(target) });
+    let api = Arc::new(Api {
+        client,
+        ids,
+        concurrency: target.limits.concurrency.max(1),
+        settle_timeout: target.limits.settle_timeout,
+        options: Options::of(target),
+    });
     Connection {
         reader: Box::new(read::StreamlineReader(Arc::clone(&api))),
         writer: Box::new(write::StreamlineWriter(api)),
@@ -99,6 +105,8 @@ struct Api {
     client: Client,
     ids: Arc<Ids>,
     concurrency: usize,
+    /// The longest that the effect of a write is looked for whose answer did not come.
+    settle_timeout: Duration,
     options: Options,
 }
 

@@ -83,6 +83,7 @@ pub static KIND: Kind = Kind {
         page_size: 1_000,          // listings have no pages; kept for the one field that all targets share
         timeout: Duration::from_secs(60), // a PUT checks feature contracts before it answers
         retry_budget: Duration::from_secs(300),
+        settle_timeout: Limits::SETTLE_TIMEOUT,
     },
     max_page_size: usize::MAX,
     auth: &[AuthForm::Bearer, AuthForm::ClientCredentials],

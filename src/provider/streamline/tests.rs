@@ -4,14 +4,15 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value as Json, json};
 
-use super::super::fake::{Fake, Names, Said, Seen, client, target};
+use super::super::fake::{Fake, Names, Said, Seen, client, route, target};
 use super::super::{Connection, ReadError};
 use crate::model::{
-    Action, Auth, Batch, Change, Desired, Fields, Ids, Key, Live, LiveInfo, PartScope, Proof, ReadRequest, Route,
-    Scope, SecretRef, Snapshot, Sym, Value, WriteOutcome,
+    Action, Auth, Batch, Change, Desired, Fields, Ids, Key, Live, LiveInfo, PartScope, Proof, ReadRequest, Scope,
+    SecretRef, Snapshot, Sym, Target, Value, WriteOutcome,
 };
 
 const SERVICE_KEY: &str = "/v2/clients/client-1/domains/d/service/s/assignments/k";
@@ -22,6 +23,7 @@ struct Account {
     fake: Fake,
     ids: Arc<Ids>,
     connection: Connection,
+    target: Target,
 }
 
 impl Account {
@@ -32,7 +34,7 @@ impl Account {
         target.options = Fields::new(options);
         let client = client(&target, &fake.url, super::sign_in(&target));
         let connection = super::connect(&target, client, Arc::clone(&ids), Arc::new(Names));
-        Self { fake, ids, connection }
+        Self { fake, ids, connection, target }
     }
 
     async fn answers(replies: Vec<Said>) -> Self {
@@ -77,7 +79,7 @@ impl Account {
     }
 
     async fn write(&self, change: &Change) -> WriteOutcome {
-        let route = Route { name: "test", group: Sym::NONE, batch: 1, requests: 1 };
+        let route = route(&super::spec::CAPABILITIES, &self.target, change, 1);
         let mut outcomes = self.connection.writer.write(&Batch { route, changes: vec![change] }).await;
         assert_eq!(outcomes.len(), 1);
         outcomes.remove(0)
@@ -370,50 +372,130 @@ async fn after_a_lost_put_the_key_is_read_and_a_put_that_happened_is_done() {
 }
 
 #[tokio::test]
-async fn a_put_that_did_not_happen_is_sent_once_more_and_never_a_third_time() {
+async fn a_put_that_the_api_answered_with_an_error_is_sent_once_more_and_never_a_third_time() {
     /// The first look at the key and those that follow, since reads may lag.
     const LOOKS: usize = 4;
     let before = || vec![ok(row("k", "rev-1", "1")); LOOKS];
     let after = || vec![ok(row("k", "rev-2", "2"))];
-    let broken = || vec![Said::Broken];
     let error = || vec![server_error()];
     let puts = |lines: &[String]| lines.iter().filter(|line| *line == "PUT").count();
-    let (outcome, lines) = settled(Account::update, "d/s/k", [broken(), before(), after()].concat()).await;
-    assert_eq!((outcome, puts(&lines)), (WriteOutcome::Done(Proof::Answer), 2));
     let (outcome, lines) = settled(Account::create, "d/s/k", [error(), vec![none(); LOOKS], after()].concat()).await;
     assert_eq!((outcome, puts(&lines)), (WriteOutcome::Done(Proof::Answer), 2), "still absent");
-    let replies = [broken(), before(), broken(), after()].concat();
-    assert_eq!(settled(Account::update, "d/s/k", replies).await.0, WriteOutcome::Done(Proof::Answer));
-    let replies = [error(), before(), broken(), before(), after()].concat();
-    let (outcome, lines) = settled(Account::update, "d/s/k", replies).await;
-    assert!(matches!(outcome, WriteOutcome::Unknown { .. }), "it may still be on its way: {outcome:?}");
-    assert_eq!((puts(&lines), lines.len()), (2, 2 + 2 * LOOKS));
-    let replies = [broken(), before(), error(), before(), after()].concat();
+    let replies = [error(), before(), error(), before(), after()].concat();
     let (outcome, lines) = settled(Account::update, "d/s/k", replies).await;
     let failed = matches!(outcome, WriteOutcome::Failed { status: Some(500), temporary: false, .. });
     assert!(failed, "it was answered, and nothing happened: {outcome:?}");
     assert_eq!((puts(&lines), lines.len()), (2, 2 + 2 * LOOKS));
 }
 
+/// A service whose PUTs are answered by `put`, given how many came before, and whose key shows the revision that was sent from the time
+/// when `happened` says so, given PUTs and looks so far.
+async fn scripted(
+    put: impl Fn(usize) -> Said + Send + Sync + 'static,
+    happened: impl Fn(usize, usize) -> bool + Send + Sync + 'static,
+) -> (WriteOutcome, Vec<String>) {
+    let (puts, looks) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let script = Arc::new(move |seen: &Seen| match seen.line.starts_with("PUT") {
+        true => put(puts.fetch_add(1, Ordering::SeqCst)),
+        false if happened(puts.load(Ordering::SeqCst), looks.fetch_add(1, Ordering::SeqCst)) => {
+            ok(row("k", "rev-2", "2"))
+        }
+        false => ok(row("k", "rev-1", "1")),
+    });
+    let account = Account::of(Fake::start(move |seen| script(seen)).await, Vec::new());
+    let outcome = account.write(&account.update("d/s/k")).await;
+    (outcome, account.fake.lines().into_iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect())
+}
+
+fn puts(lines: &[String]) -> usize {
+    lines.iter().filter(|line| *line == "PUT").count()
+}
+
+#[tokio::test]
+async fn a_put_that_a_gateway_gave_up_on_is_looked_for_and_never_sent_again() {
+    let gateway = |status: u16| move |_| Said::Html(status, "<html>gateway</html>");
+    for status in [502, 503, 504, 524] {
+        let (outcome, lines) = scripted(gateway(status), |_, _| false).await;
+        assert!(matches!(outcome, WriteOutcome::Unknown { repeatable: false, .. }), "{status}: {outcome:?}");
+        assert_eq!(puts(&lines), 1, "{status}");
+        let (outcome, lines) = scripted(gateway(status), |_, looks| looks >= 3).await;
+        assert_eq!(
+            (outcome, puts(&lines)),
+            (WriteOutcome::Done(Proof::Answer), 1),
+            "{status}: it was carried out later"
+        );
+    }
+    let (outcome, lines) = scripted(|_| Said::Html(200, "<html>"), |_, _| false).await;
+    assert!(matches!(outcome, WriteOutcome::Unknown { repeatable: false, .. }), "a proxy's page: {outcome:?}");
+    assert_eq!(puts(&lines), 1);
+}
+
+#[tokio::test]
+async fn a_put_into_a_closed_connection_is_sent_once_more_on_a_new_one() {
+    let again = |before: usize| if before == 0 { Said::Closed } else { ok(row("k", "rev-2", "2")) };
+    let (outcome, lines) = scripted(again, |_, _| false).await;
+    assert_eq!((outcome, puts(&lines)), (WriteOutcome::Done(Proof::Answer), 2));
+    let (outcome, lines) = scripted(again, |_, looks| looks >= 3).await;
+    assert_eq!((outcome, puts(&lines)), (WriteOutcome::Done(Proof::Answer), 1), "it was carried out later");
+    let (outcome, lines) = scripted(|_| Said::Closed, |_, _| false).await;
+    assert!(matches!(outcome, WriteOutcome::Unknown { repeatable: false, .. }), "{outcome:?}");
+    assert_eq!(puts(&lines), 2, "never a third time");
+}
+
+#[tokio::test]
+async fn a_redirected_put_was_not_carried_out_and_is_not_looked_for() {
+    let (outcome, lines) = scripted(|_| Said::Json(307, json!({})), |_, _| false).await;
+    let WriteOutcome::Failed { message, temporary: false, .. } = outcome else { panic!("{outcome:?}") };
+    assert!(message.contains("redirect"), "{message}");
+    assert_eq!(lines, ["PUT"]);
+}
+
+#[tokio::test]
+async fn a_success_that_is_denied_or_shows_other_fields_proves_nothing() {
+    let denied = json!({"success": false, "message": "no model assigned"});
+    let (outcome, lines) = scripted(move |_| ok(denied.clone()), |_, _| false).await;
+    let WriteOutcome::Failed { message, .. } = &outcome else { panic!("{outcome:?}") };
+    assert!(message.contains("no model assigned"), "{message}");
+    assert_eq!(lines, ["PUT", "GET"]);
+    for (name, value) in [("role", json!("other")), ("settings", json!({"a": 2})), ("metadata", json!({"x": 1}))] {
+        let mut shown = row("k", "rev-2", "2");
+        shown[name] = value;
+        let sees = shown.clone();
+        let account = Account::answers(vec![ok(shown), ok(sees)]).await;
+        let live = account.update("d/s/k");
+        let desired = vec![
+            ("model_id", text("m")),
+            ("model_version", text("2")),
+            ("role", text("primary")),
+            ("metadata", Value::Null),
+        ];
+        let outcome = account.write(&Change { desired: Fields::new(desired), ..live }).await;
+        let WriteOutcome::Unknown { why, repeatable: false } = &outcome else { panic!("{name}: {outcome:?}") };
+        assert!(why.contains(&format!("another `{name}`")), "{why}");
+    }
+}
+
 #[tokio::test]
 async fn a_put_that_a_lagging_read_does_not_show_yet_is_not_sent_again() {
     let before = || ok(row("k", "rev-1", "1"));
-    let replies = vec![Said::Broken, before(), before(), before(), ok(row("k", "rev-2", "2"))];
+    let replies = vec![server_error(), before(), before(), before(), ok(row("k", "rev-2", "2"))];
     let (outcome, lines) = settled(Account::update, "d/s/k", replies).await;
     assert_eq!(outcome, WriteOutcome::Done(Proof::Answer));
     assert_eq!(lines, ["PUT", "GET", "GET", "GET", "GET"]);
 }
 
 #[tokio::test]
-async fn a_write_that_is_put_off_until_the_budget_is_spent_is_temporary() {
-    let busy = || Said::Json(503, json!({"success": false, "message": "busy"}));
-    let (outcome, lines) = settled(Account::update, "d/s/k", vec![busy(), ok(row("k", "rev-1", "1"))]).await;
+async fn a_write_that_the_api_puts_off_is_read_sent_once_more_and_then_temporary() {
+    let busy = |_| Said::Busy(json!({"success": false, "message": "busy"}));
+    let (outcome, lines) = scripted(busy, |_, _| false).await;
     assert!(matches!(outcome, WriteOutcome::Failed { temporary: true, .. }), "{outcome:?}");
-    assert_eq!(lines, ["PUT", "GET"]);
-    let (outcome, _) = settled(Account::update, "d/s/k", vec![busy(), ok(row("k", "rev-2", "2"))]).await;
-    assert_eq!(outcome, WriteOutcome::Done(Proof::Answer), "a 503 does not say that nothing was done");
-    let (outcome, _) = settled(Account::update, "d/s/k", vec![busy(), busy()]).await;
-    assert!(matches!(outcome, WriteOutcome::Unknown { .. }), "{outcome:?}");
+    assert_eq!(puts(&lines), 2);
+    let (outcome, lines) = scripted(busy, |_, _| true).await;
+    assert_eq!(
+        (outcome, puts(&lines)),
+        (WriteOutcome::Done(Proof::Answer), 1),
+        "a 503 does not say that nothing was done"
+    );
 }
 
 #[tokio::test]

@@ -252,6 +252,17 @@ impl Sent {
         Json::Object(body)
     }
 
+    /// The first field that an answer shows otherwise than it was sent. A field that it does not show contradicts nothing, nor does an
+    /// archived revision, which may leave its fields out.
+    pub(super) fn contradiction(&self, body: &RawValue) -> Option<&'static str> {
+        let shown = object(body)?;
+        let live = assignment(body).ok().filter(|row| row.status == Status::Active)?;
+        let is_other = |(name, value): &&(&'static str, Value)| {
+            shown.contains_key(*name) && !live.fields.get(name).unwrap_or(&Value::Null).same(&tidy(value))
+        };
+        self.fields.iter().find(is_other).map(|(name, _)| *name)
+    }
+
     /// Whether an active revision is what this sends.
     pub(super) fn is(&self, live: &Fields) -> bool {
         self.status == Status::Active

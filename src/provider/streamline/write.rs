@@ -1,9 +1,11 @@
 //! Writing Streamline: the whole assignment by keyed PUT, or by POST under the domain; never blindly a second time.
 //!
 //! Each PUT archives the active revision and makes a new one, so a repeat would grow the history and change the id that running
-//! jobs refer to. After a PUT whose end is not known, the key is read; only if nothing happened is it sent once more.
+//! jobs refer to. After a PUT whose end is not known, the key is read. Only if nothing happened, and nothing can happen any more, is it
+//! sent once more.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use serde_json::value::RawValue;
@@ -11,10 +13,10 @@ use serde_json::value::RawValue;
 use crate::http::{Answer, Request};
 use crate::model::{Batch, Change, Fields, LiveInfo, Proof, Sym, Value, WriteOutcome};
 
-use super::super::refusal::{clean, failed, unwritten};
+use super::super::refusal::{clean, denial, failed, unwritten};
 use super::super::{ReadError, Writer};
 use super::read::refusal;
-use super::route::{DOMAIN_POST_RULE, DOMAIN_PUT_RULE, SERVICE_PUT_RULE};
+use super::route::{DOMAIN_POST, DOMAIN_POST_RULE, DOMAIN_PUT, DOMAIN_PUT_RULE, SERVICE_PUT, SERVICE_PUT_RULE};
 use super::spec::{DOMAIN, KEY, SERVICE};
 use super::wire::{self, Sent, Status};
 use super::{Api, Place};
@@ -28,14 +30,15 @@ impl Writer for StreamlineWriter {
     async fn write(&self, batch: &Batch<'_>) -> Vec<WriteOutcome> {
         let mut outcomes = Vec::with_capacity(batch.changes.len());
         for change in &batch.changes {
-            outcomes.push(self.0.change(change).await);
+            outcomes.push(self.0.change(batch.route.name, change).await);
         }
         outcomes
     }
 }
 
-/// How often a key that still shows its earlier revision is looked at again before that is believed. The pauses between them
-/// (half a second, one, two) are longer together than an apply's own verification waits for a listing that lags.
+/// How often a key that still shows its earlier revision is looked at again where the answer ended the request: reads may lag behind
+/// writes. The pauses between the looks (half a second, one, two) are longer together than an apply's own verification waits for a
+/// listing that lags.
 const FURTHER_LOOKS: u32 = 3;
 
 /// How one sending ended.
@@ -53,14 +56,24 @@ struct Doubt {
 }
 
 enum Kind {
-    /// No answer of the API came: nothing, half of one, or a proxy's page. The request may still be on its way.
-    Lost,
-    /// A 5xx came, which says nothing about whether it was carried out (apis/streamline.md: What makes this API different).
+    /// No whole answer of the API came in time, or a gateway answered for it. The request may still be carried out.
+    UnderWay,
+    /// It was lost in a connection that the peer had closed, most likely. All time that a slow server may need is waited for, and then it
+    /// is sent once more on a new connection.
+    StaleConnection,
+    /// The API itself answered with an error, which does not say whether it was carried out (apis/streamline.md: What makes this API
+    /// different). It is not on its way any more.
     Error(u16),
-    /// 503 until the retry budget was spent.
-    Spent,
     /// A success came that speaks of something else than was sent.
     Odd,
+    /// A success came whose body denies it.
+    Denied,
+}
+
+/// Statuses by which a gateway says that it has no answer of the API behind it; those from 520 to 527 are Cloudflare's. The API may carry the
+/// request out all the same.
+fn is_gateways(status: u16) -> bool {
+    matches!(status, 502..=504 | 520..=527)
 }
 
 /// What a look at the key showed.
@@ -74,29 +87,31 @@ enum Seen {
 }
 
 impl Api {
-    async fn change(&self, change: &Change) -> WriteOutcome {
+    async fn change(&self, route: &str, change: &Change) -> WriteOutcome {
         let sent = match Sent::of(change) {
             Ok(sent) => sent,
             Err(problem) => return failed(problem, false),
         };
-        let doubt = match self.send(change, &sent).await {
+        let doubt = match self.send(route, change, &sent).await {
             Sending::Ended(outcome) => return outcome,
             Sending::Doubtful(doubt) => doubt,
         };
         match (self.settled(change, &sent, &doubt).await, &doubt.kind) {
             (Seen::AsSent, _) => WriteOutcome::Done(Proof::Answer),
-            (Seen::AsBefore, Kind::Lost | Kind::Error(_)) => match self.send_once_more(change, &sent).await {
-                WriteOutcome::NotSent { why } => doubt.unknown(&format!("it was not sent again: {why}")),
-                outcome => outcome,
-            },
-            (Seen::AsBefore, Kind::Spent | Kind::Odd) => doubt.nothing_happened(),
+            (Seen::AsBefore, Kind::StaleConnection | Kind::Error(_)) => {
+                match self.send_once_more(route, change, &sent).await {
+                    WriteOutcome::NotSent { why } => doubt.unknown(&format!("it was not sent again: {why}")),
+                    outcome => outcome,
+                }
+            }
+            (Seen::AsBefore, Kind::UnderWay | Kind::Odd | Kind::Denied) => doubt.nothing_happened(),
             (Seen::Else(seen), _) => doubt.unknown(&seen),
         }
     }
 
     /// The key was read and nothing had happened, so one repeat makes no second revision (apis/streamline.md: What makes this API different).
-    async fn send_once_more(&self, change: &Change, sent: &Sent) -> WriteOutcome {
-        let doubt = match self.send(change, sent).await {
+    async fn send_once_more(&self, route: &str, change: &Change, sent: &Sent) -> WriteOutcome {
+        let doubt = match self.send(route, change, sent).await {
             Sending::Ended(outcome) => return outcome,
             Sending::Doubtful(doubt) => doubt,
         };
@@ -107,40 +122,56 @@ impl Api {
         }
     }
 
-    async fn send(&self, change: &Change, sent: &Sent) -> Sending {
-        let (request, text) = self.request(change, sent);
+    async fn send(&self, route: &str, change: &Change, sent: &Sent) -> Sending {
+        let (request, text) = match self.request(route, change, sent) {
+            Ok(request) => request,
+            Err(problem) => return Sending::Ended(failed(problem, false)),
+        };
         let answer = match self.client.send(request).await {
             Ok(answer) => answer,
             Err(error) if error.may_have_happened() => {
-                let kind = if error.temporary() { Kind::Spent } else { Kind::Lost };
+                let kind = if error.stale_connection() { Kind::StaleConnection } else { Kind::UnderWay };
                 return doubtful(error.to_string(), kind);
             }
             Err(error) => return Sending::Ended(unwritten(&error)),
         };
         match answer.status {
             200..300 => match answer.json::<&RawValue>() {
+                Ok(_) if denial(&answer.body).is_some() => doubtful(refusal(text, &answer).to_string(), Kind::Denied),
                 Ok(body) => match self.check(&answer, body, change, sent) {
                     Ok(()) => Sending::Ended(WriteOutcome::Done(Proof::Answer)),
                     Err(problem) => doubtful(format!("{text}: {problem}"), Kind::Odd),
                 },
-                Err(error) => doubtful(error.to_string(), Kind::Lost),
+                // A proxy's page, or half of an answer.
+                Err(error) => doubtful(error.to_string(), Kind::UnderWay),
             },
-            status @ 500.. => doubtful(refusal(text, &answer).to_string(), Kind::Error(status)),
+            status @ 500.. => {
+                // A server that says when to retry refused the request; a gateway says nothing of the kind.
+                let under_way = is_gateways(status) && !answer.says_when_to_retry();
+                let kind = if under_way { Kind::UnderWay } else { Kind::Error(status) };
+                doubtful(refusal(text, &answer).to_string(), kind)
+            }
             _ => Sending::Ended(refusal(text, &answer).outcome()),
         }
     }
 
-    /// The keyed PUT, or the POST of the domain's collection with the key in the body (apis/streamline.md: Domain scope).
-    fn request(&self, change: &Change, sent: &Sent) -> (Request, String) {
+    /// The request of the planned route: the keyed PUT, or the POST of the domain's collection with the key in the body
+    /// (apis/streamline.md: Domain scope).
+    fn request(&self, route: &str, change: &Change, sent: &Sent) -> Result<(Request, String), String> {
         let (place, key) = address(change);
-        if place.service.is_none() && !self.options.keyed_domain_put {
-            let route = self.collection(place);
-            let body = sent.body(Some(self.ids.text(key)));
-            return (DOMAIN_POST_RULE.request(Request::post(route.path).json(&body)), format!("POST {}", route.text));
-        }
+        let rule = match route {
+            SERVICE_PUT => &SERVICE_PUT_RULE,
+            DOMAIN_PUT => &DOMAIN_PUT_RULE,
+            DOMAIN_POST => {
+                let route = self.collection(place);
+                let body = sent.body(Some(self.ids.text(key)));
+                let request = DOMAIN_POST_RULE.request(Request::post(route.path).json(&body));
+                return Ok((request, format!("POST {}", route.text)));
+            }
+            other => return Err(format!("{other} is no route of Streamline, so nothing was sent")),
+        };
         let route = self.keyed(place, key);
-        let rule = if place.service.is_none() { &DOMAIN_PUT_RULE } else { &SERVICE_PUT_RULE };
-        (rule.request(Request::put(route.path).json(&sent.body(None))), format!("PUT {}", route.text))
+        Ok((rule.request(Request::put(route.path).json(&sent.body(None))), format!("PUT {}", route.text)))
     }
 
     /// Whether a success speaks of what was sent: the status code alone is not printed in the contract, so 200 and 201 count the same.
@@ -161,21 +192,27 @@ impl Api {
         if row.status != sent.status || differs("model_id") || differs("model_version") {
             return Err("the answer names another model, version or status than was sent".to_owned());
         }
-        Ok(())
+        match sent.contradiction(body) {
+            Some(name) => Err(format!("the answer shows another `{name}` than was sent")),
+            None => Ok(()),
+        }
     }
 
-    /// What the key shows once it had time to show it: reads may lag behind a write, and "nothing happened" is what a second revision
-    /// would rest on.
+    /// What the key shows once it had time to show it. A request that may still be carried out is waited for as long as the target says;
+    /// else reads may lag behind a write, and "nothing happened" is what a second revision would rest on.
     async fn settled(&self, change: &Change, sent: &Sent, doubt: &Doubt) -> Seen {
+        let started = Instant::now();
         let mut seen = self.look(change, sent).await;
-        if !matches!(doubt.kind, Kind::Lost | Kind::Error(_)) {
-            return seen;
-        }
-        for looks in 0..FURTHER_LOOKS {
-            if !matches!(seen, Seen::AsBefore) {
+        for looks in 0.. {
+            let left = match doubt.kind {
+                Kind::UnderWay | Kind::StaleConnection => self.settle_timeout.saturating_sub(started.elapsed()),
+                Kind::Error(_) if looks < FURTHER_LOOKS => Duration::MAX,
+                Kind::Error(_) | Kind::Odd | Kind::Denied => Duration::ZERO,
+            };
+            if left.is_zero() || !matches!(seen, Seen::AsBefore) {
                 break;
             }
-            if !self.client.let_settle(looks).await {
+            if !self.client.let_settle(looks, left).await {
                 return Seen::Else(
                     "the key still has its earlier revision, and a stop was asked for before it was looked at again"
                         .to_owned(),
@@ -235,13 +272,13 @@ fn doubtful(why: String, kind: Kind) -> Sending {
 }
 
 impl Doubt {
-    /// The key was read and is as before. After an answered error that is certain: the request is not on its way any more.
+    /// The key was read and is as before. That is certain where the API itself answered: the request is not on its way any more.
     fn nothing_happened(self) -> WriteOutcome {
         const SEEN: &str = "the key still has its earlier revision";
         let (status, temporary) = match self.kind {
-            Kind::Lost | Kind::Odd => return self.unknown(SEEN),
             Kind::Error(status) => (Some(status), status == 503),
-            Kind::Spent => (None, true),
+            Kind::Denied => (None, false),
+            Kind::UnderWay | Kind::StaleConnection | Kind::Odd => return self.unknown(SEEN),
         };
         WriteOutcome::Failed { message: format!("{}; {SEEN}", self.why), code: None, status, temporary }
     }

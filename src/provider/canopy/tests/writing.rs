@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::{PORTAL, connected, portal};
 use crate::model::{Action, Batch, Change, Ids, Instant, Proof, Value, WriteOutcome};
+use crate::provider::canopy::spec::CAPABILITIES;
 use crate::provider::fake::{Fake, Reply, Seen, change, of_live, route};
 
 fn date(text: &str) -> Value {
@@ -44,9 +45,12 @@ async fn write_to(
     answer: impl Fn(&Seen) -> Reply + Clone + Send + Sync + 'static,
 ) -> (Vec<WriteOutcome>, Vec<Seen>) {
     let fake = Fake::start(answer).await;
-    let (connection, ids) = connected(&fake, &portal(options));
+    let target = portal(options);
+    let (connection, ids) = connected(&fake, &target);
     let changes = make(&ids);
-    let batch = Batch { route: route(size), changes: changes.iter().collect() };
+    let planned = |change: &Change| route(&CAPABILITIES, &target, change, size);
+    let batch = Batch { route: planned(&changes[0]), changes: changes.iter().collect() };
+    assert!(changes.iter().all(|change| planned(change) == batch.route), "one route a batch");
     let outcomes = connection.writer.write(&batch).await;
     assert_eq!(outcomes.len(), changes.len(), "one outcome a change");
     (outcomes, fake.seen())
@@ -60,7 +64,14 @@ async fn write_one(
     (outcomes[0].clone(), seen)
 }
 
+/// An API that answers everything alike.
+fn says(reply: &Reply) -> impl Fn(&Seen) -> Reply + Clone + Send + Sync + 'static {
+    let reply = reply.clone();
+    move |_| reply.clone()
+}
+
 const DONE: WriteOutcome = WriteOutcome::Done(Proof::Answer);
+const LISTED: WriteOutcome = WriteOutcome::Done(Proof::Listing);
 
 fn kind(outcome: &WriteOutcome) -> &'static str {
     match outcome {
@@ -286,7 +297,11 @@ async fn a_bulk_create_sends_all_entries_and_takes_each_result_by_its_index() {
 
 #[tokio::test]
 async fn mixed_outcomes_are_told_apart_and_a_success_beside_them_needs_a_listing() {
-    let (outcomes, _) = write_to(&[], 100, creates, |_| {
+    let (outcomes, seen) = write_to(&[], 100, creates, |seen| {
+        if seen.body["assignments"].as_array().is_some_and(|entries| entries.len() == 1) {
+            let conflict = json!({"code": "rbac.assignment_conflict", "message": "has it"});
+            return (207, json!({"results": [result(0, "error", 409, ("error", conflict))]}));
+        }
         let results = json!([
             result(2, "error", 400, ("error", json!({"code": "rbac.role_system", "message": "system role"}))),
             result(1, "error", 409, ("error", json!({"code": "rbac.assignment_conflict", "message": "has it"}))),
@@ -297,6 +312,8 @@ async fn mixed_outcomes_are_told_apart_and_a_success_beside_them_needs_a_listing
     })
     .await;
     assert_eq!(kinds(&outcomes), ["done if listed", "already", "failed", "failed"]);
+    assert_eq!(seen.len(), 2, "the success beside failures is sent again without them");
+    assert_eq!(seen[1].body["assignments"].as_array().map(Vec::len), Some(1));
     let WriteOutcome::Failed { message, code, status, .. } = &outcomes[2] else { panic!() };
     assert_eq!((code.as_deref(), *status), (Some("rbac.role_system"), Some(400)));
     assert!(message.contains("system role"));
@@ -379,23 +396,156 @@ async fn a_route_that_is_not_there_is_not_tried_by_halves() {
 async fn role_changes_to_one_role_share_a_request() {
     let make = |ids: &Ids| vec![role_change(ids, "i", vec![]), role_change(ids, "j", vec![])];
     let (outcomes, seen) = write_to(&[], 100, make, |_| (200, json!({"message": "2 changed"}))).await;
-    assert_eq!(outcomes, [DONE, DONE]);
+    assert_eq!(outcomes, [LISTED, LISTED], "a message names no assignment");
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0].line, format!("POST {PORTAL}/bulk-change-role"));
     assert_eq!(seen[0].body, json!({"assignment_ids": ["of-i", "of-j"], "role_id": "new"}));
 }
 
 #[tokio::test]
-async fn role_changes_that_also_change_dates_are_patches() {
-    let make =
-        |ids: &Ids| vec![role_change(ids, "i", vec![]), role_change(ids, "j", vec![("effective_to", Value::Null)])];
-    let (outcomes, seen) = write_to(&[], 100, make, |seen| {
-        let identity = if seen.line.ends_with("of-i") { "i" } else { "j" };
-        (200, assigned(&format!("of-{identity}"), identity, "new"))
-    })
+async fn one_row_with_declared_dates_does_not_make_a_bulk_role_change_single_requests() {
+    let end = vec![("effective_to", date("2099-01-01T00:00:00Z"))];
+    let make = |ids: &Ids| {
+        let dated = Change { differs: vec![], ..role_change(ids, "j", end.clone()) };
+        vec![role_change(ids, "i", vec![]), dated, role_change(ids, "k", vec![])]
+    };
+    let (outcomes, seen) = write_to(&[], 100, make, |_| (200, json!({"message": "ok"}))).await;
+    assert_eq!(outcomes, [LISTED, LISTED, LISTED]);
+    assert_eq!(seen.len(), 1, "one request was planned");
+}
+
+/// How an API that takes a batch back tells of the entries that were not to blame.
+#[derive(Clone, Copy)]
+enum RolledBack {
+    /// With a failure of their own.
+    Told,
+    /// As if they had been created.
+    Optimistic,
+    /// Not at all.
+    Silent,
+    /// With the error of the bad entry.
+    Copied,
+    /// As created; and only the first bad entry is named.
+    FirstOnly,
+}
+
+/// An API that creates all entries of a batch or none.
+fn taking_back(how: RolledBack) -> impl Fn(&Seen) -> Reply + Clone + Send + Sync {
+    move |seen| {
+        let entries = seen.body["assignments"].as_array().unwrap();
+        let identity = |index: usize| entries[index]["identity_id"].as_str().unwrap();
+        let mut bad: Vec<usize> = (0..entries.len()).filter(|index| identity(*index).starts_with("bad")).collect();
+        let any_bad = !bad.is_empty();
+        if matches!(how, RolledBack::FirstOnly) {
+            bad.truncate(1);
+        }
+        let gone = json!({"statusCode": 404, "code": "rbac.identity_not_found", "message": "no such identity"});
+        let results = (0..entries.len()).filter_map(|index| {
+            let at = index as u64;
+            if bad.contains(&index) {
+                return Some(result(at, "error", 404, ("error", gone.clone())));
+            }
+            match how {
+                RolledBack::Told if any_bad => {
+                    let back = json!({"statusCode": 424, "code": "rbac.rolled_back", "message": "rolled back"});
+                    Some(result(at, "error", 424, ("error", back)))
+                }
+                RolledBack::Silent if any_bad => None,
+                RolledBack::Copied if any_bad => Some(result(at, "error", 404, ("error", gone.clone()))),
+                _ => Some(result(at, "success", 201, ("data", assigned("x", identity(index), "r")))),
+            }
+        });
+        (if any_bad { 207 } else { 200 }, json!({"results": results.collect::<Vec<_>>()}))
+    }
+}
+
+#[tokio::test]
+async fn a_batch_that_was_taken_back_because_of_bad_entries_is_sent_again_without_them() {
+    use RolledBack::{Copied, FirstOnly, Optimistic, Silent, Told};
+    for how in [Told, Optimistic, Silent, Copied, FirstOnly] {
+        for identities in [vec!["i0", "bad", "i2", "i3"], vec!["bad1", "i1", "bad2", "i3", "i4", "bad3"]] {
+            let make = |ids: &Ids| identities.iter().map(|identity| create(ids, identity)).collect::<Vec<_>>();
+            let (outcomes, seen) = write_to(&[], 100, make, taking_back(how)).await;
+            let expected: Vec<&str> =
+                identities.iter().map(|name| if name.starts_with("bad") { "failed" } else { "done" }).collect();
+            assert_eq!(kinds(&outcomes), expected);
+            let created: usize = seen
+                .iter()
+                .filter(|seen| taking_back(how)(seen).0 == 200)
+                .map(|seen| seen.body["assignments"].as_array().unwrap().len())
+                .sum();
+            assert_eq!(created, expected.iter().filter(|kind| **kind == "done").count(), "nothing is created twice");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_envelope_in_a_success_is_no_success() {
+    let envelope = |status: u16| json!({"error": {"statusCode": status, "code": "rbac.forbidden", "message": "no"}});
+    for (status, expected) in [(403, "failed"), (500, "unknown")] {
+        let answer = (200, envelope(status));
+        let outcome = |made: (WriteOutcome, Vec<Seen>)| kind(&made.0);
+        assert_eq!(outcome(write_one(|ids| create(ids, "i"), says(&answer)).await), expected);
+        assert_eq!(outcome(write_one(|ids| remove(ids, "i", "a"), says(&answer)).await), expected);
+        assert_eq!(outcome(write_one(|ids| update(ids, vec![], vec![]), says(&answer)).await), expected);
+        let removals = |ids: &Ids| vec![remove(ids, "i", "a"), remove(ids, "j", "b")];
+        let (outcomes, _) = write_to(&[], 100, removals, says(&answer)).await;
+        assert_eq!(kinds(&outcomes), [expected; 2]);
+        let roles = |ids: &Ids| vec![role_change(ids, "i", vec![]), role_change(ids, "j", vec![])];
+        let (outcomes, _) = write_to(&[], 100, roles, says(&answer)).await;
+        assert_eq!(kinds(&outcomes), [expected; 2]);
+        let (outcomes, _) = write_to(&[], 100, creates, move |_| answer.clone()).await;
+        assert_eq!(kinds(&outcomes), [expected; 4]);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_shows_another_date_than_was_sent_proves_nothing() {
+    let end = || vec![("effective_to", date("2026-12-31T23:59:59Z"))];
+    let answer = |to: Json| {
+        let mut body = assigned("a 1", "i", "r");
+        body["effective_to"] = to;
+        body
+    };
+    for (to, expected) in [
+        (json!("2026-12-31T23:59:59.000Z"), "done"),
+        (json!("2027-01-01T01:59:59+02:00"), "done"),
+        (json!("2027-12-31T23:59:59Z"), "unknown"),
+        (json!("soon"), "unknown"),
+        (Json::Null, "unknown"),
+    ] {
+        let body = answer(to.clone());
+        let (outcome, _) = write_one(|ids| update(ids, end(), vec![]), says(&(200, body.clone()))).await;
+        assert_eq!(kind(&outcome), expected, "{to}: {outcome:?}");
+        let (outcome, _) =
+            write_one(|ids| change(ids, Action::Create, &["i", "n", "r"], end()), move |_| (201, body.clone())).await;
+        assert_eq!(kind(&outcome), expected, "{to}: {outcome:?}");
+    }
+    let cleared = answer(json!("2027-12-31T23:59:59Z"));
+    let (outcome, _) =
+        write_one(|ids| update(ids, vec![("effective_to", Value::Null)], vec![]), move |_| (200, cleared.clone()))
+            .await;
+    assert_eq!(kind(&outcome), "unknown", "the end is still there");
+    let (outcomes, seen) = write_to(
+        &[],
+        100,
+        |ids| vec![change(ids, Action::Create, &["i", "n", "r"], end())],
+        move |_| (200, json!({"results": [result(0, "success", 201, ("data", answer(Json::Null)))]})),
+    )
     .await;
-    assert_eq!(outcomes, [DONE, DONE]);
-    assert!(seen.iter().all(|seen| seen.line.starts_with("PATCH")));
+    assert_eq!((kinds(&outcomes), seen.len()), (vec!["unknown"], 1));
+}
+
+#[tokio::test]
+async fn counts_that_contradict_the_results_leave_the_proof_to_a_listing() {
+    for summary in [json!({"succeeded": 0}), json!({"succeeded": 4, "failed": 4})] {
+        let (outcomes, seen) = write_to(&[], 100, creates, move |_| {
+            let ok = |index: u64| result(index, "success", 201, ("data", assigned("x", &format!("i{index}"), "r")));
+            (200, json!({"summary": summary, "results": [ok(0), ok(1), ok(2), ok(3)]}))
+        })
+        .await;
+        assert_eq!((kinds(&outcomes), seen.len()), (vec!["done if listed"; 4], 1));
+    }
 }
 
 #[tokio::test]
@@ -410,7 +560,7 @@ async fn a_conflict_of_a_role_change_is_a_failure_of_its_entry_alone() {
         }
     })
     .await;
-    assert_eq!(kinds(&outcomes), ["done", "failed"], "the old role of j is still there");
+    assert_eq!(kinds(&outcomes), ["done if listed", "failed"], "the old role of j is still there");
     assert_eq!(seen.len(), 3);
 }
 
@@ -418,7 +568,7 @@ async fn a_conflict_of_a_role_change_is_a_failure_of_its_entry_alone() {
 async fn removals_share_a_request_and_one_that_is_gone_stops_no_other() {
     let make = |ids: &Ids| vec![remove(ids, "i", "a"), remove(ids, "j", "b"), remove(ids, "k", "c")];
     let (outcomes, seen) = write_to(&[], 100, make, |_| (204, Json::Null)).await;
-    assert_eq!(outcomes, [DONE, DONE, DONE]);
+    assert_eq!(outcomes, [LISTED, LISTED, LISTED], "204 names no assignment");
     assert_eq!(seen.len(), 1);
     assert_eq!(seen[0].line, format!("POST {PORTAL}/bulk-remove"));
     assert_eq!(seen[0].body, json!({"assignment_ids": ["a", "b", "c"]}));
@@ -427,16 +577,18 @@ async fn removals_share_a_request_and_one_that_is_gone_stops_no_other() {
         if ids.contains(&json!("b")) { error(404, "not_found") } else { (204, Json::Null) }
     })
     .await;
-    assert_eq!(kinds(&outcomes), ["done", "already", "done"]);
+    assert_eq!(kinds(&outcomes), ["done if listed", "already", "done if listed"]);
 }
 
 #[tokio::test]
 async fn a_budget_that_is_spent_is_temporary() {
     let fake = Fake::start(|_| (429, Json::Null)).await;
-    let (connection, ids) = connected(&fake, &portal(&[]));
+    let target = portal(&[]);
+    let (connection, ids) = connected(&fake, &target);
     let changes = [create(&ids, "i")];
     for size in [1, 100] {
-        let batch = Batch { route: route(size), changes: changes.iter().collect() };
+        let route = route(&CAPABILITIES, &target, &changes[0], size);
+        let batch = Batch { route, changes: changes.iter().collect() };
         let outcomes = connection.writer.write(&batch).await;
         assert!(matches!(outcomes[0], WriteOutcome::Failed { temporary: true, .. }), "{:?}", outcomes[0]);
     }
