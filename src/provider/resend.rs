@@ -57,6 +57,8 @@ pub struct Rule {
     pub unavailable: Unavailable,
     /// What settles the doubt.
     pub settled_by: &'static str,
+    /// What in an answer proves that the change was carried out. Where nothing does, a listing has to show it.
+    pub proven_by: &'static str,
     /// Where that is known from.
     pub source: &'static str,
 }
@@ -85,7 +87,7 @@ pub fn table() -> String {
     let mut text =
         String::from("| system | route | ambiguous answer | 503 | settled by | source |\n|---|---|---|---|---|---|\n");
     for (provider, rule) in rules() {
-        let Rule { route, doubt, unavailable, settled_by, source } = rule;
+        let Rule { route, doubt, unavailable, settled_by, source, .. } = rule;
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
@@ -93,6 +95,16 @@ pub fn table() -> String {
             doubt.text(),
             unavailable.text()
         );
+    }
+    text
+}
+
+/// What proves a change, route by route, as Markdown for the documentation.
+pub fn proof_table() -> String {
+    let mut text = String::from("| system | route | proven by |\n|---|---|---|\n");
+    for (provider, Rule { route, proven_by, .. }) in rules() {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "| {provider} | `{route}` | {proven_by} |");
     }
     text
 }
@@ -143,9 +155,11 @@ mod tests {
     }
 
     #[test]
-    fn the_documentation_has_the_table() {
+    fn the_documentation_has_the_tables() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/ambiguous-answers.md");
         let page = std::fs::read_to_string(path).unwrap();
-        assert!(page.contains(&table()), "docs/ambiguous-answers.md should hold:\n{}", table());
+        for table in [table(), proof_table()] {
+            assert!(page.contains(&table), "docs/ambiguous-answers.md should hold:\n{table}");
+        }
     }
 }

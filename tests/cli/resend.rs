@@ -117,7 +117,7 @@ fn place(case: &Case, fault: &str) -> Place {
     place.write(
         "all.yaml",
         &format!(
-            "{{ apiVersion: assignctl/v1, kind: Target, metadata: {{ name: t }}, spec: {{ provider: {provider}, endpoint: '{url}', auth: {{ bearer: {{ env: TOKEN }} }}, limits: {{ retry_budget: 20s }}{sep}{more} }} }}\n---\n{{ apiVersion: assignctl/v1, metadata: {{ name: set }}, {} }}\n",
+            "{{ apiVersion: assignctl/v1, kind: Target, metadata: {{ name: t }}, spec: {{ provider: {provider}, endpoint: '{url}', auth: {{ bearer: {{ env: TOKEN }} }}, limits: {{ retry_budget: 20s, settle_timeout: 2s }}{sep}{more} }} }}\n---\n{{ apiVersion: assignctl/v1, metadata: {{ name: set }}, {} }}\n",
             case.set
         ),
     );

@@ -47,7 +47,7 @@ impl Answers {
     pub fn of(worlds: &[&World]) -> Self {
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
-        let limits = "timeout: 10s, retry_budget: 10ms";
+        let limits = "timeout: 10s, retry_budget: 10ms, settle_timeout: 60ms";
         let stage = |world: &&World| {
             let seed = Some(Seed::parse(world.seed).expect("the seed is good"));
             let manifests = world.manifests.replace("{{limits}}", limits);

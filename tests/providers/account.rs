@@ -25,7 +25,7 @@ impl Account {
     pub(super) fn of(sandbox: Running, target: &Target, sign_in: SignIn, connect: Connect) -> Self {
         let ids = Arc::new(Ids::default());
         let connection = connect(target, client(target, &sandbox, sign_in), Arc::clone(&ids), Arc::new(Names));
-        Self { sandbox, side: Side { connection, ids } }
+        Self { sandbox, side: Side { target: target.clone(), connection, ids } }
     }
 
     pub(super) fn fault(&self, text: &str) {

@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use assignctl::http::{Client, Config, HostPolicy, SignIn};
 use assignctl::model::{
-    Action, Auth, Batch, Change, Endpoint, Fields, Ids, Key, Limits, Live, Origin, ReadRequest, ResolveError, Route,
-    SecretRef, SecretResolver, SecretString, Snapshot, Sym, Target, Value, WriteOutcome,
+    Action, Auth, Batch, Change, Endpoint, Fields, Ids, Key, Limits, Live, Origin, ReadRequest, ResolveError,
+    SecretRef, SecretResolver, SecretString, Snapshot, Target, Value, WriteOutcome,
 };
-use assignctl::provider::Connection;
+use assignctl::provider::{self, Connection};
 use assignctl::sandbox::{self, LoggedRequest, Options, Running, Seed};
 
 /// Gives every reference its own name as its value.
@@ -77,6 +77,7 @@ fn client(target: &Target, server: &Running, auth: SignIn) -> Client {
 
 /// A provider connected to a server, with its ids.
 struct Side {
+    target: Target,
     connection: Connection,
     ids: Arc<Ids>,
 }
@@ -115,8 +116,11 @@ impl Side {
         Change { action: Action::Remove, live: self.live(key).await, ..self.create(key, vec![]) }
     }
 
+    /// Writes changes by the route that is planned for the first of them, with batches of this size.
     async fn write(&self, size: usize, changes: &[Change]) -> Vec<WriteOutcome> {
-        let route = Route { name: "as planned", group: Sym::NONE, batch: size, requests: 1 };
+        let plan = provider::find(self.target.provider).unwrap().kind.capabilities.route;
+        let limits = Limits { batch_size: size, ..self.target.limits.clone() };
+        let route = plan(&changes[0], &limits, &self.target.options);
         self.connection.writer.write(&Batch { route, changes: changes.iter().collect() }).await
     }
 

@@ -38,7 +38,8 @@ fn connected(server: &Running, auth: Auth) -> Side {
     let target = target("semaphor", auth, &[("project_id", "p1")]);
     let ids = Arc::new(Ids::default());
     let client = client(&target, server, sign_in(&target));
-    Side { connection: connect(&target, client, Arc::clone(&ids), Arc::new(Names)), ids }
+    let connection = connect(&target, client, Arc::clone(&ids), Arc::new(Names));
+    Side { target, connection, ids }
 }
 
 fn map(json: Json) -> Value {

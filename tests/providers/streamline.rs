@@ -180,7 +180,7 @@ async fn services_that_block_a_domains_model_are_all_told() {
 #[tokio::test]
 async fn a_write_that_broke_is_looked_up_and_makes_one_revision() {
     for (fault, writes) in
-        [("drop-after", 1), ("status-after=500", 1), ("truncate", 1), ("garbage", 2), ("drop-before", 2), ("500", 2)]
+        [("drop-after", 1), ("status-after=500", 1), ("truncate", 1), ("drop-before", 2), ("500", 2)]
     {
         for key in ["sa/s1/price", "sa//default"] {
             let account = account().await;
@@ -195,6 +195,20 @@ async fn a_write_that_broke_is_looked_up_and_makes_one_revision() {
             let history = account.sandbox.dump().unwrap().to_string().matches("backup").count();
             assert_eq!(history, 1, "{fault} {key}: one new revision");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_write_that_a_gateway_answered_for_is_unknown_and_made_once() {
+    for fault in ["garbage", "502", "503", "504"] {
+        let account = account().await;
+        let live = account.row("sa/s1/price").await;
+        account.writes();
+        account.fault(&format!("PUT /v2/**={fault}"));
+        let update = account.change(Action::Update, "sa/s1/price", vec![("role", text("backup"))], Some(live));
+        let outcome = account.send(&update).await;
+        assert!(matches!(outcome, WriteOutcome::Unknown { repeatable: false, .. }), "{fault}: {outcome:?}");
+        assert_eq!(account.writes(), 1, "{fault}");
     }
 }
 

@@ -54,6 +54,7 @@ pub static CREATE_RULE: Rule = Rule {
     doubt: Doubt::ReadFirst,
     unavailable: Unavailable::NotDone,
     settled_by: "listing the environment",
+    proven_by: "the assignment in the answer: its identity, node and role, and the dates that it shows",
     source: "apis/canopy.md: Create",
 };
 
@@ -63,6 +64,7 @@ pub static BULK_CREATE_RULE: Rule = Rule {
     doubt: Doubt::ReadFirst,
     unavailable: Unavailable::NotDone,
     settled_by: "listing the environment; then only the remainder",
+    proven_by: "in a 200, a success at the entry's index whose data shows nothing else than was sent; beside failures, the answer to a repeat without the failed entries, or a listing",
     source: "apis/canopy.md: Bulk",
 };
 
@@ -72,6 +74,7 @@ pub static PATCH_RULE: Rule = Rule {
     doubt: Doubt::Resend,
     unavailable: Unavailable::Doubtful,
     settled_by: "the answer of the repeat",
+    proven_by: "the assignment in the answer: its id, identity, node and role, and the dates that it shows",
     source: "apis/canopy.md: Update",
 };
 
@@ -81,6 +84,7 @@ pub static BULK_CHANGE_ROLE_RULE: Rule = Rule {
     doubt: Doubt::ReadFirst,
     unavailable: Unavailable::NotDone,
     settled_by: "listing the environment",
+    proven_by: "nothing in the answer, whose message names no assignment: a listing",
     source: "apis/canopy.md: Bulk (a change to the role that is there already is not stated)",
 };
 
@@ -90,6 +94,7 @@ pub static DELETE_RULE: Rule = Rule {
     doubt: Doubt::Resend,
     unavailable: Unavailable::Doubtful,
     settled_by: "the answer of the repeat, or its 404 and a listing",
+    proven_by: "204: the path names the one assignment",
     source: "apis/canopy.md: Remove",
 };
 
@@ -99,6 +104,7 @@ pub static BULK_REMOVE_RULE: Rule = Rule {
     doubt: Doubt::Resend,
     unavailable: Unavailable::Doubtful,
     settled_by: "the answer of the repeat, or its 404 and a listing",
+    proven_by: "nothing in the answer: 204 names no assignment, so a listing",
     source: "apis/canopy.md: Remove",
 };
 

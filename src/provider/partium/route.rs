@@ -20,6 +20,7 @@ pub static CREATE_RULE: Rule = Rule {
     doubt: Doubt::Resend,
     unavailable: Unavailable::NotDone,
     settled_by: "the answer's indices; what no answer proved, by listing",
+    proven_by: "the pair's index in `created`; a pair in neither list is confirmed by a listing",
     source: "apis/partium.md: Create, Maintenance",
 };
 
@@ -29,6 +30,7 @@ pub static DELETE_RULE: Rule = Rule {
     doubt: Doubt::Resend,
     unavailable: Unavailable::NotDone,
     settled_by: "listing: the answer tells nothing",
+    proven_by: "nothing in the answer, which names no pair: a listing",
     source: "apis/partium.md: Delete, Maintenance",
 };
 

@@ -389,6 +389,7 @@ async fn an_error_envelope_in_a_success_is_a_refusal() {
         json!({"created": [], "errors": {}, "error": "no"}),
         json!({"success": false, "created": [0, 1], "errors": {}}),
         json!({"ok": false}),
+        json!({"detail": "no"}),
         json!({"errors": ["no"]}),
     ] {
         for action in [Action::Create, Action::Remove] {

@@ -86,6 +86,12 @@ pub(super) fn answers_by_entry(body: &[u8]) -> bool {
     matches!(errors, Some(Json::Object(_))) && super::super::refusal::denial(rest.as_bytes()).is_none()
 }
 
+/// Whether a body is the API's error form: `detail`, and nothing of a create's answer (apis/partium.md: Maintenance).
+pub(super) fn is_error(body: &[u8]) -> bool {
+    let Ok(Json::Object(answer)) = serde_json::from_slice(body) else { return false };
+    answer.contains_key("detail") && !answer.contains_key("created")
+}
+
 /// For each of `count` entries of a delete, the error that names it. The contract knows no `errors` of a delete; one that is there is
 /// read as that of a create.
 pub(super) fn refused_entries(body: &[u8], count: usize) -> Vec<Option<String>> {

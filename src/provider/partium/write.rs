@@ -10,7 +10,7 @@ use crate::model::{Batch, Change, Proof, WriteOutcome};
 
 use super::super::Writer;
 use super::super::divide::{Part, PartSender, Verdict, divide, may_be_one_entrys_fault};
-use super::super::refusal::{clean, denial, unwritten};
+use super::super::refusal::{Denial, clean, denial, unwritten};
 use super::route::{CREATE, CREATE_RULE, DELETE, DELETE_RULE};
 use super::spec::{ASS, ORG};
 use super::wire::{self, Entry, Pair};
@@ -97,7 +97,8 @@ impl Verb {
         // `errors` of a create belongs to the contract, and is judged entry by entry. All else that denies a success is a refusal of
         // the batch: a pair that the answer does not name is then no pair that existed.
         let by_entry = wire::answers_by_entry(&answer.body);
-        if let Some(denial) = denial(&answer.body).filter(|_| !by_entry) {
+        let denial = denial(&answer.body).or_else(|| wire::is_error(&answer.body).then_some(Denial { status: None }));
+        if let Some(denial) = denial.filter(|_| !by_entry) {
             let refusal = refusal(self.name(), answer);
             return match denial.status {
                 Some(500..) => Part::Ended(WriteOutcome::unknown(refusal.to_string())),
@@ -114,6 +115,7 @@ impl Verb {
             // 200 `{}` tells nothing about what was deleted (apis/partium.md: Delete).
             Verb::Delete => {
                 let refused = wire::refused_entries(&answer.body, count);
+                let refuses = refused.iter().any(Option::is_some);
                 let verdict = |told: Option<String>| match told {
                     Some(told) => Verdict::Final(refused_by(
                         answer,
@@ -123,6 +125,8 @@ impl Verb {
                             answer.request_note()
                         ),
                     )),
+                    // As with a create: the others may have been taken back, and a repeat deletes nothing twice.
+                    None if refuses => Verdict::Again(WriteOutcome::Done(Proof::Listing)),
                     None => Verdict::Final(WriteOutcome::Done(Proof::Listing)),
                 };
                 Part::Judged(refused.into_iter().map(verdict).collect())

@@ -26,6 +26,7 @@ pub static CREATE_RULE: Rule = Rule {
     doubt: Doubt::ReadFirst,
     unavailable: Unavailable::NotDone,
     settled_by: "listing the project",
+    proven_by: "`data.assignment`: its definition, scope type and actor, and every parameter that it shows unmasked",
     source: "apis/semaphor.md: Create (the answer to a duplicate is not stated)",
 };
 
@@ -35,6 +36,7 @@ pub static UPDATE_RULE: Rule = Rule {
     doubt: Doubt::Resend,
     unavailable: Unavailable::Doubtful,
     settled_by: "the answer of the repeat",
+    proven_by: "`data.assignment`: its id, definition, scope type and actor, and every parameter that it shows unmasked",
     source: "apis/semaphor.md: Get, update, delete",
 };
 
@@ -44,6 +46,7 @@ pub static DELETE_RULE: Rule = Rule {
     doubt: Doubt::Resend,
     unavailable: Unavailable::Doubtful,
     settled_by: "the answer of the repeat, or its 404 and a listing",
+    proven_by: "`data.assignment`: its id, definition, scope type and actor",
     source: "apis/semaphor.md: Get, update, delete",
 };
 

@@ -31,7 +31,8 @@ pub static SERVICE_PUT_RULE: Rule = Rule {
     route: SERVICE_PUT,
     doubt: Doubt::ReadFirst,
     unavailable: Unavailable::Doubtful,
-    settled_by: "reading the key: the revision that was sent, or the one from before",
+    settled_by: "reading the key for `settle_timeout`: the revision that was sent, or the one from before",
+    proven_by: "the assignment in the answer: its key, its status and every field that it shows; else reading the key",
     source: "apis/streamline.md: What makes this API different",
 };
 
@@ -40,7 +41,8 @@ pub static DOMAIN_POST_RULE: Rule = Rule {
     route: DOMAIN_POST,
     doubt: Doubt::ReadFirst,
     unavailable: Unavailable::Doubtful,
-    settled_by: "reading the key: the revision that was sent, or the one from before",
+    settled_by: "reading the key for `settle_timeout`: the revision that was sent, or the one from before",
+    proven_by: "the assignment in the answer: its key, its status and every field that it shows; else reading the key",
     source: "apis/streamline.md: What makes this API different",
 };
 
@@ -49,7 +51,8 @@ pub static DOMAIN_PUT_RULE: Rule = Rule {
     route: DOMAIN_PUT,
     doubt: Doubt::ReadFirst,
     unavailable: Unavailable::Doubtful,
-    settled_by: "reading the key: the revision that was sent, or the one from before",
+    settled_by: "reading the key for `settle_timeout`: the revision that was sent, or the one from before",
+    proven_by: "the assignment in the answer: its key, its status and every field that it shows; else reading the key",
     source: "apis/streamline.md: What makes this API different",
 };
 
