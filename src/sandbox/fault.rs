@@ -25,6 +25,12 @@ use super::SandboxError;
 /// | `redirect=URL` | not executed, 307 to the URL; a count after it needs a `/` after the host |
 /// | `stuck-cursor` | executed; a Partium list repeats the request's cursor and says that there is more |
 /// | `status-after=CODE` | executed, answered with the status code |
+/// | `late=DURATION` | answered at once with a gateway's 504, executed so much later |
+/// | `envelope=CODE` | not executed, 200 with the API's error form of the status code |
+/// | `pretend` | not executed, answered as if it had been |
+/// | `contradict` | executed; the answer shows other values than were sent |
+/// | `rolled-back` | not executed; a batch is answered with an error of its first entry, and tells of the others as taken back |
+/// | `optimistic` | the same, and calls the others a success |
 ///
 /// For example `POST /1/catalog/assignments/organizations=503;retry-after=1:2@1`.
 #[derive(Debug, Clone, PartialEq)]
@@ -57,6 +63,12 @@ pub(super) enum Kind {
     Redirect(String),
     StuckCursor,
     StatusAfter(u16),
+    Late(Duration),
+    Envelope(u16),
+    Pretend,
+    Contradict,
+    RolledBack,
+    Optimistic,
 }
 
 impl Fault {
@@ -177,6 +189,10 @@ fn parse_kind(fault: &str) -> Result<Kind, String> {
         "garbage" => return Ok(Kind::Garbage),
         "huge" => return Ok(Kind::Huge),
         "stuck-cursor" => return Ok(Kind::StuckCursor),
+        "pretend" => return Ok(Kind::Pretend),
+        "contradict" => return Ok(Kind::Contradict),
+        "rolled-back" => return Ok(Kind::RolledBack),
+        "optimistic" => return Ok(Kind::Optimistic),
         _ => {}
     }
     if let Some(duration) = fault.strip_prefix("slow=") {
@@ -190,6 +206,12 @@ fn parse_kind(fault: &str) -> Result<Kind, String> {
             return Err(format!("`{url}` cannot stand in a Location header"));
         }
         return Ok(Kind::Redirect(url.to_owned()));
+    }
+    if let Some(duration) = fault.strip_prefix("late=") {
+        return parse_duration(duration).map(Kind::Late);
+    }
+    if let Some(code) = fault.strip_prefix("envelope=") {
+        return parse_code(code).map(Kind::Envelope);
     }
     if let Some(code) = fault.strip_prefix("status-after=") {
         return parse_code(code).map(Kind::StatusAfter);
@@ -219,7 +241,8 @@ fn parse_code(text: &str) -> Result<u16, String> {
         Ok(code) if (200..=599).contains(&code) => Ok(code),
         _ => Err(format!(
             "`{text}` is no fault: write a status code from 200 to 599, drop-before, drop-after, truncate, garbage, huge, \
-             slow=DURATION, drip=DURATION, redirect=URL, stuck-cursor or status-after=CODE"
+             slow=DURATION, drip=DURATION, redirect=URL, stuck-cursor, status-after=CODE, late=DURATION, envelope=CODE, \
+             pretend, contradict, rolled-back or optimistic"
         )),
     }
 }
@@ -281,6 +304,12 @@ impl fmt::Display for Kind {
             Self::Redirect(url) => write!(f, "redirect={url}"),
             Self::StuckCursor => f.write_str("stuck-cursor"),
             Self::StatusAfter(code) => write!(f, "status-after={code}"),
+            Self::Late(duration) => write!(f, "late={}ms", duration.as_millis()),
+            Self::Envelope(code) => write!(f, "envelope={code}"),
+            Self::Pretend => f.write_str("pretend"),
+            Self::Contradict => f.write_str("contradict"),
+            Self::RolledBack => f.write_str("rolled-back"),
+            Self::Optimistic => f.write_str("optimistic"),
         }
     }
 }
@@ -314,6 +343,12 @@ mod tests {
             "GET /a=redirect=http://127.0.0.1:9/:4",
             "POST /1/**=stuck-cursor:*",
             "PATCH /a=status-after=502",
+            "PUT /a=late=250ms:2",
+            "POST /a=envelope=403:*",
+            "POST /a=pretend",
+            "POST /a=contradict",
+            "POST /a=rolled-back:*@1",
+            "POST /a=optimistic",
         ] {
             assert_eq!(text.parse::<Fault>().unwrap().to_string(), text);
         }

@@ -7,6 +7,7 @@
 //! kill at any moment; a kill in the middle of a write leaves all of it or nothing.
 
 mod auth;
+mod bent;
 mod canopy;
 mod connection;
 mod fault;

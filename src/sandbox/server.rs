@@ -23,13 +23,14 @@ use serde_json::Value;
 
 use super::{
     auth::Auth,
+    bent,
     canopy::Canopy,
     connection::Cut,
     fault::{self, Fault, Kind},
     log::{Entry, LoggedRequest, Ring},
     partium::Partium,
     semaphor::Semaphor,
-    store::{Pending, Store},
+    store::{Op, Pending, Store},
     streamline::Streamline,
     time::{Clock, Instant},
     wire::{Answer, Api, Failure, Reply, Request},
@@ -170,6 +171,9 @@ async fn handle(
         let mut faults = app.faults.lock().unwrap_or_else(PoisonError::into_inner);
         fault::take(&mut faults, request.method.as_str(), &request.segments())
     };
+    if let Some(Kind::Late(by)) = &fault {
+        later(Arc::clone(&app), &request, *by);
+    }
     let (mut sent, delay) = app.outcome(&request, fault).await;
     let request_id = format!("req-{}", app.count.fetch_add(1, Ordering::Relaxed) + 1);
     if let Sent::Whole(reply) | Sent::Half(reply) | Sent::Drips(reply, _) = &mut sent {
@@ -190,6 +194,16 @@ async fn handle(
             whole(Reply::empty(500)) // never leaves: the connection is cut
         }
     }
+}
+
+/// Executes a request some time after it was answered, as a server does behind a gateway that gave up on it.
+fn later(app: Arc<App>, request: &Request, by: Duration) {
+    let (method, headers, body) = (request.method.clone(), request.headers.clone(), request.body.clone());
+    let request = Request::new(method, &request.path, request.raw_query.as_deref(), headers, body);
+    tokio::spawn(async move {
+        tokio::time::sleep(by).await;
+        app.execute(&request).await;
+    });
 }
 
 impl App {
@@ -220,7 +234,24 @@ impl App {
                 reply.headers.push(("location", url));
                 at_once(Sent::Whole(reply))
             }
-            Some(Kind::StuckCursor) => at_once(Sent::Whole(stuck(request, self.execute(request).await))),
+            Some(Kind::StuckCursor) => at_once(Sent::Whole(bent::stuck(request, self.execute(request).await))),
+            Some(Kind::Envelope(code)) => at_once(Sent::Whole(self.envelope(request, code))),
+            Some(Kind::Contradict) => at_once(Sent::Whole(bent::contradicting(self.execute(request).await))),
+            Some(Kind::Pretend) => at_once(Sent::Whole(self.pretend(request))),
+            Some(Kind::RolledBack) => match bent::first_is_bad(request, None) {
+                Some(reply) => at_once(Sent::Whole(reply)),
+                None => at_once(Sent::Whole(self.execute(request).await)),
+            },
+            Some(Kind::Optimistic) => match bent::first_is_bad(request, Some(&self.pretend(request))) {
+                Some(reply) => at_once(Sent::Whole(reply)),
+                None => at_once(Sent::Whole(self.execute(request).await)),
+            },
+            // `handle` executes it later.
+            Some(Kind::Late(_)) => at_once(Sent::Whole(Reply::text(
+                504,
+                "text/html; charset=utf-8",
+                "<!doctype html><html><head><title>504 Gateway Time-out</title></head><body></body></html>",
+            ))),
             Some(Kind::StatusAfter(code)) => {
                 self.execute(request).await;
                 at_once(Sent::Whole(self.refusal(request, code, None, None)))
@@ -239,6 +270,25 @@ impl App {
         };
         reply.headers.extend(retry_after.map(|wait| ("retry-after", wait)));
         reply
+    }
+
+    fn envelope(&self, request: &Request, code: u16) -> Reply {
+        let world = self.world.read().unwrap_or_else(PoisonError::into_inner);
+        bent::envelope(request, world.semaphor.flag(&request.segments()), code)
+    }
+
+    /// The answer that a request would get, of a state that stays as it is.
+    fn pretend(&self, request: &Request) -> Reply {
+        let now = self.clock.now();
+        let api = request.api();
+        let answer = self.admit(api, request, now).and_then(|key| {
+            let mut world = self.world.read().unwrap_or_else(PoisonError::into_inner).clone();
+            match is_read(api, request) {
+                true => read(&world, api, request, key.as_deref(), now),
+                false => write(&mut world, api, request, key.as_deref(), now, &mut Vec::new()),
+            }
+        });
+        answer.unwrap_or_else(|failure| self.render(request, failure))
     }
 
     fn render(&self, request: &Request, failure: Failure) -> Reply {
@@ -319,13 +369,7 @@ impl App {
         let mut ops = Vec::new();
         let mut world = self.world.write().unwrap_or_else(PoisonError::into_inner);
         let before = (!self.visible.by.is_zero()).then(|| world.clone());
-        let answer = match api {
-            Api::Partium => world.partium.write(request, &mut ops),
-            Api::Streamline => world.streamline.write(request, &mut ops),
-            Api::Semaphor => world.semaphor.write(request, now, &mut ops),
-            Api::Canopy => world.canopy.write(request, key, now, &mut ops),
-            Api::Token | Api::None => Err(Failure::no_route()),
-        };
+        let answer = write(&mut world, api, request, key, now, &mut ops);
         if let Some(before) = before
             && !ops.is_empty()
         {
@@ -383,29 +427,22 @@ fn read(world: &World, api: Api, request: &Request, key: Option<&str>, now: Inst
     }
 }
 
+fn write(world: &mut World, api: Api, request: &Request, key: Option<&str>, now: Instant, ops: &mut Vec<Op>) -> Answer {
+    match api {
+        Api::Partium => world.partium.write(request, ops),
+        Api::Streamline => world.streamline.write(request, ops),
+        Api::Semaphor => world.semaphor.write(request, now, ops),
+        Api::Canopy => world.canopy.write(request, key, now, ops),
+        Api::Token | Api::None => Err(Failure::no_route()),
+    }
+}
+
 fn payload_too_large(limit: usize) -> Failure {
     Failure::new(413, "payload_too_large", format!("the payload is over {limit} bytes"))
 }
 
 fn too_many() -> Failure {
     Failure::new(429, "rate_limited", "too many requests in this minute")
-}
-
-/// A Partium page that says there is more, and gives the cursor that the request came with.
-fn stuck(request: &Request, mut reply: Reply) -> Reply {
-    let Ok(Value::Object(mut page)) = serde_json::from_slice(&reply.body) else { return reply };
-    if !page.contains_key("last_object_id") {
-        return reply;
-    }
-    let asked: Option<Value> = serde_json::from_slice(&request.body).ok();
-    let cursor =
-        asked.as_ref().and_then(|body| body.pointer("/paging/last_object_id")).filter(|cursor| !cursor.is_null());
-    if let Some(cursor) = cursor {
-        page.insert("last_object_id".to_owned(), cursor.clone());
-    }
-    page.insert("more_data".to_owned(), Value::Bool(true));
-    reply.body = Value::Object(page).to_string().into();
-    reply
 }
 
 fn head(reply: &Reply) -> axum::http::response::Builder {

@@ -30,7 +30,10 @@ pub(super) enum System {
     Canopy,
 }
 
-/// What one key is about: which of three values it has live, and which is declared.
+/// Values that a key can have. The last two differ in Canopy's role, and declare the same end.
+const VALUES: u8 = 4;
+
+/// What one key is about: which of the [`VALUES`] it has live, and which is declared.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
     pub(super) live: Option<u8>,
@@ -109,7 +112,7 @@ impl System {
                     "{{ id: a{key}, definitionId: usd, scopeType: TENANT, tenantId: k{key}, params: {{ v: \"{value}\" }} }}"
                 ),
                 System::Canopy => {
-                    let to = if value == 2 { ", effective_to: 2098-01-01T00:00:00Z" } else { "" };
+                    let to = if value >= 2 { ", effective_to: 2098-01-01T00:00:00Z" } else { "" };
                     format!(
                         "{{ id: a{key}, identity_id: k{key}, node_id: emea, role_id: role{}, effective_from: 2025-01-01T00:00:00Z{to} }}",
                         value % 2
@@ -146,7 +149,11 @@ impl System {
                 format!("{{ definitionId: usd, scopeType: TENANT, tenantId: k{key}, params: {{ v: \"{value}\" }} }}")
             }
             System::Canopy => {
-                let to = if value == 2 { ", effective_to: 2099-01-01T00:00:00Z" } else { "" };
+                let to = match value {
+                    2 => ", effective_to: 2099-01-01T00:00:00Z",
+                    3 => ", effective_to: 2098-01-01T00:00:00Z",
+                    _ => "",
+                };
                 format!("{{ identity_id: k{key}, node_id: emea, role_id: role{}{to} }}", value % 2)
             }
         };
@@ -170,7 +177,7 @@ impl System {
             "apiVersion: assignctl/v1
 kind: Target
 metadata: {{ name: t }}
-spec: {{ provider: {provider}, endpoint: \"{{{{sandbox}}}}\"{comma}{account}, auth: {{ bearer: {{ env: TOKEN }} }}, limits: {{ page_size: {page}, batch_size: {batch}, concurrency: {concurrency}, timeout: 20s, retry_budget: 100ms }} }}
+spec: {{ provider: {provider}, endpoint: \"{{{{sandbox}}}}\"{comma}{account}, auth: {{ bearer: {{ env: TOKEN }} }}, limits: {{ page_size: {page}, batch_size: {batch}, concurrency: {concurrency}, timeout: 20s, retry_budget: 100ms, settle_timeout: 60ms }} }}
 ---
 apiVersion: assignctl/v1
 kind: {kind}Assignments
@@ -184,7 +191,7 @@ spec: {{ target: t, mode: {mode}, {scope}, expect: {{ removes: 20, updates: 20 }
 }
 
 pub(super) fn world() -> impl Strategy<Value = World> {
-    let value = || prop::option::of(0..3_u8);
+    let value = || prop::option::of(0..VALUES);
     let row = (value(), value()).prop_map(|(live, declared)| Row { live, declared });
     let rows = prop::collection::vec(row, 1..=KEYS);
     (rows, any::<bool>(), prop::bool::weighted(0.25), 1..4_usize, 1..4_usize, 1..4_usize).prop_map(
@@ -375,6 +382,24 @@ fn semaphor_survives_any_story() {
 #[test]
 fn canopy_survives_any_story() {
     stories(System::Canopy);
+}
+
+/// What is sent where nothing goes wrong is what the plan forecast, reads and writes.
+async fn forecast(system: System, world: &World) -> Result<(), TestCaseError> {
+    let stage = stage(system, world, options(&system.seed(&numbered(&world.rows)))).await;
+    let plan = stage.plan().await;
+    prop_assert_eq!(plan.targets[0].read_requests, stage.server.requests().len() as u64, "reads");
+    let ran = stage.apply().await;
+    let refused = !ran.plan.targets[0].refusals.is_empty();
+    let writes = if refused { 0 } else { ran.plan.targets[0].write_requests };
+    prop_assert_eq!(writes, ran.writes().count() as u64, "writes: {}", ran.told());
+    Ok(())
+}
+
+#[test]
+fn what_is_sent_is_what_was_forecast() {
+    let system = prop::sample::select(vec![System::Streamline, System::Partium, System::Semaphor, System::Canopy]);
+    hold(&(system, world()), |(system, world)| block_on(forecast(system, &world)));
 }
 
 #[test]

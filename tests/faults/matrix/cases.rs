@@ -13,8 +13,22 @@ use super::trial::Reference;
 pub(super) enum Effect {
     /// Not carried out, and the status says so.
     Refused(u16),
-    /// Not now; 503 is a refusal only where the API documents it as one.
+    /// Not now, and the answer says when; 503 is a refusal only where the API documents it as one.
     Busy(u16),
+    /// A 503 that says nothing more: the API's, or that of a gateway that has no answer of the API. Not carried out.
+    Unavailable,
+    /// A gateway has no answer of the API. Not carried out.
+    Gateway,
+    /// A gateway has no answer of the API, which carries the request out later: in good time, or after all waiting.
+    Late { in_time: bool },
+    /// A success by its status, an error by its body. Not carried out.
+    Denied,
+    /// A success that did nothing.
+    Pretended,
+    /// A success that shows other values than were sent. Carried out.
+    Contradicted,
+    /// A batch was taken back because of its first entry; the others are told as taken back, or as successes.
+    TakenBack { optimistic: bool },
     /// A status that does not say whether it was carried out. It was not.
     Failed,
     /// The same, and it was.
@@ -31,7 +45,7 @@ pub(super) enum Effect {
 
 impl Effect {
     pub(super) fn carried_out(self) -> bool {
-        matches!(self, Effect::FailedAfter | Effect::Lost)
+        matches!(self, Effect::FailedAfter | Effect::Lost | Effect::Contradicted | Effect::Late { .. })
     }
 }
 
@@ -54,11 +68,13 @@ pub(super) const FAULTS: &[Fault] = &[
     fault("422", Effect::Refused(422)),
     fault("429", Effect::Busy(429)),
     fault("429;retry-after=1", Effect::Busy(429)),
-    fault("503", Effect::Busy(503)),
+    fault("503", Effect::Unavailable),
     fault("503;retry-after=1", Effect::Busy(503)),
     fault("500", Effect::Failed),
-    fault("502", Effect::Failed),
-    fault("504", Effect::Failed),
+    fault("502", Effect::Gateway),
+    fault("504", Effect::Gateway),
+    fault("late=150ms", Effect::Late { in_time: true }),
+    fault("late=900ms", Effect::Late { in_time: false }),
     fault("status-after=500", Effect::FailedAfter),
     fault("drop-before", Effect::Dropped),
     fault("drop-after", Effect::Lost),
@@ -67,7 +83,12 @@ pub(super) const FAULTS: &[Fault] = &[
     fault(DRIP, Effect::Lost),
     fault("garbage", Effect::Foreign),
     fault("huge", Effect::Foreign),
-    fault("redirect=http://127.0.0.1:9/", Effect::Foreign),
+    fault("redirect=http://127.0.0.1:9/", Effect::Refused(307)),
+    fault("envelope=403", Effect::Denied),
+    fault("pretend", Effect::Pretended),
+    fault("contradict", Effect::Contradicted),
+    fault("rolled-back", Effect::TakenBack { optimistic: false }),
+    fault("optimistic", Effect::TakenBack { optimistic: true }),
     fault("stuck-cursor", Effect::Endless),
 ];
 
@@ -76,6 +97,10 @@ pub(super) const SLOW: &str = "slow=1500ms";
 /// Two bytes take longer than [`TIMEOUT`], and none of them is late by itself.
 pub(super) const DRIP: &str = "drip=300ms";
 pub(super) const TIMEOUT: Duration = Duration::from_millis(500);
+/// How long the effect of a write is looked for: longer than the shorter `late` of [`FAULTS`], and shorter than the longer one.
+pub(super) const SETTLE_TIMEOUT: Duration = Duration::from_millis(400);
+/// After so long, all that is late has been carried out.
+pub(super) const ALL_LANDED: Duration = Duration::from_millis(950);
 
 /// When a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,7 +204,16 @@ pub(super) fn cases(references: &BTreeMap<&'static str, Reference>) -> Vec<Case>
     for route in ROUTES {
         for fault in FAULTS {
             let stuck = fault.effect == Effect::Endless;
-            if stuck && !route.path.ends_with("/list") {
+            let writes = matches!(route.class, Class::Once | Class::Idempotent);
+            let applies = match fault.effect {
+                Effect::Endless => route.path.ends_with("/list"),
+                Effect::Pretended | Effect::Contradicted => writes,
+                Effect::TakenBack { .. } => writes && route.halved,
+                // Where a repeat takes effect twice, an outcome that cannot be known is left unknown.
+                Effect::Late { in_time: false } => writes && route.world.name.starts_with("streamline"),
+                _ => true,
+            };
+            if !applies {
                 continue;
             }
             let whens: &[When] = match route.class {

@@ -128,7 +128,7 @@ fn the_program_ends_as_the_matrix_says() {
 fn real(route: &Route, fault: &str, when: When, codes: &[u8]) {
     let server = support::sandbox::seeded(route.world.seed);
     let dir = tempfile::tempdir().expect("a directory can be made");
-    let limits = "concurrency: 2, timeout: 20s, retry_budget: 3s";
+    let limits = "concurrency: 2, timeout: 20s, retry_budget: 3s, settle_timeout: 400ms";
     let manifests = route.world.manifests.replace("{{sandbox}}", &server.url()).replace("{{limits}}", limits);
     support::write(dir.path(), "assignctl.yaml", "apiVersion: assignctl/v1\nkind: Root\n");
     support::write(dir.path(), "all.yaml", &manifests);

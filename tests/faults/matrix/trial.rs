@@ -8,8 +8,8 @@ use assignctl::sandbox::{LoggedRequest, Options, Seed};
 use super::super::drive::{Ran, Stage};
 use super::super::routes::{Class, Route};
 use super::super::state::State;
-use super::super::worlds::{CANOPY_RECREATE, STREAMLINE_KEYED, World};
-use super::cases::{Case, Effect, Trouble};
+use super::super::worlds::{CANOPY_RECREATE, PARTIUM, STREAMLINE, STREAMLINE_KEYED, World};
+use super::cases::{Case, Effect, SETTLE_TIMEOUT, Trouble};
 
 /// What a world is without any fault.
 pub(super) struct Reference {
@@ -35,7 +35,8 @@ impl Reference {
 }
 
 pub(super) async fn stage(world: &World, options: Options, timeout: Duration) -> Stage {
-    let limits = format!("concurrency: 2, timeout: {}ms, retry_budget: 1500ms", timeout.as_millis());
+    let (timeout, settle) = (timeout.as_millis(), SETTLE_TIMEOUT.as_millis());
+    let limits = format!("concurrency: 2, timeout: {timeout}ms, retry_budget: 1500ms, settle_timeout: {settle}ms");
     let seed = Seed::parse(world.seed).unwrap_or_else(|error| panic!("{}: {error}", world.name));
     Stage::new(&world.manifests.replace("{{limits}}", &limits), Options { seed: Some(seed), ..options }).await
 }
@@ -105,12 +106,41 @@ impl<'a> Trial<'a> {
                 self.found.push((Wrong::Lost, text));
             }
         }
+        self.check_what_is_left(ran, &now);
         if !self.told_that_keys_are_gone() {
             for key in now.grown(&self.reference.after) {
                 let text = format!("{key} has one revision too many after exit {}\n{}", ran.code(), ran.told());
                 self.found.push((Wrong::Doubled, text));
             }
         }
+    }
+
+    /// Exit 0 says that all is as declared. And what was taken back because of one entry is there in the end, all but that entry.
+    fn check_what_is_left(&mut self, ran: &Ran, now: &State) {
+        let Some((route, effect)) = self.wire() else { return };
+        let after = &self.reference.after;
+        let is_left = |key: &&String| {
+            let (row, wanted) = (now.row(key), after.row(key));
+            row != wanted && !(self.recreates() && without_start(row) == without_start(wanted))
+        };
+        let keys: Vec<String> = now.strange(after, after).into_iter().filter(|key| is_left(key)).cloned().collect();
+        if ran.code() == 0 && !keys.is_empty() && !self.told_that_keys_are_gone() {
+            self.wrong(Wrong::Code, format!("exit 0, and {keys:?} are not as declared\n{}", ran.told()));
+        }
+        let takes_back = match effect {
+            Effect::TakenBack { optimistic: false } => true,
+            // Partium's contract lets each index speak for itself.
+            Effect::TakenBack { optimistic: true } => route.world.name != PARTIUM.name,
+            _ => false,
+        };
+        let granted = keys.iter().filter(|key| after.rows.contains_key(*key)).count();
+        if takes_back && self.is_once() && granted > 1 {
+            self.wrong(Wrong::Lost, format!("one bad entry stopped others: {keys:?}\n{}", ran.told()));
+        }
+    }
+
+    fn is_once(&self) -> bool {
+        matches!(self.case.trouble, Trouble::Wire { when, .. } if when.is_once())
     }
 
     /// The contract of re-creation: removed first, and told so where the create fails. What is created then starts anew.
@@ -157,6 +187,12 @@ impl<'a> Trial<'a> {
         let mut times: BTreeMap<String, usize> = BTreeMap::new();
         for write in self.writes.iter().filter(|write| route.class == Class::Once && route.matches(write)) {
             let carried_out = match effect {
+                // A repeat meets a natural key; only Streamline's would take effect twice.
+                Effect::Late { .. } => {
+                    route.world.name.starts_with(STREAMLINE.name) || (200..300).contains(&write.status)
+                }
+                // A repeat of what was answered with nonsense is answered with a conflict, or shows the same values.
+                Effect::Contradicted | Effect::Pretended | Effect::TakenBack { .. } => false,
                 // Whatever the log says of the answer; and what came after it would have been a second one.
                 effect if effect.carried_out() => true,
                 // The log cannot tell the fault's 200 from the API's.

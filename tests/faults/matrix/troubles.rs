@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 use super::super::drive::FIRST_WAIT;
 use super::super::routes::{Class, ROUTES, Route};
 use super::super::worlds::PARTIUM;
-use super::cases::{Case, DRIP, Fault, LONG_LAG, SLOW, TIMEOUT, Trouble, When};
+use super::cases::{ALL_LANDED, Case, DRIP, Effect, Fault, LONG_LAG, SLOW, TIMEOUT, Trouble, When};
 use super::expected::expected;
 use super::trial::{Findings, Reference, Trial, stage};
 
@@ -42,6 +42,9 @@ pub(super) async fn wire(case: &Case, reference: &Reference, route: &Route, faul
         // What the first apply has done, the second need not do, and may not meet the fault at all.
         let codes = if round == 0 { codes.to_vec() } else { [codes, &[0]].concat() };
         trial.check(&ran, &codes);
+        if matches!(fault.effect, Effect::Late { .. }) {
+            tokio::time::sleep(ALL_LANDED).await;
+        }
     }
     trial.finish().await
 }
